@@ -1,0 +1,34 @@
+# Every target does its own set-up: a machine needs Python 3.11 and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: install eval test lint types nano clean
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+eval: install
+	$(BIN)/minizoo eval --model nano-teacher --suite nano
+	$(BIN)/minizoo report --out results/report
+
+test: install lint types
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/basedpyright
+
+nano: install
+	$(BIN)/python -m zoo.nano
+
+clean:
+	rm -rf $(VENV) results out

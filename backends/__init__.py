@@ -1,0 +1,1 @@
+"""How a model is run: token ids in, numbers out. Never sees text, prompts or tasks."""

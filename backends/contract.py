@@ -1,0 +1,106 @@
+"""What every backend offers: token ids in, numbers out. Text and prompts are the harness's business.
+
+A third party adds a backend through the entry-point group `minizoo.backends`: a function
+`open(checkpoint: Checkpoint, options: Options) -> Backend`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do, and how long a sequence it takes."""
+
+    score: bool
+    generate: bool
+    stream: bool
+    max_length: int
+    """Positions the model can attend to. A scored sequence may be one token longer: its last token is only predicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """Ask for log p(continuation | context). Both are token ids; neither may be empty."""
+
+    context: Tokens
+    continuation: Tokens
+    per_token: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The answer to the request at position `index` of the call."""
+
+    index: int
+    logprob: float
+    """Σ log p over the continuation, in nats; log-softmax in fp32."""
+    greedy: bool
+    """Whether every continuation token is the most probable one."""
+    token_logprobs: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """Ask for a continuation of `prompt`, greedy when `temperature` is 0."""
+
+    prompt: Tokens
+    max_new_tokens: int
+    stop: tuple[str, ...] = ()
+    """Generation may end once one of these appears in the decoded new text; the text is not cut here."""
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    """Sampling depends on this seed alone, not on the neighbours in the batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The answer to the request at position `index` of the call: new token ids, without the prompt and end-of-text."""
+
+    index: int
+    tokens: Tokens
+    finish: Literal["stop", "length"]
+    times: tuple[float, ...] | None = None
+    """Seconds since the call at which each token was there, when streamed."""
+
+
+class Tokenizer(Protocol):
+    """What the harness needs of a tokenizer."""
+
+    bos_id: int | None
+    eos_id: int | None
+    vocab_size: int
+
+    def encode(self, texts: Sequence[str], add_special_tokens: bool | None = None) -> list[list[int]]:
+        """Token ids of each text; None leaves special tokens to the tokenizer's own rule."""
+        ...
+
+    def decode(self, tokens: Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text of the token ids."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A way to run a model."""
+
+    capabilities: Capabilities
+    tokenizer: Tokenizer
+
+    def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
+        """Yield one score a request as each is done, in any order; `ValueError` for what does not fit."""
+        ...
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> Iterator[Generation]:
+        """Yield one generation a request as each is done, in any order; `ValueError` for what does not fit."""
+        ...
+
+    def close(self) -> None:
+        """Give back the device memory."""
+        ...

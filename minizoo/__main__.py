@@ -1,0 +1,5 @@
+"""`python -m minizoo`."""
+
+from minizoo.cli import main
+
+main()

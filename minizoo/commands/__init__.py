@@ -1,0 +1,1 @@
+"""One file a command: options in, one call to a room below, one thing shown."""
