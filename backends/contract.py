@@ -6,7 +6,7 @@ A third party adds a backend through the entry-point group `minizoo.backends`: a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -22,6 +22,16 @@ class Capabilities:
     stream: bool
     max_length: int
     """Positions the model can attend to. A scored sequence may be one token longer: its last token is only predicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run a model; "auto" is a GPU where there is one, and there the checkpoint's own dtype, else fp32."""
+
+    device: str = "auto"
+    dtype: str = "auto"
+    token_budget: int = 0
+    """Padded tokens in one batch; 0 leaves it to the backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,13 @@ class Tokenizer(Protocol):
 class Backend(Protocol):
     """A way to run a model."""
 
+    name: str
+    device: str
+    """`cpu`, or `cuda` with its index."""
+    dtype: str
+    """`float32`, `bfloat16` …: what the weights are held in."""
+    versions: Mapping[str, str]
+    """Versions of the engine that computes (torch, transformers …)."""
     capabilities: Capabilities
     tokenizer: Tokenizer
 

@@ -1,0 +1,171 @@
+"""The `hf` backend: transformers' own model code, batched by token budget."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from backends.batching import length_batches
+from backends.checkpoint import Checkpoint
+from backends.contract import Capabilities, GenerateRequest, Generation, Options, Score, ScoreRequest
+from backends.decoding import generate_batch
+from backends.tokenizer import HfTokenizer
+from zoo.errors import EnvironmentFault, UsageError
+
+TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536}
+"""Padded tokens a batch. On a CPU larger batches are no faster; on a GPU this keeps an 8B model busy."""
+
+
+def open_hf(checkpoint: Checkpoint, options: Options) -> HfBackend:
+    """Load the checkpoint with transformers; the entry point of this backend."""
+    return HfBackend(checkpoint, options)
+
+
+class HfBackend:
+    """A causal language model of transformers, in eval mode on one device."""
+
+    name = "hf"
+
+    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
+        import transformers
+
+        self.device = resolve_device(options.device)
+        self.tokenizer = HfTokenizer(checkpoint.folder)
+        self._model = _load(checkpoint, self.device, options.dtype)
+        self.dtype = str(self._model.dtype).removeprefix("torch.")
+        self.versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+        self.capabilities = Capabilities(
+            score=True, generate=True, stream=False, max_length=context_length(checkpoint.config)
+        )
+        self._budget = options.token_budget or TOKEN_BUDGET[self.device.split(":")[0]]
+
+    def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
+        """Yield Σ log p of each continuation; ValueError for an empty part or a sequence that does not fit."""
+        for request in requests:
+            _check_score(request, self.capabilities.max_length)
+        lengths = [len(r.context) + len(r.continuation) - 1 for r in requests]
+        for batch in length_batches(lengths, self._budget):
+            yield from self._score_batch([(i, requests[i]) for i in batch])
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> Iterator[Generation]:
+        """Yield the new tokens of each prompt; ValueError for an empty prompt or one that leaves no room."""
+        for request in requests:
+            _check_generate(request, self.capabilities.max_length)
+        lengths = [len(r.prompt) + r.max_new_tokens for r in requests]
+        for batch in length_batches(lengths, self._budget):
+            yield from generate_batch(self._model, self.tokenizer, [(i, requests[i]) for i in batch])
+
+    def close(self) -> None:
+        """Give back the device memory."""
+        del self._model
+        if self.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _score_batch(self, batch: list[tuple[int, ScoreRequest]]) -> Iterator[Score]:
+        """One forward pass. Rows are padded on the right, which a causal mask never lets a real token see."""
+        rows = [(r.context + r.continuation)[:-1] for _, r in batch]
+        ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+        for row, tokens in enumerate(rows):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+        first_scored = min(len(r.context) - 1 for _, r in batch)
+        keep = torch.arange(first_scored, ids.shape[1], device=self.device)
+        logits = self._model(ids.to(self.device), use_cache=False, logits_to_keep=keep).logits
+        for row, (index, request) in enumerate(batch):
+            start = len(request.context) - 1 - first_scored
+            scored = F.log_softmax(logits[row, start : start + len(request.continuation)].float(), dim=-1)
+            target = torch.tensor(request.continuation, device=self.device)
+            taken = scored.gather(1, target[:, None])[:, 0]
+            greedy = bool((scored.argmax(-1) == target).all())
+            per_token = tuple(taken.tolist()) if request.per_token else None
+            yield Score(index, float(taken.sum()), greedy, per_token)
+
+
+def resolve_device(wanted: str) -> str:
+    """`auto` is the first GPU, else the CPU; EnvironmentFault for a device that is not here."""
+    if wanted == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise UsageError(f"'{wanted}' is not a device.", "Use cpu, cuda or cuda:1.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise EnvironmentFault("torch sees no GPU here.", "Use --device cpu, or see `minizoo doctor`.")
+    if device.type not in TOKEN_BUDGET:
+        raise UsageError(f"The hf backend does not run on '{device.type}'.", "Use cpu or cuda.")
+    return str(device)
+
+
+def context_length(config: Any) -> int:
+    """Positions the model was made for, from its configuration (lm-eval reads the same keys in the same order)."""
+    for key in ("n_positions", "max_position_embeddings", "n_ctx"):
+        if isinstance(config.get(key), int):
+            return config[key]
+    raise UsageError(
+        "The checkpoint's config.json names no context length.", "Add max_position_embeddings to it."
+    )
+
+
+def device_name(device: str) -> str:
+    """The product name of the device: the GPU's, or the processor's architecture."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            checkpoint.folder,
+            dtype=_dtype(dtype, device),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except torch.OutOfMemoryError:
+        raise EnvironmentFault(f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device.") from None
+    except Exception as error:  # transformers raises whatever its loader met
+        raise UsageError(
+            f"transformers cannot load {checkpoint.folder} ({str(error).strip().splitlines()[0][:200]}).",
+            "Check config.json against the weights, and that transformers knows this model_type without remote code.",
+        ) from None
+    wrong = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
+    if wrong:
+        raise UsageError(
+            f"{checkpoint.folder} lacks {len(wrong)} of the weights that its config.json calls for, first {wrong[0]}.",
+            "Its scores would be those of random numbers, so nothing was run: fetch or write the checkpoint again.",
+        )
+    return model.to(device).eval()
+
+
+def _dtype(wanted: str, device: str) -> Any:
+    if wanted == "auto":
+        return "auto" if device.startswith("cuda") else torch.float32
+    dtype = getattr(torch, wanted, None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise UsageError(f"'{wanted}' is not a floating-point type.", "Use float32, bfloat16 or float16.")
+    return dtype
+
+
+def _check_score(request: ScoreRequest, max_length: int) -> None:
+    if not request.context or not request.continuation:
+        raise ValueError("a score request needs at least one token of context and one of continuation")
+    length = len(request.context) + len(request.continuation) - 1
+    if length > max_length:
+        raise ValueError(f"a sequence of {length} tokens does not fit into {max_length}")
+
+
+def _check_generate(request: GenerateRequest, max_length: int) -> None:
+    if not request.prompt:
+        raise ValueError("a generate request needs at least one token of prompt")
+    if len(request.prompt) + request.max_new_tokens > max_length:
+        raise ValueError(f"{len(request.prompt)} + {request.max_new_tokens} tokens do not fit into {max_length}")

@@ -1,0 +1,28 @@
+"""Opening a backend by name, ours or a third party's (entry-point group `minizoo.backends`)."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+
+from backends.checkpoint import Checkpoint
+from backends.contract import Backend, Options
+from zoo.names import unknown
+
+GROUP = "minizoo.backends"
+
+
+def backend_names() -> list[str]:
+    """Names of the installed backends."""
+    return sorted(_installed())
+
+
+def open_backend(checkpoint: Checkpoint, name: str = "hf", options: Options | None = None) -> Backend:
+    """Load the checkpoint with the backend of that name; UsageError for an unknown one or a checkpoint it cannot take."""
+    installed = _installed()
+    if name not in installed:
+        raise unknown("backend", name, installed, f"Installed are: {', '.join(sorted(installed))}.")
+    return installed[name].load()(checkpoint, options or Options())
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
