@@ -1,0 +1,196 @@
+"""registry.yaml as frozen, checked models: the one way in for everything that asks about a model."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from zoo import dims, schema
+from zoo.errors import EnvironmentFault, UsageError
+from zoo.integrity import problems
+from zoo.located import Located, read_located
+from zoo.names import closest, unknown
+from zoo.schema import Decoding, Entry, RegistryFile, Scale, Source, Unit
+
+Shape = TypeVar("Shape", bound=BaseModel)
+LISTING = "`minizoo models` lists them."
+
+
+@dataclass(frozen=True)
+class PublishedScore:
+    """One printed number with its protocol and source. None is what the source does not say.
+
+    `value` is as printed, in `unit`; `source_id` names `source` in the registry.
+    """
+
+    task: str
+    value: float
+    unit: Unit
+    scale: Scale
+    metric: str | None
+    filter: str | None
+    shots: int | None
+    decoding: Decoding | None
+    subset: str | None
+    protocol: str
+    source_id: str
+    source: Source
+    where: str | None
+    quote: str | None
+    revision: str | None
+    used_for_selection: bool
+
+
+class Model(Entry):
+    """An entry under its id, its published scores resolved to protocol and source."""
+
+    id: str
+    published_scores: tuple[PublishedScore, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name the model answers to: id, aliases, hub id."""
+        return (self.id, *self.aliases, *([self.hub.id] if self.hub else []))
+
+    @property
+    def weights_folder(self) -> Path | None:
+        """The folder of the weights that ship with minizoo; None for a model of the hub."""
+        return Path(__file__).parent / self.weights if self.weights else None
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All models by id, in the order of the file, with the sources and protocols that they cite."""
+
+    path: Path
+    located: Located
+    models: Mapping[str, Model]
+    sources: Mapping[str, Source]
+    protocols: Mapping[str, schema.Protocol]
+
+    def find(self, name: str) -> Model | None:
+        """The model of that id, alias or hub id, whatever the case; None when there is none."""
+        wanted = name.strip().lower()
+        return next((m for m in self.models.values() if any(wanted == n.lower() for n in m.names)), None)
+
+    def resolve(self, name: str) -> Model:
+        """As `find`, but an unknown name raises UsageError with the closest known one."""
+        model = self.find(name)
+        if model is None:
+            raise unknown("model", name, [n for m in self.models.values() for n in m.names], LISTING)
+        return model
+
+    def children(self, name: str) -> list[Model]:
+        """Models whose parent is the model of that id, in the order of the file."""
+        return [m for m in self.models.values() if m.lineage is not None and m.lineage.parent == name]
+
+    def ancestors(self, name: str) -> list[Model]:
+        """The chain of parents above a model, nearest first."""
+        lineage = self.models[name].lineage
+        return [] if lineage is None else [self.models[lineage.parent], *self.ancestors(lineage.parent)]
+
+
+def load_registry(path: Path | None = None) -> Registry:
+    """The registry of `path`, of $MINIZOO_REGISTRY, or the one that ships with minizoo (read once a process,
+    and again when it changes).
+
+    Raises UsageError naming `registry.yaml:line:column` for anything wrong in the file.
+    """
+    file = (path or default_path()).resolve()
+    state = file.stat() if file.exists() else None
+    return _load(file, state and (state.st_mtime_ns, state.st_size))
+
+
+def default_path() -> Path:
+    """$MINIZOO_REGISTRY, else zoo/registry.yaml of an installed package, else registry.yaml of the checkout."""
+    named = os.environ.get("MINIZOO_REGISTRY")
+    if named:
+        return Path(named)
+    here = Path(__file__).parent
+    for candidate in (here / "registry.yaml", here.parent / "registry.yaml"):
+        if candidate.is_file():
+            return candidate
+    raise EnvironmentFault(f"minizoo's registry.yaml is missing from {here}.", "Install minizoo again.")
+
+
+@functools.cache
+def _load(path: Path, _state: tuple[int, int] | None) -> Registry:
+    located = read_located(path)
+    file = validated(RegistryFile, located)
+    for problem in problems(file):
+        raise located.error(problem.path, problem.what, problem.mend, at_key=problem.at_key)
+    models = {name: _resolved(name, entry, file) for name, entry in file.models.items()}
+    return Registry(
+        path, located, MappingProxyType(models), MappingProxyType(file.sources), MappingProxyType(file.protocols)
+    )
+
+
+def validated(shape: type[Shape], located: Located) -> Shape:
+    """The file's data as `shape`. Raises UsageError at the first thing that does not fit, counting the rest."""
+    try:
+        return shape.model_validate(located.data)
+    except ValidationError as error:
+        raise _first(error, located) from None
+
+
+def _first(error: ValidationError, located: Located) -> UsageError:
+    details = error.errors(include_url=False)
+    first = details[0]
+    path = tuple(part for part in first["loc"] if part not in ("dense", "hybrid", "[key]"))
+    more = f" ({len(details) - 1} more after it)" if len(details) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        near = closest(str(path[-1]), _field_names())
+        hint = f"Did you mean '{near}'?" if near else "Remove it."
+        return located.error(path, f"unknown key{more}.", hint, at_key=True)
+    if first["type"] == "missing":
+        return located.error(path[:-1], f"'{path[-1]}' is missing{more}.", "Add it.", at_key=True)
+    what = first["msg"].removeprefix("Value error, ").replace("Input", "the value", 1)
+    given = "" if isinstance(first["input"], dict | tuple) else f", not {first['input']!r:.60}"
+    return located.error(path, f"{what}{given}{more}.", "Mend the value.", at_key="[key]" in first["loc"])
+
+
+def _field_names() -> set[str]:
+    shapes = [v for m in (schema, dims) for v in vars(m).values() if isinstance(v, type) and issubclass(v, BaseModel)]
+    return {name for shape in shapes for name in shape.model_fields} | {"schema"}
+
+
+def _resolved(name: str, entry: Entry, file: RegistryFile) -> Model:
+    fields = {key: getattr(entry, key) for key in Entry.model_fields}
+    return Model.model_construct(id=name, published_scores=tuple(_scores(entry, file)), **fields)
+
+
+def _scores(entry: Entry, file: RegistryFile) -> list[PublishedScore]:
+    selection = entry.lineage.selection if entry.lineage else None
+    selected_on = selection.tasks if selection else ()
+    scores: list[PublishedScore] = []
+    for table in entry.published:
+        for task, value in table.values.items():
+            measure = file.protocols[table.protocol].measures[task]
+            scores.append(
+                PublishedScore(
+                    task=task,
+                    value=value,
+                    unit=measure.unit,
+                    scale=measure.scale,
+                    metric=measure.metric,
+                    filter=measure.filter,
+                    shots=measure.shots,
+                    decoding=measure.decoding,
+                    subset=measure.subset,
+                    protocol=table.protocol,
+                    source_id=table.source,
+                    source=file.sources[table.source],
+                    where=table.where,
+                    quote=table.quote,
+                    revision=table.revision,
+                    used_for_selection=task in selected_on,
+                )
+            )
+    return scores
