@@ -1,0 +1,194 @@
+"""lm-eval's own Task objects, loaded for a suite: prompts, filters and metrics are all lm-eval's."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.mirror import mirrored
+from harness.suites import Overflow, Suite, SuiteTask, known_folders
+from harness.task_index import folders_of
+from zoo.errors import EnvironmentFault, MinizooError, UsageError
+from zoo.names import unknown
+
+FEWSHOT_SEED = 1234
+"""lm-eval's default, so that the examples drawn are the ones it draws."""
+
+
+@dataclass(frozen=True)
+class LoadedTask:
+    """A leaf task, ready to build prompts, with what its suite says of it."""
+
+    name: str
+    task: Any
+    shots: int
+    limit: int | None
+    overflow: Overflow
+
+
+@dataclass(frozen=True)
+class LoadedSuite:
+    """The leaf tasks of a suite in order, and lm-eval's groups over them, innermost first."""
+
+    tasks: Mapping[str, LoadedTask]
+    groups: tuple[Any, ...] = ()
+
+
+@dataclass
+class _Leaves:
+    """What a suite entry expands to: leaf task → overrides met on the way, and group → (its YAML, its leaves)."""
+
+    overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
+    groups: dict[str, tuple[dict[str, Any], list[str]]] = field(default_factory=dict)
+
+
+def load_tasks(suite: Suite, data: Path | None, limit: int | None = None, overflow: Overflow | None = None) -> LoadedSuite:
+    """Load every leaf task of the suite, with its data (from the mirror `data` where given, else as lm-eval does).
+
+    `limit` and `overflow` are the command's and win over the suite's. Raises UsageError for an unknown task, the mirror's
+    errors for absent data, EnvironmentFault when data must come from the hub and cannot.
+    """
+    _quiet()
+    random.seed(0)  # as lm-eval does before loading: some tasks shuffle at load time
+    manager = _manager(suite)
+    tasks: dict[str, LoadedTask] = {}
+    groups: dict[str, Any] = {}
+    for entry in suite.tasks:
+        leaves = _Leaves()
+        _walk(entry.task, {}, manager.task_index, leaves)
+        for name, overrides in leaves.overrides.items():
+            if name in tasks:
+                raise UsageError(f"Task {name} stands twice in suite {suite.name}.", "Name it once.")
+            tasks[name] = _load(name, overrides, entry, manager, data, limit, overflow)
+        groups |= {name: _group(name, config, [tasks[n].task for n in below]) for name, (config, below) in leaves.groups.items()}
+    return LoadedSuite(tasks, tuple(group for group in groups.values() if group.has_aggregation))
+
+
+def _manager(suite: Suite) -> Any:
+    from lm_eval.tasks import TaskManager
+
+    names = [entry.task for entry in suite.tasks]
+    if suite.folders:
+        manager = TaskManager(include_path=[*map(str, suite.paths())], include_defaults=False)
+        for name in names:
+            if name not in manager.task_index:
+                raise unknown("task", name, manager.all_tasks, f"Suite {suite.name} names only {', '.join(suite.folders)}.")
+        return manager
+    known = known_folders()
+    named = {folder for name in names for folder in known.get(name, ())}
+    paths = [*suite.model_copy(update={"folders": tuple(sorted(named))}).paths(), *folders_of(n for n in names if n not in known)]
+    return TaskManager(include_path=[*map(str, dict.fromkeys(paths))], include_defaults=False)
+
+
+def _walk(name: str, overrides: dict[str, Any], index: Mapping[str, Any], leaves: _Leaves) -> list[str]:
+    """Add what is below a task, tag or group to `leaves` and return the leaf names.
+
+    lm-eval's own expansion would load each task from the hub on the way.
+    """
+    entry = index[name]
+    if entry.kind.name == "TAG":
+        below = sorted(entry.tags)
+    elif entry.kind.name == "GROUP":
+        return _walk_group(name, entry.cfg, overrides, index, leaves)
+    else:
+        below = [name]
+    leaves.overrides.update({leaf: overrides for leaf in below})
+    return below
+
+
+def _walk_group(
+    name: str, config: dict[str, Any], overrides: dict[str, Any], index: Mapping[str, Any], leaves: _Leaves
+) -> list[str]:
+    """The members of a group: names, names with overrides, or groups written inside it."""
+    inherited = {**{k: v for k, v in config.items() if k not in _group_keys()}, **overrides}
+    below: list[str] = []
+    for member in config["task"] if isinstance(config["task"], list) else [config["task"]]:
+        if isinstance(member, dict) and isinstance(member.get("task"), list):
+            below += _walk_group(f"{name}::{member['group']}", member, inherited, index, leaves)
+            continue
+        target = (member.get("group") or member["task"]) if isinstance(member, dict) else member
+        if target not in index:
+            raise UsageError(f"Group {name} of lm-eval names {target}, which is not among its tasks.")
+        own = {k: v for k, v in member.items() if k not in ("task", "group")} if isinstance(member, dict) else {}
+        below += _walk(target, {**inherited, **own}, index, leaves)
+    leaves.groups[name] = (config, below)
+    return below
+
+
+def _group(name: str, config: dict[str, Any], tasks: list[Any]) -> Any:
+    from lm_eval.api.group import Group
+
+    group = Group.from_config({**{k: v for k, v in config.items() if k in _group_keys()}, "group": name})
+    for task in tasks:
+        group.add(task)
+    return group
+
+
+def _group_keys() -> set[str]:
+    from lm_eval.config.group import GroupConfig
+
+    return set(GroupConfig.__dataclass_fields__)
+
+
+def _load(
+    name: str,
+    overrides: dict[str, Any],
+    entry: SuiteTask,
+    manager: Any,
+    data: Path | None,
+    limit: int | None,
+    overflow: Overflow | None,
+) -> LoadedTask:
+    config = {**(manager.task_index[name].cfg or {}), **overrides}
+    shots = _shots(config, entry.shots)
+    spec = {**overrides, "task": name}
+    if data is not None and config.get("dataset_path") and not config.get("custom_dataset"):
+        spec |= mirrored(config, shots, data)
+    task = _build(name, spec, config, manager)
+    task.set_config(key="num_fewshot", value=shots)
+    task.set_fewshot_seed(seed=FEWSHOT_SEED)
+    return LoadedTask(name, task, shots, limit or entry.limit, overflow or entry.overflow or "refuse")
+
+
+def _shots(config: Mapping[str, Any], wanted: int | None) -> int:
+    """lm-eval's rule: a task whose file says 0 stays at 0; else what is asked for; else the task's own; else 0."""
+    own = config.get("num_fewshot")
+    return own or 0 if own == 0 or wanted is None else wanted
+
+
+def _build(name: str, spec: dict[str, Any], config: Mapping[str, Any], manager: Any) -> Any:
+    try:
+        # An override reaches a registered task only through a group; a bare dict would be a new task.
+        return manager.load([{"group": f"minizoo::{name}", "task": [spec]}])["tasks"][name]
+    except MinizooError:
+        raise
+    except Exception as error:
+        if _is_missing_data(error):
+            raise EnvironmentFault(
+                f"Task {name} needs the data set {config.get('dataset_path')}, which is not in the cache and the hub cannot "
+                f"be reached ({type(error).__name__}).",
+                "Give a local mirror with --data DIR, or run again with the network up.",
+            ) from None
+        raise UsageError(
+            f"lm-eval cannot load task {name} ({type(error).__name__}: {' '.join(str(error).split())[:200]}).",
+            "Check the task's YAML and the columns of its data.",
+        ) from None
+
+
+def _is_missing_data(error: BaseException) -> bool:
+    names = {type(e).__name__ for e in (error, error.__cause__, error.__context__) if e is not None}
+    return isinstance(error, OSError) or bool(
+        names & {"ConnectionError", "OfflineModeIsEnabled", "LocalEntryNotFoundError", "DatasetNotFoundError"}
+    )
+
+
+def _quiet() -> None:
+    import datasets
+
+    datasets.disable_progress_bars()
+    for name in ("lm_eval", "datasets", "huggingface_hub"):
+        logging.getLogger(name).setLevel(logging.ERROR)

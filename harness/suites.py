@@ -1,0 +1,102 @@
+"""Suites as data: a named list of tasks with their shots and limits, one YAML file each in `harness/suites`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from zoo.errors import UsageError
+from zoo.names import unknown
+
+Overflow = Literal["refuse", "truncate"]
+FOLDER = Path(__file__).parent / "suites"
+
+
+class SuiteTask(BaseModel):
+    """One lm-eval task or group of a suite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    shots: int | None = Field(None, ge=0)
+    """Few-shot examples; None takes the task's own number."""
+    limit: int | None = Field(None, gt=0)
+    """Documents of each leaf task, chosen by hash; None takes all."""
+    overflow: Overflow | None = None
+    """What to do with a prompt longer than the context; None takes the command's rule."""
+
+
+class Suite(BaseModel):
+    """A named list of tasks, and the folders that define them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str = ""
+    folders: tuple[str, ...] = ()
+    """Folders of lm-eval YAML as `package/path`, e.g. `harness/tasks/nano` or `lm_eval/tasks/arc`."""
+    tasks: tuple[SuiteTask, ...] = Field(min_length=1)
+
+    def paths(self) -> list[Path]:
+        """The folders on this machine; UsageError for one that does not exist."""
+        return [_resolve(self.name, folder) for folder in self.folders]
+
+
+def suite_names() -> list[str]:
+    """Names of the suites that come with minizoo."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_suite(name: str) -> Suite:
+    """The suite of that name, or in that YAML file; UsageError says which line is wrong."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if path.parent == FOLDER and name not in suite_names():
+        raise unknown("suite", name, suite_names(), f"Suites are: {', '.join(suite_names())}; or give a YAML file.")
+    try:
+        return Suite.model_validate(_read(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path} is not a suite: {where}: {first['msg']}.", "Correct it and run again.") from None
+
+
+def suite_of(tasks: Sequence[str], shots: int | None) -> Suite:
+    """An unnamed suite of the tasks given on the command line; they are looked up when it is loaded."""
+    return Suite(name="custom", tasks=tuple(SuiteTask(task=task, shots=shots) for task in tasks))
+
+
+def known_folders() -> dict[str, tuple[str, ...]]:
+    """Task name → the folders of the first suite that has it, so that common tasks need no index of lm-eval's."""
+    known: dict[str, tuple[str, ...]] = {}
+    for name in suite_names():
+        suite = load_suite(name)
+        for entry in suite.tasks:
+            known.setdefault(entry.task, suite.folders)
+    return known
+
+
+def _read(path: Path) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no suite file {path}.", f"Suites by name are: {', '.join(suite_names())}.") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML ({' '.join(str(error).split())[:200]}).", "Correct it and run again.") from None
+
+
+def _resolve(suite: str, folder: str) -> Path:
+    package, _, rest = folder.partition("/")
+    try:
+        path = Path(next(iter(import_module(package).__path__))) / rest
+    except ImportError:
+        raise UsageError(f"Suite {suite} names the folder {folder}, but there is no package {package}.") from None
+    if not path.is_dir():
+        raise UsageError(f"Suite {suite} names the folder {folder}, which does not exist.")
+    return path

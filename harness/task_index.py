@@ -1,0 +1,92 @@
+"""Where lm-eval's tasks are: a map from task, group and tag names to files, built once for each version of lm-eval.
+
+lm-eval scans all of its 14,000 YAML files at every start, which takes seven seconds; this index does it once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from zoo.names import unknown
+
+
+def lm_eval_tasks() -> Path:
+    """The folder of lm-eval's own tasks."""
+    import lm_eval.tasks
+
+    return Path(lm_eval.tasks.__file__).parent
+
+
+def folders_of(names: Iterable[str]) -> list[Path]:
+    """The folders whose YAML files define these lm-eval names and everything they consist of; UsageError if unknown."""
+    index = _index()
+    found: set[str] = set()
+    waiting, seen = list(names), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name not in index:
+            raise unknown("task", name, index, f"lm-eval {version('lm-eval')} lists its tasks by `lm-eval ls tasks`.")
+        entry = index[name]
+        if entry["folder"]:
+            found.add(entry["folder"])
+        waiting += [member for member in entry["members"] if member in index]
+    root = lm_eval_tasks()
+    return [root / folder for folder in sorted(found)]
+
+
+@cache
+def _index() -> dict[str, Any]:
+    path = _cache_folder() / f"lm-eval-tasks-{version('lm-eval')}.json"
+    if path.is_file():
+        try:
+            return json.loads(path.read_text("utf-8"))
+        except ValueError:
+            pass  # cut short by a crash: build it again
+    index = _build()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(index), "utf-8")
+        part.replace(path)
+    except OSError:
+        pass  # a read-only home costs seven seconds a start, nothing else
+    return index
+
+
+def _build() -> dict[str, Any]:
+    from lm_eval.tasks import TaskManager
+
+    root = lm_eval_tasks()
+    index: dict[str, Any] = {}
+    for name, entry in TaskManager().task_index.items():
+        folder = entry.yaml_path.parent.relative_to(root).as_posix() if entry.yaml_path else ""
+        # For a tag, `tags` holds the tasks that carry it; for a task, the tags that it carries.
+        tagged = entry.tags if entry.kind.name == "TAG" else set[str]()
+        index[name] = {"folder": folder, "members": sorted({*_members(entry.cfg or {}), *tagged})}
+    return index
+
+
+def _members(config: dict[str, Any]) -> list[str]:
+    """Names in a group's `task` list, also those of groups written inside it."""
+    listed = config.get("task")
+    names: list[str] = []
+    for item in listed if isinstance(listed, list) else []:
+        if isinstance(item, str):
+            names.append(item)
+        elif isinstance(item, dict):
+            names += [item["group"]] if "group" in item else []
+            names += [item["task"]] if isinstance(item.get("task"), str) else _members(item)
+    return names
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minizoo"
