@@ -33,7 +33,7 @@ START_S = 30.0  # a loaded machine may be slow to start a sandbox; a program's o
 REPORT_BYTES = 8192
 SCRATCH_BYTES = 64 * 2**20
 SYSTEM_PATHS = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/null", "/dev/zero", "/dev/urandom")
-# PYTHON* variables are read (that is, -I less -E): the environment is ours, and a fixed hash seed makes verdicts repeat.
+# Isolated mode (-I) less its -E: the environment is ours alone, and its fixed hash seed makes verdicts repeat.
 PYTHON = (f"{sys.base_prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}", "-P", "-s", "-S")
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
 
@@ -194,6 +194,7 @@ def _verdict(process: subprocess.Popen[bytes], nonce: str, timeout_s: float) -> 
     ready = b"ready\n"
     said = _read(process, b"", len(ready), START_S)
     if not said.startswith(ready):
+        said = _read(process, said, REPORT_BYTES, wait_s=1.0)
         what = " ".join(said.decode(errors="replace").split()[:60]) or f"it did not start within {START_S:.0f} s"
         raise NoIsolation(what)
     end = time.monotonic() + timeout_s
