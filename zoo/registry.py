@@ -59,11 +59,6 @@ class Model(Entry):
         """Every name the model answers to: id, aliases, hub id."""
         return (self.id, *self.aliases, *([self.hub.id] if self.hub else []))
 
-    @property
-    def weights_folder(self) -> Path | None:
-        """The folder of the weights that ship with minizoo; None for a model of the hub."""
-        return Path(__file__).parent / self.weights if self.weights else None
-
 
 @dataclass(frozen=True)
 class Registry:
@@ -75,6 +70,10 @@ class Registry:
     sources: Mapping[str, Source]
     protocols: Mapping[str, schema.Protocol]
 
+    def names(self) -> list[str]:
+        """Every name that some model answers to."""
+        return [name for model in self.models.values() for name in model.names]
+
     def find(self, name: str) -> Model | None:
         """The model of that id, alias or hub id, whatever the case; None when there is none."""
         wanted = name.strip().lower()
@@ -84,7 +83,7 @@ class Registry:
         """As `find`, but an unknown name raises UsageError with the closest known one."""
         model = self.find(name)
         if model is None:
-            raise unknown("model", name, [n for m in self.models.values() for n in m.names], LISTING)
+            raise unknown("model", name, self.names(), LISTING)
         return model
 
     def children(self, name: str) -> list[Model]:
@@ -106,6 +105,13 @@ def load_registry(path: Path | None = None) -> Registry:
     file = (path or default_path()).resolve()
     state = file.stat() if file.exists() else None
     return _load(file, state and (state.st_mtime_ns, state.st_size))
+
+
+def package_folder(model: Model) -> Path:
+    """The folder of the weights that ship with minizoo. Raises UsageError for a model whose weights do not."""
+    if model.weights is None:
+        raise UsageError(f"The weights of '{model.id}' do not ship with minizoo.", "They are on the hub, if anywhere.")
+    return Path(__file__).parent / model.weights
 
 
 def default_path() -> Path:
