@@ -252,8 +252,8 @@ def test_exit_code_is_4_only_when_something_fails(
     verdicts: list[Verdict],
     code: int,
 ):
-    checks = {f"c{i}": (lambda _, v=v: Finding(v, "found this", "mend it")) for i, v in enumerate(verdicts)}
-    monkeypatch.setattr(doctor, "CHECKS", checks)
+    findings = {f"c{i}": Finding(verdict, "found this", "mend it") for i, verdict in enumerate(verdicts)}
+    monkeypatch.setattr(doctor, "examine", lambda _: findings)
     assert run(["doctor", "--results", str(tmp_path)]) == code
     assert "mend it" in capsys.readouterr().out
 
