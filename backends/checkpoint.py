@@ -17,7 +17,7 @@ from typing import Any
 
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.names import closest
-from zoo.registry import Model, load_registry, package_folder
+from zoo.registry import Model, load_registry
 
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 WANTED = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tokenizer*", "*.model"]
@@ -35,6 +35,16 @@ class Checkpoint:
     model: Model | None
     """The registry entry, when the checkpoint is one of the registry's."""
     revision: str | None = None
+
+    @property
+    def max_length(self) -> int:
+        """Positions the model was made for, from its configuration (lm-eval reads the same keys in the same order)."""
+        for key in ("n_positions", "max_position_embeddings", "n_ctx"):
+            if isinstance(self.config.get(key), int):
+                return self.config[key]
+        raise UsageError(
+            f"{self.folder / 'config.json'} names no context length.", "Add max_position_embeddings to it."
+        )
 
     def weights_digest(self) -> str:
         """sha256 over the names and bytes of config.json and every safetensors file."""
@@ -61,7 +71,7 @@ def locate(name: str) -> Checkpoint:
     if name.startswith((".", "/", "~")) or folder.exists():
         raise UsageError(f"{name} is not a folder.", "Give the folder that holds config.json and the safetensors files.")
     if HUB_ID.fullmatch(name):
-        known = closest(name, registry.names())
+        known = closest(name, [known for model in registry.models.values() for known in model.names])
         return _from_hub(name, None, name, f"Did you mean '{known}'? " if known else "")
     return _of_model(registry.resolve(name))
 
@@ -120,8 +130,8 @@ def check_whole(path: Path) -> None:
 
 
 def _of_model(model: Model) -> Checkpoint:
-    if model.weights is not None:
-        return open_folder(package_folder(model), model.id, model)
+    if model.weights_folder is not None:
+        return open_folder(model.weights_folder, model.id, model)
     if model.hub is None:
         raise UsageError(
             f"{model.display} has no public weights, so it cannot be run.", f"`minizoo show {model.id}` tells what is known."

@@ -52,7 +52,7 @@ class _SeededSampler(LogitsProcessor):
             if r.temperature > 0
         ]
 
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
         for row, temperature, top_p, dice in self._rows:
             warped = top_p(input_ids[row : row + 1], temperature(input_ids[row : row + 1], scores[row : row + 1]))
             cumulative = warped[0].double().softmax(-1).cumsum(-1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -39,7 +38,7 @@ class HfBackend:
         self.dtype = str(self._model.dtype).removeprefix("torch.")
         self.versions = {"torch": torch.__version__, "transformers": transformers.__version__}
         self.capabilities = Capabilities(
-            score=True, generate=True, stream=False, max_length=context_length(checkpoint.config)
+            score=True, generate=True, stream=False, max_length=checkpoint.max_length
         )
         self._budget = options.token_budget or TOKEN_BUDGET[self.device.split(":")[0]]
 
@@ -98,23 +97,6 @@ def resolve_device(wanted: str) -> str:
     if device.type not in TOKEN_BUDGET:
         raise UsageError(f"The hf backend does not run on '{device.type}'.", "Use cpu or cuda.")
     return str(device)
-
-
-def context_length(config: Any) -> int:
-    """Positions the model was made for, from its configuration (lm-eval reads the same keys in the same order)."""
-    for key in ("n_positions", "max_position_embeddings", "n_ctx"):
-        if isinstance(config.get(key), int):
-            return config[key]
-    raise UsageError(
-        "The checkpoint's config.json names no context length.", "Add max_position_embeddings to it."
-    )
-
-
-def device_name(device: str) -> str:
-    """The product name of the device: the GPU's, or the processor's architecture."""
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return platform.processor() or platform.machine()
 
 
 def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:

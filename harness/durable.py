@@ -7,6 +7,23 @@ import os
 import tempfile
 from pathlib import Path
 
+from zoo.errors import EnvironmentFault
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder and prove that it takes a file, before hours of work depend on it; EnvironmentFault if not."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise EnvironmentFault(
+            f"The folder {folder} cannot be written to ({error.strerror or error}).",
+            "Free some space or mend its permissions, or give another --results.",
+        ) from None
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary name in the same folder, fsync, rename. On any failure the target is as it was before."""

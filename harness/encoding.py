@@ -99,7 +99,7 @@ class Encoder:
         prefix = self._needed_prefix(loaded.name)
         texts = self._encode([instance.args[0] for _, instance in instances])
         for (doc_id, instance), tokens in zip(instances, texts, strict=True):
-            windows = get_rolling_token_windows(tokens, prefix, self._max_length, context_len=1)
+            windows = get_rolling_token_windows(list(tokens), prefix, self._max_length, context_len=1)
             for part, (context, continuation) in enumerate(map(make_disjoint_window, windows)):
                 request = ScoreRequest(tuple(context), tuple(continuation))
                 yield Unit(unit_key(loaded.name, doc_id, instance.idx, part), loaded.name, request)

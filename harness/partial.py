@@ -52,6 +52,8 @@ class Partial:
         """Remove the folder: the run is finished, or a fresh start was asked for."""
         self._log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        # Who waits for this lock finds no folder once it has it, and goes on; run ids make the name unique.
+        Path(self._lock.lock_file).unlink(missing_ok=True)
         self.release()
 
     def release(self) -> None:
@@ -84,10 +86,10 @@ def open_partial(results: Path, key: str, run_id: str, fresh: bool = False) -> P
             continue
         return Partial(folder, *left, lock)
     folder = root / f"{key}-{run_id}"
-    folder.mkdir()
-    lock = _try_lock(folder)
+    lock = _try_lock(folder)  # before the folder is there, so that nobody can take it for a dead one
     if lock is None:
         raise RuntimeError(f"{folder} is locked although it is new")
+    folder.mkdir()
     _write_run(folder, run_id, {})
     return Partial(folder, run_id, {}, {}, lock)
 

@@ -41,7 +41,7 @@ def wilson_interval(p: float, n: int) -> tuple[float, float]:
     """Wilson's score interval for a share `p` of `n` items."""
     centre = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))  # rounding must not shut p out
 
 
 def ratio_estimate(pairs: Sequence[tuple[float, float]]) -> Estimate:

@@ -1,0 +1,97 @@
+"""What to evaluate and how, from a user's words to units of work: everything that is decided before a model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.checkpoint import Checkpoint, locate
+from backends.contract import Options
+from backends.opening import check_backend
+from backends.tokenizer import HfTokenizer
+from harness.encoding import Encoder
+from harness.lm_tasks import LoadedSuite, load_tasks
+from harness.plan import TaskPlan, check_overflow, make_plan
+from harness.suites import Overflow, Suite, load_suite, suite_of
+from zoo.errors import UsageError
+from zoo.registry import load_registry
+
+DEFAULT_SUITE = "smoke"
+"""For a checkpoint that is no entry of the registry."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The words of `minizoo eval`."""
+
+    model: str
+    suite: str | None = None
+    tasks: tuple[str, ...] = ()
+    shots: int | None = None
+    backend: str = "hf"
+    options: Options = Options()
+    limit: int | None = None
+    overflow: Overflow | None = None
+    data: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An evaluation ready to run: its prompts are built, encoded and known to fit."""
+
+    request: Request
+    checkpoint: Checkpoint
+    suite: Suite
+    loaded: LoadedSuite
+    plans: Sequence[TaskPlan]
+
+
+def prepare(request: Request) -> Evaluation:
+    """Find the checkpoint, load the tasks, build and encode every prompt.
+
+    Raises UsageError for unknown names, a broken checkpoint, or prompts that do not fit where the rule is `refuse`;
+    EnvironmentFault for data or weights that cannot be had.
+    """
+    suite = requested_suite(request)
+    check_backend(request.backend)
+    checkpoint = locate(request.model)
+    loaded, plans = _plans(request, suite, HfTokenizer(checkpoint.folder), checkpoint.max_length)
+    check_overflow(plans)
+    return Evaluation(request, checkpoint, suite, loaded, plans)
+
+
+def dry_run(request: Request, tokenizer: Path | None = None) -> tuple[Suite, list[TaskPlan]]:
+    """The same, without weights: what would run. `tokenizer` stands in for the checkpoint's own.
+
+    Prompts that do not fit are counted, not refused.
+    """
+    suite = requested_suite(request)
+    check_backend(request.backend)
+    model = load_registry().find(request.model)
+    if tokenizer is not None and model is not None:
+        words, max_length = HfTokenizer(tokenizer), model.architecture.max_context
+    else:
+        checkpoint = locate(request.model)
+        words, max_length = HfTokenizer(tokenizer or checkpoint.folder), checkpoint.max_length
+    return suite, _plans(request, suite, words, max_length)[1]
+
+
+def requested_suite(request: Request) -> Suite:
+    """The suite that the request means: its own, its tasks, or the model's default."""
+    if request.suite and request.tasks:
+        raise UsageError("Both a suite and tasks are given.", "Use --suite or --tasks, not both.")
+    if request.shots is not None and not request.tasks:
+        raise UsageError("--shots goes with --tasks: a suite says its own.", "Name the tasks, or leave --shots out.")
+    if request.tasks:
+        return suite_of(request.tasks, request.shots)
+    model = load_registry().find(request.model)
+    return load_suite(request.suite or (model.default_suite if model else DEFAULT_SUITE))
+
+
+def _plans(
+    request: Request, suite: Suite, tokenizer: HfTokenizer, max_length: int
+) -> tuple[LoadedSuite, list[TaskPlan]]:
+    loaded = load_tasks(suite, request.data, request.limit, request.overflow)
+    return loaded, make_plan(loaded, Encoder(tokenizer, max_length, request.seed))

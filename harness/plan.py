@@ -1,0 +1,111 @@
+"""What an evaluation will run, worked out before anything runs: documents, requests, tokens, and what does not fit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.encoding import Encoder, Unit, overflowing
+from harness.lm_tasks import LoadedSuite, LoadedTask
+from harness.prompts import Document, build_documents
+from harness.statistics import detectable_difference
+from zoo.errors import UsageError
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """One leaf task, its chosen documents and every unit of work they need."""
+
+    loaded: LoadedTask
+    documents: list[Document]
+    documents_total: int
+    units: list[Unit]
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.loaded.name
+
+    @property
+    def requests(self) -> int:
+        """lm-eval's requests, with repeats."""
+        return sum(instance.repeats or 1 for d in self.documents for instance in d.instances)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens through the model, at most: generations are counted at their limit."""
+        return sum(unit.tokens for unit in self.units)
+
+    @property
+    def truncated(self) -> int:
+        """Requests that do not fit whole."""
+        return len(overflowing(self.units))
+
+    def digest(self) -> str:
+        """A digest of the task's text and of every request made from its data."""
+        config = json.dumps(self.loaded.task.dump_config(), sort_keys=True, default=str)
+        whole = hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", config).encode())
+        for document in self.documents:
+            whole.update(f"{document.doc_id}|{document.doc_hash}|{document.request_hash}\n".encode())
+        return whole.hexdigest()
+
+    def detectable(self) -> float | None:
+        """The smallest difference of two shares that this many documents would show; None where the metric is no share."""
+        shares = {"multiple_choice", "generate_until", "loglikelihood"}
+        return detectable_difference(len(self.documents)) if self.loaded.task.OUTPUT_TYPE in shares else None
+
+
+def make_plan(suite: LoadedSuite, encoder: Encoder) -> list[TaskPlan]:
+    """Build every request of the suite and encode it; UsageError where a task's data does not suit it."""
+    plans: list[TaskPlan] = []
+    for loaded in suite.tasks.values():
+        documents, total = _documents(loaded)
+        plans.append(TaskPlan(loaded, documents, total, encoder.units(loaded, documents)))
+    return plans
+
+
+def check_overflow(plans: Sequence[TaskPlan]) -> None:
+    """Raise UsageError when a task whose rule is `refuse` has requests that do not fit whole."""
+    bad = [plan for plan in plans if plan.truncated and plan.loaded.overflow == "refuse"]
+    if bad:
+        told = "; ".join(
+            f"{plan.name}: {plan.truncated} of {len(plan.units)}, the longest by {max(u.cut for u in plan.units)} tokens"
+            for plan in bad
+        )
+        raise UsageError(
+            f"Some prompts do not fit into the model's context ({told}). Nothing was run.",
+            "Use --overflow truncate to cut them on the left as lm-eval does (counted and recorded), or fewer --shots.",
+        )
+
+
+def _documents(loaded: LoadedTask) -> tuple[list[Document], int]:
+    try:
+        return build_documents(loaded)
+    except (AssertionError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"Task {loaded.name}: lm-eval cannot build its prompts from the data ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:200]}).",
+            "Check that the data has the columns that the task's YAML names, and enough few-shot examples.",
+        ) from None
+
+
+def as_rows(plans: Sequence[TaskPlan]) -> list[dict[str, Any]]:
+    """A plan as plain data: a row a task."""
+    return [
+        {
+            "task": plan.name,
+            "shots": plan.loaded.shots,
+            "documents": len(plan.documents),
+            "documents_total": plan.documents_total,
+            "requests": plan.requests,
+            "tokens": plan.tokens,
+            "truncated": plan.truncated,
+            "overflow": plan.loaded.overflow,
+            "detectable_difference": plan.detectable(),
+        }
+        for plan in plans
+    ]

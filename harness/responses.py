@@ -1,0 +1,55 @@
+"""Answers of a backend, as they are kept, and as lm-eval's instances want them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backends.contract import Generation, Score, Tokenizer
+from harness.encoding import Unit
+from harness.plan import TaskPlan
+
+Answer = dict[str, Any]
+"""`{"logprob", "greedy"}` of a score, `{"text", "tokens"}` of a generation: plain JSON, exact when read back."""
+
+
+def answer_of(result: Score | Generation, tokenizer: Tokenizer) -> Answer:
+    """What is kept of a backend's result."""
+    if isinstance(result, Score):
+        return {"logprob": result.logprob, "greedy": result.greedy}
+    return {"text": tokenizer.decode(result.tokens), "tokens": len(result.tokens)}
+
+
+def fill_responses(plan: TaskPlan, answers: Mapping[str, Answer]) -> None:
+    """Give each of the task's instances its responses, in the form in which lm-eval's models return them."""
+    parts: dict[tuple[int, int], list[tuple[Unit, Answer]]] = {}
+    for unit in plan.units:
+        _, doc_id, index, _ = unit.key.rsplit("/", 3)
+        parts.setdefault((int(doc_id), int(index)), []).append((unit, answers[unit.key]))
+    for document in plan.documents:
+        for instance in document.instances:
+            mine = parts.get((document.doc_id, instance.idx), [])
+            instance.resps = _responses(instance.request_type, mine)
+
+
+def clear_responses(plan: TaskPlan) -> None:
+    """Forget the responses: a long suite keeps only what is still to come."""
+    for document in plan.documents:
+        for instance in document.instances:
+            instance.resps, instance.filtered_resps = [], {}
+
+
+def _responses(kind: str, mine: list[tuple[Unit, Answer]]) -> list[Any]:
+    if kind == "loglikelihood":
+        return [(mine[0][1]["logprob"], mine[0][1]["greedy"])]
+    if kind == "loglikelihood_rolling":
+        return [sum(answer["logprob"] for _, answer in mine)]
+    return [_cut(answer["text"], unit) for unit, answer in mine]
+
+
+def _cut(text: str, unit: Unit) -> str:
+    """Cut at the first of each stop string, as lm-eval does after a generation."""
+    for stop in getattr(unit.request, "stop", ()):
+        if stop:
+            text = text.split(stop)[0]
+    return text

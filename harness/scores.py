@@ -1,0 +1,145 @@
+"""From lm-eval's answered requests to a task's numbers: its filters, its `process_results`, its aggregation."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness import statistics
+from harness.lm_tasks import LoadedTask
+from harness.prompts import Document
+from harness.records import MetricScore
+from harness.statistics import Estimate
+
+
+def score_task(loaded: LoadedTask, documents: Sequence[Document]) -> tuple[list[MetricScore], list[dict[str, Any]]]:
+    """Score the answered requests (each instance's `resps` filled): the task's numbers, and a row a document and metric.
+
+    lm-eval does the judging, so the numbers are its own; only errors and intervals are ours. Raises what a task's own
+    code raises.
+    """
+    task = loaded.task
+    task._instances = [instance for document in documents for instance in document.instances]  # noqa: SLF001
+    task.apply_filters()
+    values: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    rows: list[dict[str, Any]] = []
+    for name in task.instances[0].filtered_resps:
+        for document in documents:
+            responses = [instance.filtered_resps[name] for instance in document.instances]
+            metrics = task.process_results(document.doc, responses)
+            for metric, value in metrics.items():
+                values[metric, name].append(value)
+                rows.append(_row(task, document, name, metric, value, responses))
+    return [_metric_score(loaded, metric, name, items, documents) for (metric, name), items in values.items()], rows
+
+
+def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list[MetricScore]:
+    """The numbers of an lm-eval group from those of its leaf tasks, by lm-eval's own weighting and pooled error."""
+    leaves = {
+        task: {
+            "sample_len": max((s.n for s in listed), default=0),
+            **{f"{s.metric},{s.filter}": s.value for s in listed if s.value is not None},
+            **{f"{s.metric}_stderr,{s.filter}": s.stderr if s.stderr is not None else "N/A" for s in listed},
+        }
+        for task, listed in scores.items()
+    }
+    found: Mapping[str, Any] = group.aggregate(leaves)
+    made: list[MetricScore] = []
+    for key in [key for key in found if "," in key and "_stderr," not in key]:
+        metric, name = key.split(",", 1)
+        below = [s for listed in scores.values() for s in listed if (s.metric, s.filter) == (metric, name)]
+        stderr = found.get(f"{metric}_stderr,{name}")
+        estimate = statistics.given_stderr(float(found[key]), None if stderr in (None, "N/A") else float(stderr))
+        chance = None
+        if all(s.chance is not None for s in below):
+            chance = sum((s.chance or 0.0) * s.n for s in below) / sum(s.n for s in below)
+        made.append(_published(metric, name, estimate, sum(s.n for s in below), below[0].higher_is_better, chance))
+    return made
+
+
+def _metric_score(
+    loaded: LoadedTask, metric: str, name: str, items: list[Any], documents: Sequence[Document]
+) -> MetricScore:
+    aggregate = loaded.task.aggregation().get(metric)
+    estimate = _estimate(aggregate, items)
+    better = loaded.task.higher_is_better().get(metric)
+    return _published(metric, name, estimate, len(items), better is not False, _chance(loaded, metric, documents))
+
+
+def _estimate(aggregate: Any, items: list[Any]) -> Estimate:
+    """lm-eval's aggregate of the items; the error is ours, by the kind of aggregate."""
+    from lm_eval.api import metrics
+
+    errors = {
+        metrics.mean: lambda: statistics.mean_estimate(items),
+        metrics.perplexity: lambda: statistics.exponential(statistics.mean_estimate(items)),
+        metrics.weighted_perplexity: lambda: statistics.exponential(statistics.ratio_estimate(items)),
+        metrics.bits_per_byte: lambda: statistics.scaled(statistics.ratio_estimate(items), -1 / math.log(2)),
+    }
+    aggregate = aggregate or metrics.mean
+    value = float(aggregate(items))
+    if aggregate not in errors:
+        return Estimate(value, None, None, None)
+    made = errors[aggregate]()
+    return Estimate(value, made.stderr, made.lower, made.upper)
+
+
+def _published(
+    metric: str, name: str, estimate: Estimate, n: int, higher_is_better: bool, chance: float | None
+) -> MetricScore:
+    def finite(x: float | None) -> float | None:
+        return x if x is not None and math.isfinite(x) else None
+
+    return MetricScore(
+        metric=metric,
+        filter=name,
+        value=finite(estimate.value),
+        stderr=finite(estimate.stderr),
+        lower=finite(estimate.lower),
+        upper=finite(estimate.upper),
+        n=n,
+        higher_is_better=higher_is_better,
+        chance=chance,
+    )
+
+
+def _chance(loaded: LoadedTask, metric: str, documents: Sequence[Document]) -> float | None:
+    known = _facts().get(loaded.name, {}).get(metric)
+    if known is not None:
+        return known
+    if loaded.task.OUTPUT_TYPE != "multiple_choice" or metric not in ("acc", "acc_norm", "acc_bytes"):
+        return None
+    if loaded.name == "truthfulqa_mc2":
+        labels = [document.doc["mc2_targets"]["labels"] for document in documents]
+        return sum(sum(listed) / len(listed) for listed in labels) / len(labels)
+    return sum(1 / len(document.instances) for document in documents) / len(documents)
+
+
+@cache
+def _facts() -> dict[str, dict[str, float]]:
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).load(Path(__file__).with_name("task_facts.yaml").read_text("utf-8"))
+
+
+def _row(task: Any, document: Document, name: str, metric: str, value: Any, responses: list[Any]) -> dict[str, Any]:
+    pair = isinstance(value, tuple) and len(value) == 2
+    number = value[0] if pair else value
+    return {
+        "doc_id": document.doc_id,
+        "doc_hash": document.doc_hash,
+        "occurrence": document.occurrence,
+        "request_hash": document.request_hash,
+        "prompt_hash": document.prompt_hash,
+        "metric": metric,
+        "filter": name,
+        "value": float(number) if isinstance(number, int | float) or hasattr(number, "item") else None,
+        "weight": float(value[1]) if pair and isinstance(value[1], int | float) else None,
+        "target": str(task.doc_to_target(document.doc)),
+        "responses": json.dumps(responses, ensure_ascii=False, default=str),
+    }

@@ -1,0 +1,29 @@
+-- The public views: their names and columns are part of minizoo's interface. Everything else may change with the schema.
+
+CREATE VIEW scores AS
+SELECT s.run_id, r.finished_at, r.model, r.backend, r.device, r.gpu, r.suite, s.task, s.metric, s.filter, r.shots,
+       s.value, s.stderr, s.lower, s.upper, s.n, s.chance, s.higher_is_better, r.status, r.reason, r.source,
+       r.dtype, r."limit", r.truncated, s.raw_value
+FROM metrics s JOIN records r USING (run_id, task)
+UNION ALL BY NAME
+-- A task that failed has no numbers, and must not look as if it had never run.
+SELECT r.run_id, r.finished_at, r.model, r.backend, r.device, r.gpu, r.suite, r.task, r.shots,
+       0 AS n, r.status, r.reason, r.source, r.dtype, r."limit", r.truncated
+FROM records r WHERE r.status <> 'ok'
+UNION ALL BY NAME
+SELECT model, task, metric, filter, shots, value, raw_value, higher_is_better, 'ok' AS status, 'published' AS source
+FROM published;
+
+CREATE VIEW samples AS
+SELECT s.run_id, r.model, s.task, s.doc_id, s.doc_hash, s.occurrence, s.request_hash, s.prompt_hash, s.metric, s.filter,
+       s.value, s.weight, s.target, s.responses
+FROM sample_rows s JOIN records r USING (run_id, task);
+
+CREATE VIEW runs AS
+SELECT run_id, any_value(model) AS model, any_value(suite) AS suite, any_value(backend) AS backend,
+       any_value(device) AS device, any_value(gpu) AS gpu, any_value(driver) AS driver, any_value(dtype) AS dtype,
+       any_value(host) AS host, any_value(platform) AS platform, any_value(versions) AS versions,
+       any_value(git_sha) AS git_sha, any_value(weights_digest) AS weights_digest, any_value(seed) AS seed,
+       any_value(command) AS command, min(started_at) AS started_at, max(finished_at) AS finished_at,
+       count(*) AS tasks, count(*) FILTER (status <> 'ok') AS failed
+FROM records GROUP BY run_id;

@@ -1,0 +1,70 @@
+"""A progress bar on stderr: rate, time left, and what an interrupted run had already answered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from harness.encoding import Unit
+from harness.plan import TaskPlan
+from harness.records import Record
+
+
+class EvalProgress:
+    """Watches an evaluation. Draws on a terminal; elsewhere it says one line a finished task."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._lines = not quiet
+        self._bar: Any = _make_bar() if self._lines and sys.stderr.isatty() else None
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def planned(self, plans: Sequence[TaskPlan]) -> None:
+        """Know the whole: the tokens of every task."""
+        if self._bar:
+            total = sum(plan.tokens for plan in plans)
+            self._task = self._bar.add_task(f"{len(plans)} tasks", total=total)
+
+    def answered(self, unit: Unit, computed: bool) -> None:
+        """Advance by the unit's tokens."""
+        if self._bar:
+            self._bar.advance(self._task, unit.tokens)
+
+    def recorded(self, record: Record) -> None:
+        """Name the task just recorded."""
+        if self._bar:
+            self._bar.update(self._task, description=f"{record.task} {record.status}")
+        elif self._lines:
+            print(f"{record.task}: {record.status}", file=sys.stderr)
+
+
+def _make_bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Tokens a second; a generation counts at its limit, so this is an upper bound there."""
+
+        def render(self, task: Any) -> Text:
+            """The rate so far."""
+            return Text(f"{task.speed:,.0f} tokens/s" if task.speed else "– tokens/s")
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )

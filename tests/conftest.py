@@ -1,0 +1,69 @@
+"""What several tests need: the assets, a tiny model, and the command line run inside this process."""
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a hub
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def assets_folder() -> Path | None:
+    """Where the data of tests is: $MINIZOO_TEST_ASSETS, else `shared` beside the checkout."""
+    named = os.environ.get("MINIZOO_TEST_ASSETS")
+    for folder in [Path(named)] if named else [ROOT.parent / "shared"]:
+        if (folder / "data").is_dir():
+            return folder
+    return None
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    folder = assets_folder()
+    if folder is None:
+        pytest.skip("no test assets: set MINIZOO_TEST_ASSETS")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(assets: Path) -> Path:
+    return assets / "data"
+
+
+@pytest.fixture(scope="session")
+def stories(assets: Path) -> Path:
+    """A trained Llama of 260,032 parameters with a context of 512."""
+    return assets / "models" / "stories260k"
+
+
+class Ran(NamedTuple):
+    """What a command left: exit code, stdout, stderr."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def minizoo(capsys, monkeypatch):
+    """Run `minizoo ARGS` in this process, as the installed script does."""
+    from minizoo.cli import run
+
+    monkeypatch.delenv("MINIZOO_DATA", raising=False)
+    monkeypatch.delenv("MINIZOO_RESULTS", raising=False)
+
+    def call(*args: object) -> Ran:
+        capsys.readouterr()
+        code = run([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return call
