@@ -13,6 +13,7 @@ Golden values: the published parameter counts, reproduced to the unit (tests/tes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,6 +53,13 @@ def count_parameters(dims: Dense | Hybrid) -> Parameters:
 def weight_bytes(dims: Dense | Hybrid, dtype: Dtype = "bfloat16") -> int:
     """Bytes of all weights in one dtype, without scales or padding of a quantised format."""
     return count_parameters(dims).total * BITS[dtype] // 8
+
+
+def stored_bytes(dims: Dense | Hybrid, bits: int = 16, kept: Sequence[str] = ()) -> int:
+    """Bytes of the weights stored in `bits`, the `kept` tables (embedding, head) in 16; scales are left out."""
+    count = count_parameters(dims)
+    whole = sum({"embedding": count.embedding, "head": count.head}[name] for name in kept)
+    return (count.total - whole) * bits // 8 + 2 * whole
 
 
 def attention_layers(dims: Dense | Hybrid) -> int:

@@ -23,7 +23,7 @@ Count = Annotated[int, BeforeValidator(_whole), Field(gt=0)]
 class Strict(BaseModel):
     """Frozen, without unknown keys, without silent conversions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class RopeScaling(Strict):

@@ -12,7 +12,9 @@ from zoo.architecture import count_parameters
 from zoo.dims import Hybrid
 from zoo.located import Path
 from zoo.names import closest
-from zoo.schema import UNIT_LIMIT, Entry, RegistryFile
+from zoo.published import UNIT_LIMIT, ScoreTable
+from zoo.schema import RegistryFile
+from zoo.statements import FIELDS, can_be_read, is_known_field
 
 
 @dataclass(frozen=True)
@@ -31,21 +33,16 @@ def problems(file: RegistryFile) -> Iterator[Problem]:
         yield from rule(file)
 
 
-def sources_exist(file: RegistryFile) -> Iterator[Problem]:
-    """Every `source`, `copy_of` and `protocol` names something defined."""
-    for key, source in file.sources.items():
-        if source.copy_of is not None:
-            yield from _known(("sources", key, "copy_of"), "source", source.copy_of, file.sources)
-    for key, protocol in file.protocols.items():
-        yield from _known(("protocols", key, "source"), "source", protocol.source, file.sources)
+def references_exist(file: RegistryFile) -> Iterator[Problem]:
+    """Every source, protocol, revision and model that something names is defined."""
+    for path, kind, name in _named(file):
+        known: Mapping[str, object] = {"source": file.sources, "protocol": file.protocols, "model": file.models}[kind]
+        yield from _known(path, kind, name, known)
     for name, entry in file.models.items():
-        for path, source in _cited(entry):
-            yield from _known(("models", name, *path), "source", source, file.sources)
         for index, table in enumerate(entry.published):
-            place: Path = ("models", name, "published", index)
-            yield from _known((*place, "protocol"), "protocol", table.protocol, file.protocols)
             if table.revision is not None:
-                yield from _known((*place, "revision"), "revision", table.revision, entry.revisions)
+                yield from _known(("models", name, "published", index, "revision"), "revision", table.revision,
+                                  entry.revisions)  # fmt: skip
 
 
 def names_are_unique(file: RegistryFile) -> Iterator[Problem]:
@@ -62,17 +59,24 @@ def names_are_unique(file: RegistryFile) -> Iterator[Problem]:
 
 
 def lineage_is_a_tree(file: RegistryFile) -> Iterator[Problem]:
-    """Parents and teachers exist, and nobody descends from itself."""
+    """One parent, in the registry or elsewhere; and nobody descends from itself."""
     for name, entry in file.models.items():
         if entry.lineage is None:
             continue
         place: Path = ("models", name, "lineage")
-        for role in ("parent", "teacher"):
-            other = getattr(entry.lineage, role)
-            if other is not None:
-                yield from _known((*place, role), "model", other, file.models)
+        if (entry.lineage.parent is None) == (entry.lineage.parent_elsewhere is None):
+            yield Problem(place, "needs either a parent or a parent_elsewhere.", "Give one of the two.", at_key=True)
         if name in _ancestors(file, name):
             yield Problem((*place, "parent"), f"'{name}' descends from itself.", "Break the circle.")
+
+
+def hub_revisions_have_a_source(file: RegistryFile) -> Iterator[Problem]:
+    """A pinned revision says where it was read."""
+    for name, entry in file.models.items():
+        if entry.hub is not None and entry.hub.revision is not None and entry.hub.revision_source is None:
+            yield Problem(
+                ("models", name, "hub", "revision"), "has no revision_source.", "Give the address that names it."
+            )
 
 
 def dimensions_fit(file: RegistryFile) -> Iterator[Problem]:
@@ -97,9 +101,9 @@ def compression_matches(file: RegistryFile) -> Iterator[Problem]:
     """A compressed axis is a dimension of both models, has their values, and only ever shrinks."""
     for name, entry in file.models.items():
         lineage = entry.lineage
-        if lineage is None or lineage.compression is None or lineage.parent not in file.models:
+        if lineage is None or lineage.compression is None:
             continue
-        parent = file.models[lineage.parent]
+        parent = file.models.get(lineage.parent or "")
         for axis, (before, after) in lineage.compression.axes.items():
             path: Path = ("models", name, "lineage", "compression", "axes", axis)
             if not isinstance(getattr(entry.architecture, axis, None), int):
@@ -107,7 +111,8 @@ def compression_matches(file: RegistryFile) -> Iterator[Problem]:
                 hint = f"Did you mean '{near}'?" if near else "Axes have the names of dimensions."
                 yield Problem(path, f"'{axis}' is no dimension of this model.", hint, at_key=True)
                 continue
-            real = (getattr(parent.architecture, axis, None), getattr(entry.architecture, axis))
+            whole = getattr(parent.architecture, axis, None) if parent else before
+            real = (whole, getattr(entry.architecture, axis))
             if after > before:
                 yield Problem(path, f"grows from {before} to {after}; pruning only shrinks.", "Swap or mend them.")
             elif (before, after) != real:
@@ -118,31 +123,46 @@ def compression_matches(file: RegistryFile) -> Iterator[Problem]:
 
 def scores_are_possible(file: RegistryFile) -> Iterator[Problem]:
     """A score belongs to a task of its protocol and lies within its unit."""
-    for name, entry in file.models.items():
-        for index, table in enumerate(entry.published):
-            protocol = file.protocols.get(table.protocol)
-            if protocol is None:
+    for place, table in _tables(file):
+        protocol = file.protocols.get(table.protocol)
+        if protocol is None:
+            continue
+        for task, value in table.values.items():
+            path: Path = (*place, "values", task)
+            if task not in protocol.measures:
+                near = closest(task, protocol.measures)
+                hint = f"Did you mean '{near}'?" if near else f"It has: {', '.join(protocol.measures)}."
+                yield Problem(path, f"protocol '{table.protocol}' has no task '{task}'.", hint, at_key=True)
                 continue
-            for task, value in table.values.items():
-                path: Path = ("models", name, "published", index, "values", task)
-                if task not in protocol.measures:
-                    near = closest(task, protocol.measures)
-                    hint = f"Did you mean '{near}'?" if near else f"It has: {', '.join(protocol.measures)}."
-                    yield Problem(path, f"protocol '{table.protocol}' has no task '{task}'.", hint, at_key=True)
-                    continue
-                unit = protocol.measures[task].unit
-                if not 0 <= value <= UNIT_LIMIT[unit]:
-                    what = f"{value} is outside 0 to {UNIT_LIMIT[unit]:g} ({unit})."
-                    yield Problem(path, what, "Mend the value or its protocol's unit.")
+            unit = protocol.measures[task].unit
+            if not 0 <= value <= UNIT_LIMIT[unit]:
+                what = f"{value} is outside 0 to {UNIT_LIMIT[unit]:g} ({unit})."
+                yield Problem(path, what, "Mend the value or its protocol's unit.")
+
+
+def statements_can_be_checked(file: RegistryFile) -> Iterator[Problem]:
+    """A statement is about something the entry can answer, in a form that can be compared."""
+    for name, entry in file.models.items():
+        for index, statement in enumerate(entry.stated):
+            place: Path = ("models", name, "stated", index)
+            if not is_known_field(entry, statement.field):
+                known = [*FIELDS, *type(entry.architecture).model_fields]
+                near = closest(statement.field, known)
+                hint = f"Did you mean '{near}'?" if near else f"Known: {', '.join(known)}."
+                yield Problem((*place, "field"), f"there is no field '{statement.field}'.", hint)
+            elif not can_be_read(statement):
+                yield Problem((*place, "value"), f"'{statement.value}' is no number.", "Write it like 8.3B, 94B or 48.")
 
 
 RULES: tuple[Callable[[RegistryFile], Iterator[Problem]], ...] = (
-    sources_exist,
+    references_exist,
     names_are_unique,
     lineage_is_a_tree,
+    hub_revisions_have_a_source,
     dimensions_fit,
     compression_matches,
     scores_are_possible,
+    statements_can_be_checked,
 )
 
 
@@ -153,27 +173,44 @@ def _known(path: Path, kind: str, name: str, known: Mapping[str, object]) -> Ite
         yield Problem(path, f"there is no {kind} '{name}'.", hint)
 
 
-def _cited(entry: Entry) -> Iterator[tuple[Path, str]]:
-    yield ("architecture_source",), entry.architecture_source
-    for part in ("licence", "lineage", "tokens", "claimed"):
-        source = getattr(getattr(entry, part), "source", None)
-        if source is not None:
-            yield (part, "source"), source
-    if entry.lineage is not None and entry.lineage.selection is not None:
-        yield ("lineage", "selection", "source"), entry.lineage.selection.source
-    for key, revision in entry.revisions.items():
-        yield ("revisions", key, "source"), revision.source
-    for index, table in enumerate(entry.published):
-        yield ("published", index, "source"), table.source
+def _tables(file: RegistryFile) -> Iterator[tuple[Path, ScoreTable]]:
+    for section, rows in (("models", file.models), ("compared", file.compared)):
+        for name, row in rows.items():
+            for index, table in enumerate(row.published):
+                yield (section, name, "published", index), table
+
+
+REFERENCES = {
+    "source": "source", "architecture_source": "source", "copy_of": "source", "protocol": "protocol",
+    "parent": "model", "teacher": "model", "against": "model",
+}  # fmt: skip
+
+
+def _named(file: RegistryFile) -> Iterator[tuple[Path, str, str]]:
+    """Every reference of the file: its path, what kind of thing it names, and the name."""
+    yield from _references(file.model_dump(), ())
+
+
+def _references(item: object, path: Path) -> Iterator[tuple[Path, str, str]]:
+    if isinstance(item, dict):
+        for key, value in item.items():
+            kind = REFERENCES.get(key)
+            if kind is not None and isinstance(value, str):
+                yield (*path, key), kind, value
+            else:
+                yield from _references(value, (*path, key))
+    elif isinstance(item, tuple):
+        for index, value in enumerate(item):
+            yield from _references(value, (*path, index))
 
 
 def _ancestors(file: RegistryFile, name: str) -> list[str]:
     """The parents above a model, nearest first; stops where the chain ends, leaves the file or comes round."""
     found: list[str] = []
     lineage = file.models[name].lineage
-    while lineage is not None and lineage.parent in file.models and lineage.parent not in found:
-        found.append(lineage.parent)
-        lineage = file.models[lineage.parent].lineage
+    while lineage is not None and (parent := lineage.parent or "") in file.models and parent not in found:
+        found.append(parent)
+        lineage = file.models[parent].lineage
     return found
 
 
@@ -183,7 +220,7 @@ SHRINKING = ("num_layers", "hidden_size", "ffn_hidden_size", "num_attention_head
 def _children_do_not_grow(file: RegistryFile) -> Iterator[Problem]:
     for name, entry in file.models.items():
         lineage = entry.lineage
-        parent = file.models.get(lineage.parent) if lineage else None
+        parent = file.models.get(lineage.parent or "") if lineage else None
         if lineage is None or parent is None or parent.architecture.type != entry.architecture.type:
             continue
         cut = lineage.compression.axes if lineage.compression else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,12 +12,13 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from zoo import dims, schema
+from zoo import dims, published, schema
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.integrity import problems
 from zoo.located import Located, read_located
 from zoo.names import closest, unknown
-from zoo.schema import Decoding, Entry, RegistryFile, Scale, Source, Unit
+from zoo.published import Benchmark, Decoding, Protocol, Scale, ScoreTable, Source, Unit
+from zoo.schema import Entry, RegistryFile
 
 Shape = TypeVar("Shape", bound=BaseModel)
 LISTING = "`minizoo models` lists them."
@@ -61,14 +62,27 @@ class Model(Entry):
 
 
 @dataclass(frozen=True)
+class ComparedRow:
+    """A row of a published table that is no model of the registry."""
+
+    id: str
+    display: str
+    parameters: int | None
+    note: str | None
+    published_scores: tuple[PublishedScore, ...]
+
+
+@dataclass(frozen=True)
 class Registry:
-    """All models by id, in the order of the file, with the sources and protocols that they cite."""
+    """All models by id, in the order of the file, with what they cite and are compared with."""
 
     path: Path
     located: Located
     models: Mapping[str, Model]
+    compared: Mapping[str, ComparedRow]
     sources: Mapping[str, Source]
-    protocols: Mapping[str, schema.Protocol]
+    protocols: Mapping[str, Protocol]
+    benchmarks: Mapping[str, Benchmark]
 
     def names(self) -> list[str]:
         """Every name that some model answers to."""
@@ -93,7 +107,9 @@ class Registry:
     def ancestors(self, name: str) -> list[Model]:
         """The chain of parents above a model, nearest first."""
         lineage = self.models[name].lineage
-        return [] if lineage is None else [self.models[lineage.parent], *self.ancestors(lineage.parent)]
+        if lineage is None or lineage.parent is None:
+            return []
+        return [self.models[lineage.parent], *self.ancestors(lineage.parent)]
 
 
 def load_registry(path: Path | None = None) -> Registry:
@@ -132,9 +148,14 @@ def _load(path: Path, _state: tuple[int, int] | None) -> Registry:
     file = validated(RegistryFile, located)
     for problem in problems(file):
         raise located.error(problem.path, problem.what, problem.mend, at_key=problem.at_key)
-    models = {name: _resolved(name, entry, file) for name, entry in file.models.items()}
     return Registry(
-        path, located, MappingProxyType(models), MappingProxyType(file.sources), MappingProxyType(file.protocols)
+        path,
+        located,
+        models=MappingProxyType({name: _model(name, entry, file) for name, entry in file.models.items()}),
+        compared=MappingProxyType({name: _row(name, file) for name in file.compared}),
+        sources=MappingProxyType(file.sources),
+        protocols=MappingProxyType(file.protocols),
+        benchmarks=MappingProxyType(file.benchmarks),
     )
 
 
@@ -163,22 +184,29 @@ def _first(error: ValidationError, located: Located) -> UsageError:
 
 
 def _field_names() -> set[str]:
-    shapes = [v for m in (schema, dims) for v in vars(m).values() if isinstance(v, type) and issubclass(v, BaseModel)]
+    every = [value for module in (schema, published, dims) for value in vars(module).values()]
+    shapes = [value for value in every if isinstance(value, type) and issubclass(value, BaseModel)]
     return {name for shape in shapes for name in shape.model_fields} | {"schema"}
 
 
-def _resolved(name: str, entry: Entry, file: RegistryFile) -> Model:
+def _model(name: str, entry: Entry, file: RegistryFile) -> Model:
     fields = {key: getattr(entry, key) for key in Entry.model_fields}
-    return Model.model_construct(id=name, published_scores=tuple(_scores(entry, file)), **fields)
-
-
-def _scores(entry: Entry, file: RegistryFile) -> list[PublishedScore]:
     selection = entry.lineage.selection if entry.lineage else None
-    selected_on = selection.tasks if selection else ()
+    scores = _scores(entry.published, selection.tasks if selection else (), file)
+    return Model.model_construct(id=name, published_scores=scores, **fields)
+
+
+def _row(name: str, file: RegistryFile) -> ComparedRow:
+    row = file.compared[name]
+    return ComparedRow(name, row.display, row.parameters, row.note, _scores(row.published, (), file))
+
+
+def _scores(tables: Sequence[ScoreTable], selected_on: Sequence[str], file: RegistryFile) -> tuple[PublishedScore, ...]:
     scores: list[PublishedScore] = []
-    for table in entry.published:
-        for task, value in table.values.items():
-            measure = file.protocols[table.protocol].measures[task]
+    for table in tables:
+        for key, value in table.values.items():
+            measure = file.protocols[table.protocol].measures[key]
+            task = measure.task or key
             scores.append(
                 PublishedScore(
                     task=task,
@@ -199,4 +227,4 @@ def _scores(entry: Entry, file: RegistryFile) -> list[PublishedScore]:
                     used_for_selection=task in selected_on,
                 )
             )
-    return scores
+    return tuple(scores)

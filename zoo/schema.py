@@ -1,84 +1,28 @@
 """The form of registry.yaml: what an entry may say. A fact that no source states is absent, which means unknown.
 
-Sources and protocols are named once and referred to; `zoo.registry` resolves the references and
+Sources, protocols and benchmarks are named once and referred to; `zoo.registry` resolves the references and
 `zoo.integrity` holds the rules that reach across entries.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from zoo.dims import Architecture, Count, Strict
+from zoo.published import Benchmark, Protocol, ScoreTable, Slug, Source, Speed, Statement, Text, Url
 
-Text = Annotated[str, Field(min_length=1)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Safe in a path and a shell.")]
 HubId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$", description="owner/name on the hub.")]
-Url = Annotated[str, Field(pattern=r"^https://\S+$")]
 CommitId = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$", description="All 40 hex digits, from a named source.")]
-Unit = Literal["percent", "fraction", "points"]
-Scale = Literal["raw", "chance_normalised"]
-
-# The highest value a unit can have; the lowest is 0. MT-Bench is scored in points of 10.
-UNIT_LIMIT: dict[Unit, float] = {"percent": 100.0, "fraction": 1.0, "points": 10.0}
-
-
-class Source(Strict):
-    """A document that states facts. A copy (`copy_of`) repeats another source and confirms nothing."""
-
-    kind: Literal["paper", "model_card", "blog", "news", "config", "leaderboard", "code", "reproduction", "project"]
-    title: Text
-    url: Url | None = None
-    copy_of: Slug | None = None
-    seen_in: Text | None = Field(None, description="Where the text was read, when not at the address itself.")
-
-
-class Decoding(Strict):
-    """How text was sampled for a generated score."""
-
-    n: Count | None = Field(None, description="Samples a problem.")
-    temperature: Annotated[float, Field(ge=0)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-
-
-class Measure(Strict):
-    """How one task of a protocol was scored. Absent metric, filter or shots: the source does not say."""
-
-    metric: Text | None = None
-    filter: Text | None = None
-    shots: Annotated[int, Field(ge=0)] | None = None
-    decoding: Decoding | None = None
-    unit: Unit = "percent"
-    scale: Scale = "raw"
-    subset: Text | None = Field(None, description="The part of the test set, e.g. '20 % of test'.")
-
-
-class Protocol(Strict):
-    """How the scores of one table were measured, as its source says."""
-
-    source: Slug
-    quote: Text | None = Field(None, description="The words of the source that state it.")
-    note: Text | None = None
-    measures: Annotated[dict[str, Measure], Field(min_length=1)]
-
-
-class ScoreTable(Strict):
-    """One source's scores of a model: task → the value as printed."""
-
-    source: Slug
-    protocol: Slug
-    where: Text | None = Field(None, description="Table, section or row of the source.")
-    quote: Text | None = Field(None, description="The source's own row or sentence.")
-    revision: Slug | None = Field(None, description="Which of the model's `revisions` was measured.")
-    values: Annotated[dict[str, float], Field(min_length=1)]
 
 
 class Hub(Strict):
-    """Where the weights are published."""
+    """Where the weights are published. A revision needs the address that names it."""
 
     id: HubId
     revision: CommitId | None = None
+    revision_source: Url | None = None
     gated: bool | None = None
 
 
@@ -87,7 +31,6 @@ class Revision(Strict):
 
     note: Text
     commit: CommitId | None = None
-    short_commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,39}$")] | None = None
     source: Slug
 
 
@@ -98,7 +41,7 @@ class Licence(Strict):
     url: Url | None = None
     commercial: bool | None = None
     quote: Text | None = None
-    source: Slug | None = None
+    source: Slug
 
 
 class Selection(Strict):
@@ -110,17 +53,17 @@ class Selection(Strict):
 
 
 class Quantization(Strict):
-    """Scheme and width of quantised weights."""
+    """Scheme and width of quantised weights; `kept` names what stays in 16 bits."""
 
     scheme: Text
     bits: Literal[4, 8]
-    weight_bytes: Count | None = None
+    kept: tuple[Literal["embedding", "head"], ...] = ()
 
 
 class Compression(Strict):
     """The axes that were cut, each with the parent's and the child's value."""
 
-    kind: Literal["width", "depth", "width+depth", "search"]
+    kind: Literal["width", "depth", "width+depth"]
     axes: Annotated[dict[str, tuple[Count, Count]], Field(min_length=1)]
 
 
@@ -128,9 +71,10 @@ Relation = Literal["pruned", "distilled", "corrected", "instruct-tuned", "quanti
 
 
 class Lineage(Strict):
-    """What a model was made from and how."""
+    """What a model was made from and how. A parent outside the registry is named in words."""
 
-    parent: Slug
+    parent: Slug | None = None
+    parent_elsewhere: Text | None = None
     teacher: Slug | None = None
     relation: Annotated[tuple[Relation, ...], Field(min_length=1)]
     compression: Compression | None = None
@@ -140,13 +84,31 @@ class Lineage(Strict):
     note: Text | None = None
 
 
+class Search(Strict):
+    """Architecture search by short retraining: how many candidates got how many tokens each."""
+
+    candidates: Count
+    tokens_each: Count
+
+
 class Tokens(Strict):
     """Training tokens by purpose; absent is unknown, not zero."""
 
     pretraining: Count | None = None
-    teacher_correction: Count | None = None
+    teacher_correction: Count | None = Field(None, description="Spent on this model to make it a better teacher.")
     distillation: Count | None = None
-    search: Count | None = None
+    alignment: Count | None = None
+    search: Search | None = None
+    source: Slug
+    note: Text | None = None
+
+
+class Training(Strict):
+    """The retraining run as published."""
+
+    batch_size: Count | None = None
+    sequence_length: Count | None = None
+    flops_per_step: Count | None = None
     source: Slug
     note: Text | None = None
 
@@ -171,7 +133,8 @@ class Entry(Strict):
     group: Group
     kind: Literal["base", "instruct", "reasoning"]
     aliases: tuple[Text, ...] = ()
-    hub: Hub | None = Field(None, description="Absent: no public weights on the hub.")
+    hub: Hub | None = Field(None, description="Absent: no weights on the hub that a source names.")
+    released: bool | None = Field(None, description="false: a source says that the weights are not public.")
     weights: Annotated[str, Field(pattern=r"^nano/weights/[a-z0-9-]+$")] | None = Field(
         None, description="Folder inside the zoo package, for models that ship with minizoo."
     )
@@ -179,13 +142,26 @@ class Entry(Strict):
     licence: Licence | None = None
     lineage: Lineage | None = None
     tokens: Tokens | None = None
+    training: Training | None = None
     architecture: Architecture
     architecture_source: Slug
     parameters: Count | None = Field(None, description="Declared count; must equal the closed form to the unit.")
+    stated: tuple[Statement, ...] = ()
     published: tuple[ScoreTable, ...] = ()
+    speeds: tuple[Speed, ...] = ()
     claimed: Claimed | None = None
     default_suite: Literal["paper", "nano"] = "paper"
     notes: tuple[Text, ...] = ()
+
+
+class Compared(Strict):
+    """A row of a published table that is no model of this registry: scores and what the table says of its size."""
+
+    display: Text
+    parameters: Count | None = Field(None, description="As the table prints it.")
+    pretraining_tokens: Count | None = None
+    note: Text | None = None
+    published: Annotated[tuple[ScoreTable, ...], Field(min_length=1)]
 
 
 class RegistryFile(Strict):
@@ -193,5 +169,12 @@ class RegistryFile(Strict):
 
     schema_: Literal["minizoo.registry/1"] = Field(alias="schema")
     sources: dict[Slug, Source]
+    benchmarks: dict[str, Benchmark] = Field(default_factory=dict[str, Benchmark])
     protocols: dict[Slug, Protocol] = Field(default_factory=dict[Slug, Protocol])
     models: dict[Slug, Entry]
+    compared: dict[Slug, Compared] = Field(default_factory=dict[Slug, Compared])
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of registry.yaml, for editors and for readers in other languages."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **RegistryFile.model_json_schema()}

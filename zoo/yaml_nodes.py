@@ -1,0 +1,86 @@
+"""YAML read node by node. Apart from `zoo.located` because a file seen before needs no YAML reader at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from zoo.errors import UsageError
+from zoo.located import Path, Places
+
+
+def read_nodes(text: str, name: str) -> tuple[Any, Places]:
+    """The plain data of a YAML 1.2 text and where each item stands.
+
+    Raises UsageError with line and column for what is not YAML, for a key that stands twice, for an alias.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    walk = _Walk(name, yaml)
+    try:
+        root = yaml.compose(text)
+        data = walk.value(root, ()) if root is not None else None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        raise UsageError(f"{name}:{place}: not YAML: {error.problem or error.context}.", "Mend the line.") from None
+    except (YAMLError, ValueError) as error:
+        raise UsageError(f"{name}:1:1: not YAML: {' '.join(str(error).split())}.", "Mend the file.") from None
+    except RecursionError:
+        raise UsageError(f"{name}:1:1: nested too deep to be read.", "Mend the file.") from None
+    return data, Places(walk.values, walk.keys)
+
+
+class _Walk:
+    """Turns composed nodes into plain data and notes where each stood."""
+
+    def __init__(self, name: str, yaml: YAML) -> None:
+        self.name = name
+        self.constructor: Any = yaml.constructor
+        self.values: dict[Path, tuple[int, int]] = {}
+        self.keys: dict[Path, tuple[int, int]] = {}
+        self.seen: set[int] = set()
+
+    def value(self, node: Node, path: Path) -> Any:
+        self.values[path] = _place(node)
+        if isinstance(node, ScalarNode):
+            return self._scalar(node)
+        if id(node) in self.seen:  # a YAML alias: one node at two places would have two homes and may hold itself
+            raise self._error(node, "YAML aliases (*name) are not used here", "Write the value out.")
+        self.seen.add(id(node))
+        items: Sequence[Any] = node.value
+        if isinstance(node, SequenceNode):
+            return tuple(self.value(item, (*path, index)) for index, item in enumerate(items))
+        assert isinstance(node, MappingNode)
+        return self._mapping(items, path)
+
+    def _mapping(self, items: Sequence[Any], path: Path) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in items:
+            if not isinstance(key_node, ScalarNode):
+                raise self._error(key_node, "a key must be plain text", "Write a name before the colon.")
+            key = str(key_node.value)
+            if key in data:
+                line, _ = self.keys[*path, key]
+                raise self._error(key_node, f"'{key}' stands twice (first in line {line})", "Remove one of the two.")
+            self.keys[*path, key] = _place(key_node)
+            data[key] = self.value(value_node, (*path, key))
+        return data
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        try:
+            return self.constructor.construct_object(node)
+        except (YAMLError, ValueError, OverflowError) as error:
+            reason = getattr(error, "problem", None) or error
+            raise self._error(node, f"'{node.value}' cannot be read: {reason}", "Mend the value.") from None
+
+    def _error(self, node: Node, what: str, mend: str) -> UsageError:
+        line, column = _place(node)
+        return UsageError(f"{self.name}:{line}:{column}: {what}.", mend)
+
+
+def _place(node: Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1
