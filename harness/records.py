@@ -126,9 +126,10 @@ SAMPLE_COLUMNS: dict[str, str] = {
     "weight": "DOUBLE",
     "target": "VARCHAR",
     "responses": "VARCHAR",
+    "filtered": "VARCHAR",
 }
 """Columns of samples.parquet: a row for each document, metric and filter. A metric of (log-likelihood, weight) pairs keeps
-both; `responses` is what the filter left of the model's answers, as JSON."""
+both. `responses` is what the model answered to each request of the document, `filtered` what the filter made of it (JSON)."""
 
 
 def new_run_id() -> str:

@@ -30,11 +30,10 @@ def score_task(loaded: LoadedTask, documents: Sequence[Document]) -> tuple[list[
     rows: list[dict[str, Any]] = []
     for name in task.instances[0].filtered_resps:
         for document in documents:
-            responses = [instance.filtered_resps[name] for instance in document.instances]
-            metrics = task.process_results(document.doc, responses)
-            for metric, value in metrics.items():
+            filtered = [instance.filtered_resps[name] for instance in document.instances]
+            for metric, value in task.process_results(document.doc, filtered).items():
                 values[metric, name].append(value)
-                rows.append(_row(task, document, name, metric, value, responses))
+                rows.append(_row(task, document, name, metric, value, filtered))
     return [_metric_score(loaded, metric, name, items, documents) for (metric, name), items in values.items()], rows
 
 
@@ -127,7 +126,7 @@ def _facts() -> dict[str, dict[str, float]]:
     return YAML(typ="safe", pure=True).load(Path(__file__).with_name("task_facts.yaml").read_text("utf-8"))
 
 
-def _row(task: Any, document: Document, name: str, metric: str, value: Any, responses: list[Any]) -> dict[str, Any]:
+def _row(task: Any, document: Document, name: str, metric: str, value: Any, filtered: list[Any]) -> dict[str, Any]:
     pair = isinstance(value, tuple) and len(value) == 2
     number = value[0] if pair else value
     return {
@@ -141,5 +140,6 @@ def _row(task: Any, document: Document, name: str, metric: str, value: Any, resp
         "value": float(number) if isinstance(number, int | float) or hasattr(number, "item") else None,
         "weight": float(value[1]) if pair and isinstance(value[1], int | float) else None,
         "target": str(task.doc_to_target(document.doc)),
-        "responses": json.dumps(responses, ensure_ascii=False, default=str),
+        "responses": json.dumps([i.resps for i in document.instances], ensure_ascii=False, default=str),
+        "filtered": json.dumps(filtered, ensure_ascii=False, default=str),
     }
