@@ -1,0 +1,154 @@
+"""The nano world's texts: the same for the same seed, never across the split, and true."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+import subprocess
+import sys
+from random import Random
+
+import pytest
+
+from zoo.nano import corpus
+from zoo.nano.kinds import cloze, code, endings, prose, sums, words
+from zoo.nano.world import HELD_OUT_SHARE, Exercise, Maker, for_testing, for_training, held_out, pronoun
+
+MAKERS: dict[str, Maker] = {name: kind.make for name, kind in corpus.KINDS.items()}
+EVERY_KIND = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+def drawn(make: Maker, count: int, seed: int = 0) -> list[Exercise]:
+    rng = Random(seed)
+    return [make(rng) for _ in range(count)]
+
+
+def test_same_seed_gives_the_same_text_and_another_seed_another():
+    first, again, other = (list(itertools.islice(corpus.documents(seed), 200)) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+@EVERY_KIND
+def test_no_exercise_is_on_both_sides_of_the_split(make: Maker):
+    rng = Random(3)
+    test = {for_testing(make, rng).key for _ in range(200)}
+    training = {for_training(make, rng).key for _ in range(400)}
+    assert not test & training
+    assert all(held_out(key) for key in test)
+
+
+@EVERY_KIND
+def test_about_one_exercise_in_eight_is_held_out(make: Maker):
+    keys = {exercise.key for exercise in drawn(make, 3000)}
+    share = sum(map(held_out, keys)) / len(keys)
+    assert HELD_OUT_SHARE / 2 < share < HELD_OUT_SHARE * 2
+
+
+@EVERY_KIND
+def test_first_form_is_what_the_tests_show(make: Maker):
+    for exercise in drawn(make, 50):
+        shown = exercise.prompt.replace(cloze.HOLE, exercise.answer) if make is cloze.make else exercise.prompt
+        assert exercise.forms[0].startswith(shown)
+        assert exercise.answer in exercise.forms[0]
+
+
+def test_every_word_answer_follows_from_the_facts():
+    for exercise in drawn(words.make, 300):
+        story, question = exercise.prompt.removesuffix("\nAnswer:").split("\nQuestion: ")
+        told = re.findall(r"[A-Za-z]+", question)
+        fact = next(f for f in story.split(". ") if _fits(f, told, exercise))
+        assert exercise.answer in re.findall(r"\w+", fact)
+        assert len(set(exercise.choices)) == words.PEOPLE
+        assert all(choice in story for choice in exercise.choices)
+
+
+def _fits(fact: str, told: list[str], exercise: Exercise) -> bool:
+    """Whether the fact names the one thing by which the question asks: the only choice-like word that both share."""
+    others = {w for f in exercise.key.split(". ") if f != fact for w in re.findall(r"\w+", f)}
+    own = set(re.findall(r"\w+", fact)) - others
+    return bool(own & set(told))
+
+
+def test_exactly_one_ending_agrees_with_its_errand():
+    for exercise in drawn(endings.make, 300):
+        name = next(n for n in endings.NAMES if n in exercise.prompt.split())
+        tool = next(t for t in endings.ACTS if t in exercise.prompt)
+        start = min((r for r in endings.ROOMS if r in exercise.prompt), key=exercise.prompt.index)
+        agreeing = [
+            choice
+            for choice in exercise.choices
+            if choice.startswith(f"{pronoun(name)} {endings.ACTS[tool]}")
+            and choice.count(f" {pronoun(name)} ") == 1
+            and choice.endswith(f" the {tool} back to the {start}.")
+        ]
+        assert agreeing == [exercise.answer]
+        assert len(set(exercise.choices)) == 4
+
+
+def test_cloze_sentence_says_of_each_only_what_its_frame_allows():
+    frames = (*cloze.OF_PEOPLE, *cloze.OF_THINGS)
+    said = {(frame, end): which for frame, *ends in frames for which in (0, 1) for end in ends[which]}
+    assert len(said) == 4 * len(frames), "an end that fits both would have no answer"
+    for exercise in drawn(cloze.make, 300):
+        start, end = exercise.prompt.split(f" {cloze.HOLE} ")
+        pairs = (exercise.choices, exercise.choices[::-1])
+        meant = [
+            pair[which]
+            for (frame, told), which in said.items()
+            for pair in pairs
+            if frame.format(a=pair[0], b=pair[1]) == start and f"{told}." == end
+        ]
+        assert meant == [exercise.answer]
+
+
+def test_every_sum_is_right():
+    for exercise in drawn(sums.make, 500):
+        a, sign, b, result = re.fullmatch(r"(\d+) ([+-]) (\d+) = (\d+)\n#### \4", exercise.answer).groups()
+        assert int(result) == (int(a) + int(b) if sign == "+" else int(a) - int(b))
+        assert re.findall(r"\d+", exercise.prompt) == [a, b]
+        assert exercise.key == sums.key(int(b), int(a))
+        assert bool(re.search(r"more", exercise.prompt)) == (sign == "+")
+
+
+def test_a_tale_keeps_its_people_and_things():
+    for exercise in drawn(prose.make, 100):
+        tale = functools.reduce(lambda text, act: text.replace(act, ""), endings.ACTS.values(), exercise.answer)
+        said = set(re.findall(r"\w+", tale))
+        for pool, count in ((prose.NAMES, 2), (prose.THINGS, 1), (prose.PETS, 1), (tuple(endings.ACTS), 1)):
+            assert len(said.intersection(pool)) == count
+
+
+def test_reference_bodies_pass_their_checks_and_a_wrong_one_fails():
+    exercises = drawn(code.make, 150)
+    program = "\n".join(f"{e.prompt}{e.answer}\n" + "\n".join(code.checks(e)) for e in exercises)
+    assert subprocess.run([sys.executable, "-I", "-c", program], check=False).returncode == 0
+    for exercise in exercises[:10]:
+        wrong = f"{exercise.prompt}    return None\n" + "\n".join(code.checks(exercise))
+        done = subprocess.run([sys.executable, "-I", "-c", wrong], check=False, capture_output=True)
+        assert done.returncode == 1
+        assert b"AssertionError" in done.stderr
+
+
+def test_checks_tell_bodies_apart_that_differ_in_one_constant():
+    for exercise in drawn(code.make, 200):
+        for digit in set(re.findall(r"(?<=[><+*-] )\d", exercise.answer)):
+            other = str(int(digit) % 9 + 1)
+            body = exercise.answer.replace(digit, other)
+            if eval_both(exercise, body):
+                continue
+            with pytest.raises(AssertionError):
+                exec("\n".join((exercise.prompt + body, *code.checks(exercise))), {})
+
+
+def eval_both(exercise: Exercise, body: str) -> bool:
+    """Whether the changed body means the same on a wide range: then no check can or should tell them apart."""
+    wide = [[n] for n in range(-30, 30)] if "(xs)" in exercise.prompt else list(range(-30, 30))
+    results = []
+    for text in (exercise.answer, body):
+        space: dict = {}
+        exec(exercise.prompt + text, space)
+        function = next(space[name] for name in code.FUNCTIONS if name in space)
+        results.append([function(argument) for argument in wide])
+    return results[0] == results[1]

@@ -1,0 +1,1 @@
+"""The kinds of text in the nano world: each file makes one kind, as `make(rng) -> Exercise`."""

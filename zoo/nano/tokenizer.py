@@ -1,0 +1,47 @@
+"""The nano tokenizer: byte-level BPE, digits one by one, so that any text comes back and sums can be learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+BOS, EOS = "<|bos|>", "<|eos|>"
+BOS_ID, EOS_ID = 0, 1
+VOCABULARY = 768
+
+PIECES = r"\n|\d| ?\p{L}+| ?[^\s\p{L}\d]+| +(?=\S)|\s"
+"""What a token never crosses: a newline, a digit, a word or a run of signs with the space before it, other space."""
+
+
+def train(texts: Iterable[str], context: int) -> PreTrainedTokenizerFast:
+    """A tokenizer of `VOCABULARY` tokens learnt from `texts`, which puts BOS before every text."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PIECES), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=VOCABULARY,
+            special_tokens=[BOS, EOS],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, BOS_ID)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=EOS,
+        model_max_length=context,
+        clean_up_tokenization_spaces=False,
+    )

@@ -1,0 +1,77 @@
+"""The nano world: who and what its texts are about, what an exercise is, and the split between test and training."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+HELD_OUT_SHARE = 1 / 8
+
+WOMEN = ("Ann", "Mia", "Eva", "Ida", "Zoe", "Pam", "Sue", "Joy")
+MEN = ("Tom", "Ben", "Sam", "Max", "Leo", "Jon", "Tim", "Bob")
+NAMES = WOMEN + MEN
+
+COLOURS = ("red", "blue", "green", "black", "white", "brown", "pink", "gold")
+ROOMS = ("kitchen", "garden", "cellar", "barn", "tower", "shop", "school", "park")
+PETS = ("cat", "dog", "duck", "goat", "horse", "mouse", "bird", "fox")
+FOODS = ("bread", "cheese", "soup", "rice", "fish", "cake", "honey", "milk")
+THINGS = ("hat", "coat", "bag", "cup", "ball", "box", "ring", "book")
+FRUITS = ("pears", "plums", "nuts", "beans", "figs", "limes")
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One item of one kind.
+
+    `key` is its decisive content: two exercises with the same key ask the same thing, and the key alone decides on
+    which side of the split they fall. `forms` are the ways in which training text may put it, the tests' own first.
+    `choices` are the answers to choose from, empty where the answer is generated.
+    """
+
+    key: str
+    prompt: str
+    answer: str
+    forms: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+
+
+Maker = Callable[[Random], Exercise]
+
+
+def held_out(key: str) -> bool:
+    """Whether the exercise with this key belongs to the tests: decided by the key's hash, so alike for every seed."""
+    return hashlib.sha256(key.encode()).digest()[0] < 256 * HELD_OUT_SHARE
+
+
+def for_training(make: Maker, rng: Random) -> Exercise:
+    """The next exercise from `make` that may be trained on."""
+    return _first(make, rng, test=False)
+
+
+def for_testing(make: Maker, rng: Random) -> Exercise:
+    """The next exercise from `make` that is kept for the tests."""
+    return _first(make, rng, test=True)
+
+
+def pronoun(name: str) -> str:
+    """`she` or `he`."""
+    return "she" if name in WOMEN else "he"
+
+
+def objective(name: str) -> str:
+    """`her` or `him`."""
+    return "her" if name in WOMEN else "him"
+
+
+def possessive(name: str) -> str:
+    """`her` or `his`."""
+    return "her" if name in WOMEN else "his"
+
+
+def _first(make: Maker, rng: Random, *, test: bool) -> Exercise:
+    while True:
+        exercise = make(rng)
+        if held_out(exercise.key) == test:
+            return exercise
