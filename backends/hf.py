@@ -104,6 +104,7 @@ def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()  # what it would warn of is checked below
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
             checkpoint.folder,
