@@ -15,10 +15,6 @@ from harness.task_index import folders_of
 from zoo.errors import EnvironmentFault, MinizooError, UsageError
 from zoo.names import unknown
 
-FEWSHOT_SEED = 1234
-"""lm-eval's default, so that the examples drawn are the ones it draws."""
-
-
 @dataclass(frozen=True)
 class LoadedTask:
     """A leaf task, ready to build prompts, with what its suite says of it."""
@@ -150,7 +146,6 @@ def _load(
         spec |= mirrored(config, shots, data)
     task = _build(name, spec, config, manager)
     task.set_config(key="num_fewshot", value=shots)
-    task.set_fewshot_seed(seed=FEWSHOT_SEED)
     return LoadedTask(name, task, shots, limit or entry.limit, overflow or entry.overflow or "refuse")
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from harness.lm_tasks import LoadedTask
 
 SALT = "minizoo/1"
+FEWSHOT_SEED = 1234
+"""lm-eval's default, so that the examples drawn are the ones it draws."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Document:
 
 def build_documents(loaded: LoadedTask) -> tuple[list[Document], int]:
     """The chosen documents in data-set order with their requests, and how many documents the task has in all."""
+    loaded.task.set_fewshot_seed(seed=FEWSHOT_SEED)
     docs = list(loaded.task.eval_docs)
     keys = _keys(docs)
     chosen = choose(keys, loaded.limit)

@@ -57,6 +57,7 @@ def theirs(ours, stories, data):
     lm = HFLM(pretrained=str(stories), dtype="float32", device="cpu", batch_size=8, softmax_dtype="float32")
     references = {}
     for name, loaded in load_tasks(suite_of(TASKS, None), data).tasks.items():
+        loaded.task.set_fewshot_seed(1234)  # what lm-eval's simple_evaluate does
         loaded.task.build_all_requests()
         chosen = {row["doc_id"] for row in ours[name][1]}
         picked = [i for i in loaded.task.instances if i.doc_id in chosen]
