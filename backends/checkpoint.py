@@ -69,14 +69,18 @@ def locate(name: str) -> Checkpoint:
     if folder.is_dir():
         return open_folder(folder)
     if name.startswith((".", "/", "~")) or folder.exists():
-        raise UsageError(f"{name} is not a folder.", "Give the folder that holds config.json and the safetensors files.")
+        raise UsageError(
+            f"{name} is not a folder.", "Give the folder that holds config.json and the safetensors files."
+        )
     if HUB_ID.fullmatch(name):
         known = closest(name, [known for model in registry.models.values() for known in model.names])
         return _from_hub(name, None, name, f"Did you mean '{known}'? " if known else "")
     return _of_model(registry.resolve(name))
 
 
-def open_folder(folder: Path, name: str | None = None, model: Model | None = None, revision: str | None = None) -> Checkpoint:
+def open_folder(
+    folder: Path, name: str | None = None, model: Model | None = None, revision: str | None = None
+) -> Checkpoint:
     """Check the folder and describe it; UsageError says which file is missing or cut short."""
     config = _read_config(folder)
     files = safetensors_files(folder)
@@ -134,20 +138,22 @@ def _of_model(model: Model) -> Checkpoint:
         return open_folder(package_folder(model), model.id, model)
     if model.hub is None:
         raise UsageError(
-            f"{model.display} has no public weights, so it cannot be run.", f"`minizoo show {model.id}` tells what is known."
+            f"{model.display} has no public weights, so it cannot be run.",
+            f"`minizoo show {model.id}` tells what is known.",
         )
     return _from_hub(model.hub.id, model.hub.revision, model.id, "", model)
 
 
 def _from_hub(hub_id: str, revision: str | None, name: str, hint: str, model: Model | None = None) -> Checkpoint:
-    from huggingface_hub import snapshot_download
     from huggingface_hub import errors as hub
+    from huggingface_hub import snapshot_download
 
     try:
         folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=WANTED))
     except hub.GatedRepoError:
         raise UsageError(
-            f"{hub_id} is gated on the hub.", f"Accept its licence at huggingface.co/{hub_id}, then run `hf auth login`."
+            f"{hub_id} is gated on the hub.",
+            f"Accept its licence at huggingface.co/{hub_id}, then run `hf auth login`.",
         ) from None
     except hub.RepositoryNotFoundError:
         raise UsageError(f"The hub has no model {hub_id}, and there is no such folder here.", hint) from None
@@ -164,13 +170,17 @@ def _from_hub(hub_id: str, revision: str | None, name: str, hint: str, model: Mo
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
-        raise UsageError(f"{folder} has no config.json.", "Give a folder in Hugging Face form (config.json, *.safetensors).")
+        raise UsageError(
+            f"{folder} has no config.json.", "Give a folder in Hugging Face form (config.json, *.safetensors)."
+        )
     try:
         config = json.loads(path.read_text("utf-8"))
         if not isinstance(config, dict) or "model_type" not in config:
             raise ValueError("no model_type in it")
     except ValueError as error:
-        raise UsageError(f"{path} is not a model's configuration ({error}).", "Write it again or take another folder.") from None
+        raise UsageError(
+            f"{path} is not a model's configuration ({error}).", "Write it again or take another folder."
+        ) from None
     return config
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
-from transformers.generation import TemperatureLogitsWarper, TopPLogitsWarper
+from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
 
 from backends.contract import GenerateRequest, Generation, Tokenizer
 
@@ -47,7 +47,12 @@ class _SeededSampler(LogitsProcessor):
 
     def __init__(self, requests: list[GenerateRequest]) -> None:
         self._rows = [
-            (row, TemperatureLogitsWarper(r.temperature), TopPLogitsWarper(r.top_p), torch.Generator().manual_seed(r.seed))
+            (
+                row,
+                TemperatureLogitsWarper(r.temperature),
+                TopPLogitsWarper(r.top_p),
+                torch.Generator().manual_seed(r.seed),
+            )
             for row, r in enumerate(requests)
             if r.temperature > 0
         ]

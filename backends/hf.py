@@ -37,9 +37,7 @@ class HfBackend:
         self._model = _load(checkpoint, self.device, options.dtype)
         self.dtype = str(self._model.dtype).removeprefix("torch.")
         self.versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-        self.capabilities = Capabilities(
-            score=True, generate=True, stream=False, max_length=checkpoint.max_length
-        )
+        self.capabilities = Capabilities(score=True, generate=True, stream=False, max_length=checkpoint.max_length)
         self._budget = options.token_budget or TOKEN_BUDGET[self.device.split(":")[0]]
 
     def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
@@ -106,7 +104,7 @@ def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # what it would warn of is checked below
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             checkpoint.folder,
             dtype=_dtype(dtype, device),
             local_files_only=True,
@@ -115,12 +113,15 @@ def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
             output_loading_info=True,
         )
     except torch.OutOfMemoryError:
-        raise EnvironmentFault(f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device.") from None
+        raise EnvironmentFault(
+            f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device."
+        ) from None
     except Exception as error:  # transformers raises whatever its loader met
         raise UsageError(
             f"transformers cannot load {checkpoint.folder} ({str(error).strip().splitlines()[0][:200]}).",
             "Check config.json against the weights, and that transformers knows this model_type without remote code.",
         ) from None
+    model, info = loaded
     wrong = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
     if wrong:
         raise UsageError(

@@ -7,6 +7,7 @@ spaces of a context move to the continuation; the continuation is what `enc(cont
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,10 +71,10 @@ class Encoder:
 
     def stops(self, gen_kwargs: Mapping[str, Any]) -> list[str]:
         """The stop strings of a generation: the task's own and the end-of-text token's text, as in lm-eval."""
-        from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs
+        from lm_eval.models.utils import handle_stop_sequences
 
         eos = None if self._tokenizer.eos_id is None else self._tokenizer.decode([self._tokenizer.eos_id], False)
-        return handle_stop_sequences(normalize_gen_kwargs(dict(gen_kwargs), MAX_NEW_TOKENS)["until"], eos=eos)
+        return handle_stop_sequences(_normalized(gen_kwargs)["until"], eos=eos)
 
     def _loglikelihood(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
         pairs = self._encode_pairs([instance.args for _, instance in instances])
@@ -174,9 +175,7 @@ def _shift_spaces(context: str, continuation: str) -> tuple[str, str]:
 
 
 def _generation_options(task: str, gen_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    from lm_eval.models.utils import normalize_gen_kwargs
-
-    kwargs: Mapping[str, Any] = normalize_gen_kwargs(dict(gen_kwargs), MAX_NEW_TOKENS)
+    kwargs = _normalized(gen_kwargs)
     foreign = sorted(set(kwargs) - GENERATION_KEYS)
     if foreign:
         raise UsageError(f"Task {task} asks for {', '.join(foreign)} in generation, which minizoo does not offer.")
@@ -187,7 +186,11 @@ def _generation_options(task: str, gen_kwargs: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _seed_of(seed: int, key: str) -> int:
-    import hashlib
+def _normalized(gen_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    from lm_eval.models.utils import normalize_gen_kwargs
 
+    return {**normalize_gen_kwargs(dict(gen_kwargs), MAX_NEW_TOKENS)}
+
+
+def _seed_of(seed: int, key: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}|{key}".encode()).digest()[:7], "big")

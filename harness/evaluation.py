@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.checkpoint import Checkpoint, locate
@@ -30,7 +30,7 @@ class Request:
     tasks: tuple[str, ...] = ()
     shots: int | None = None
     backend: str = "hf"
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
     limit: int | None = None
     overflow: Overflow | None = None
     data: Path | None = None
@@ -70,8 +70,9 @@ def dry_run(request: Request, tokenizer: Path | None = None) -> tuple[Suite, lis
     suite = requested_suite(request)
     check_backend(request.backend)
     model = load_registry().find(request.model)
-    if tokenizer is not None and model is not None:
-        words, max_length = HfTokenizer(tokenizer), model.architecture.max_context
+    context = model.architecture.max_context if model else None
+    if tokenizer is not None and context is not None:
+        words, max_length = HfTokenizer(tokenizer), context
     else:
         checkpoint = locate(request.model)
         words, max_length = HfTokenizer(tokenizer or checkpoint.folder), checkpoint.max_length

@@ -15,6 +15,7 @@ from harness.task_index import folders_of
 from zoo.errors import EnvironmentFault, MinizooError, UsageError
 from zoo.names import unknown
 
+
 @dataclass(frozen=True)
 class LoadedTask:
     """A leaf task, ready to build prompts, with what its suite says of it."""
@@ -42,7 +43,9 @@ class _Leaves:
     groups: dict[str, tuple[dict[str, Any], list[str]]] = field(default_factory=dict)
 
 
-def load_tasks(suite: Suite, data: Path | None, limit: int | None = None, overflow: Overflow | None = None) -> LoadedSuite:
+def load_tasks(
+    suite: Suite, data: Path | None, limit: int | None = None, overflow: Overflow | None = None
+) -> LoadedSuite:
     """Load every leaf task of the suite, with its data (from the mirror `data` where given, else as lm-eval does).
 
     `limit` and `overflow` are the command's and win over the suite's. Raises UsageError for an unknown task, the mirror's
@@ -60,7 +63,10 @@ def load_tasks(suite: Suite, data: Path | None, limit: int | None = None, overfl
             if name in tasks:
                 raise UsageError(f"Task {name} stands twice in suite {suite.name}.", "Name it once.")
             tasks[name] = _load(name, overrides, entry, manager, data, limit, overflow)
-        groups |= {name: _group(name, config, [tasks[n].task for n in below]) for name, (config, below) in leaves.groups.items()}
+        groups |= {
+            name: _group(name, config, [tasks[n].task for n in below])
+            for name, (config, below) in leaves.groups.items()
+        }
     return LoadedSuite(tasks, tuple(group for group in groups.values() if group.has_aggregation))
 
 
@@ -72,11 +78,16 @@ def _manager(suite: Suite) -> Any:
         manager = TaskManager(include_path=[*map(str, suite.paths())], include_defaults=False)
         for name in names:
             if name not in manager.task_index:
-                raise unknown("task", name, manager.all_tasks, f"Suite {suite.name} names only {', '.join(suite.folders)}.")
+                raise unknown(
+                    "task", name, manager.all_tasks, f"Suite {suite.name} names only {', '.join(suite.folders)}."
+                )
         return manager
     known = known_folders()
     named = {folder for name in names for folder in known.get(name, ())}
-    paths = [*suite.model_copy(update={"folders": tuple(sorted(named))}).paths(), *folders_of(n for n in names if n not in known)]
+    paths = [
+        *suite.model_copy(update={"folders": tuple(sorted(named))}).paths(),
+        *folders_of(n for n in names if n not in known),
+    ]
     return TaskManager(include_path=[*map(str, dict.fromkeys(paths))], include_defaults=False)
 
 
@@ -92,7 +103,7 @@ def _walk(name: str, overrides: dict[str, Any], index: Mapping[str, Any], leaves
         return _walk_group(name, entry.cfg, overrides, index, leaves)
     else:
         below = [name]
-    leaves.overrides.update({leaf: overrides for leaf in below})
+    leaves.overrides.update(dict.fromkeys(below, overrides))
     return below
 
 

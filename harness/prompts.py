@@ -51,8 +51,7 @@ def build_documents(loaded: LoadedTask) -> tuple[list[Document], int]:
     chosen = choose(keys, loaded.limit)
     last = max(chosen, default=-1)
     built = [
-        Document(i, docs[i], *keys[i], tuple(instances))
-        for i, instances in _requests(loaded, docs[: last + 1], chosen)
+        Document(i, docs[i], *keys[i], tuple(instances)) for i, instances in _requests(loaded, docs[: last + 1], chosen)
     ]
     return built, len(docs)
 

@@ -24,7 +24,7 @@ def score_task(loaded: LoadedTask, documents: Sequence[Document]) -> tuple[list[
     code raises.
     """
     task = loaded.task
-    task._instances = [instance for document in documents for instance in document.instances]  # noqa: SLF001
+    task._instances = [instance for document in documents for instance in document.instances]
     task.apply_filters()
     values: dict[tuple[str, str], list[Any]] = defaultdict(list)
     rows: list[dict[str, Any]] = []
@@ -127,8 +127,7 @@ def _facts() -> dict[str, dict[str, float]]:
 
 
 def _row(task: Any, document: Document, name: str, metric: str, value: Any, filtered: list[Any]) -> dict[str, Any]:
-    pair = isinstance(value, tuple) and len(value) == 2
-    number = value[0] if pair else value
+    number, weight = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
     return {
         "doc_id": document.doc_id,
         "doc_hash": document.doc_hash,
@@ -137,9 +136,17 @@ def _row(task: Any, document: Document, name: str, metric: str, value: Any, filt
         "prompt_hash": document.prompt_hash,
         "metric": metric,
         "filter": name,
-        "value": float(number) if isinstance(number, int | float) or hasattr(number, "item") else None,
-        "weight": float(value[1]) if pair and isinstance(value[1], int | float) else None,
+        "value": _real(number),
+        "weight": _real(weight),
         "target": str(task.doc_to_target(document.doc)),
         "responses": json.dumps([i.resps for i in document.instances], ensure_ascii=False, default=str),
         "filtered": json.dumps(filtered, ensure_ascii=False, default=str),
     }
+
+
+def _real(value: Any) -> float | None:
+    """A number as a float, also numpy's; None for anything else that a task may call a value."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None

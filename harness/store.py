@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,7 +199,8 @@ def _insert_samples(connection: Any, record: Record, path: Path) -> None:
     if path.is_file():
         names = ", ".join(SAMPLE_COLUMNS)
         connection.execute(
-            f"INSERT INTO sample_rows SELECT ?, ?, {names} FROM read_parquet(?)", [record.run_id, record.task, str(path)]
+            f"INSERT INTO sample_rows SELECT ?, ?, {names} FROM read_parquet(?)",
+            [record.run_id, record.task, str(path)],
         )
 
 
@@ -262,9 +263,10 @@ def _is_current(path: Path) -> bool:
         with _connected(path, read_only=True) as connection:
             return connection.execute("SELECT schema_version FROM meta").fetchall() == [(SCHEMA_VERSION,)]
     except duckdb.IOException as error:
-        if "lock" in str(error).lower():
+        if "Conflicting lock" in str(error):
             raise EnvironmentFault(
-                f"{path} is open in another program ({' '.join(str(error).split())[:200]}).", "Close it there and try again."
+                f"{path} is open in another program ({' '.join(str(error).split())[:200]}).",
+                "Close it there and try again.",
             ) from None
         return False
     except duckdb.Error:
@@ -272,9 +274,11 @@ def _is_current(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(results: Path) -> Iterator[None]:
+def _locked(results: Path) -> Generator[None]:
     if not results.is_dir():
-        raise EnvironmentFault(f"There is no results folder {results}.", "Run `minizoo eval` first, or give --results DIR.")
+        raise EnvironmentFault(
+            f"There is no results folder {results}.", "Run `minizoo eval` first, or give --results DIR."
+        )
     lock = FileLock(results / ".minizoo.duckdb.lock")
     try:
         lock.acquire(timeout=LOCK_SECONDS)
@@ -290,7 +294,7 @@ def _locked(results: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _connected(path: Path, read_only: bool = False) -> Iterator[Any]:
+def _connected(path: Path, read_only: bool = False) -> Generator[Any]:
     import duckdb
 
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})

@@ -22,9 +22,9 @@ class SuiteTask(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: str
-    shots: int | None = Field(None, ge=0)
+    shots: int | None = Field(default=None, ge=0)
     """Few-shot examples; None takes the task's own number."""
-    limit: int | None = Field(None, gt=0)
+    limit: int | None = Field(default=None, gt=0)
     """Documents of each leaf task, chosen by hash; None takes all."""
     overflow: Overflow | None = None
     """What to do with a prompt longer than the context; None takes the command's rule."""
@@ -86,9 +86,13 @@ def _read(path: Path) -> Any:
     try:
         return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"There is no suite file {path}.", f"Suites by name are: {', '.join(suite_names())}.") from None
+        raise UsageError(
+            f"There is no suite file {path}.", f"Suites by name are: {', '.join(suite_names())}."
+        ) from None
     except (YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML ({' '.join(str(error).split())[:200]}).", "Correct it and run again.") from None
+        raise UsageError(
+            f"{path} is not YAML ({' '.join(str(error).split())[:200]}).", "Correct it and run again."
+        ) from None
 
 
 def _resolve(suite: str, folder: str) -> Path:

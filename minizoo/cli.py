@@ -91,13 +91,17 @@ def run(argv: list[str]) -> int:
         return 0
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        _show(f"The system refused: {error.strerror or error}{where}. "
-              "Check the path, its permissions and the free space (`minizoo doctor`).")
+        _show(
+            f"The system refused: {error.strerror or error}{where}. "
+            "Check the path, its permissions and the free space (`minizoo doctor`)."
+        )
         return 4
     except Exception as error:  # a fault of minizoo's own: still a paragraph, and a way to report it
         message = " ".join(str(error).split())[:300]
-        _show(f"minizoo met what it should not ({type(error).__name__}: {message}). "
-              "Finished work is kept. `minizoo --debug …` shows where; please report it with the command.")
+        _show(
+            f"minizoo met what it should not ({type(error).__name__}: {message}). "
+            "Finished work is kept. `minizoo --debug …` shows where; please report it with the command."
+        )
         return 4
 
 

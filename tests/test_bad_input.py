@@ -85,7 +85,9 @@ def test_no_safetensors_but_pickles(evaluate, copy):
 
 
 def test_index_that_names_a_missing_shard(evaluate, copy):
-    (copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}}))
+    (copy / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
+    )
     evaluate("--model", copy, says=["lacks 1 of the 1 weight files"])
 
 
@@ -114,7 +116,9 @@ def test_checkpoint_without_tokenizer(evaluate, copy):
 
 def test_data_absent_from_the_mirror(evaluate, stories, tmp_path):
     (tmp_path / "mirror").mkdir()
-    evaluate("--model", stories, "--tasks", "winogrande", "--data", tmp_path / "mirror", code=4, says=["validation.jsonl"])
+    evaluate(
+        "--model", stories, "--tasks", "winogrande", "--data", tmp_path / "mirror", code=4, says=["validation.jsonl"]
+    )
 
 
 def test_data_absent_offline(minizoo, stories, tmp_path):
@@ -191,7 +195,9 @@ def test_suite_file_with_a_typo(evaluate, stories, tmp_path):
 
 
 def test_results_folder_that_takes_no_file(minizoo, stories, data):
-    ran = minizoo("eval", "--model", stories, "--tasks", "winogrande", "--data", data, "--results", "/sys/minizoo-results")
+    ran = minizoo(
+        "eval", "--model", stories, "--tasks", "winogrande", "--data", data, "--results", "/sys/minizoo-results"
+    )
     assert ran.code == 4
     assert "cannot be written to" in ran.err
 

@@ -61,7 +61,9 @@ def theirs(ours, stories, data):
         loaded.task.build_all_requests()
         chosen = {row["doc_id"] for row in ours[name][1]}
         picked = [i for i in loaded.task.instances if i.doc_id in chosen]
-        for instance, answer in zip(picked, getattr(lm, picked[0].request_type)(picked, disable_tqdm=True), strict=True):
+        for instance, answer in zip(
+            picked, getattr(lm, picked[0].request_type)(picked, disable_tqdm=True), strict=True
+        ):
             instance.resps = [answer]
         by_doc = {}
         for instance in picked:

@@ -12,7 +12,7 @@ def start(stories, data, results, number):
     argv = ["eval", "--model", stories, "--tasks", "winogrande", "--limit", max(2, number), "--data", data]
     evaluate = [sys.executable, "-m", "minizoo", *map(str, [*argv, "--results", results, "--device", "cpu", "--json"])]
     check = [sys.executable, "-m", "minizoo", "db", "path", "--results", str(results)]
-    script = "import subprocess, sys; sys.exit(subprocess.call(%r) or subprocess.call(%r))" % (evaluate, check)
+    script = f"import subprocess, sys; sys.exit(subprocess.call({evaluate!r}) or subprocess.call({check!r}))"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

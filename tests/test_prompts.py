@@ -29,9 +29,7 @@ def documents(data, task, shots, limit):
     return loaded, build_documents(loaded)
 
 
-@pytest.mark.parametrize(
-    ("task", "shots"), [("arc_challenge", 25), ("winogrande", 5), ("mmlu_anatomy", 5)]
-)
+@pytest.mark.parametrize(("task", "shots"), [("arc_challenge", 25), ("winogrande", 5), ("mmlu_anatomy", 5)])
 def test_fewshot_prompts_equal_lm_evals_whole_task_at_any_limit(data, task, shots):
     (whole,) = load_tasks(suite_of([task], shots), data).tasks.values()
     whole.task.set_fewshot_seed(1234)  # what lm-eval's simple_evaluate does

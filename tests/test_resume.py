@@ -17,7 +17,12 @@ TASKS = "winogrande,hellaswag,arc_challenge"
 
 def command(stories, data, results, *more):
     argv = ["eval", "--model", stories, "--tasks", TASKS, "--limit", 60, "--overflow", "truncate", "--data", data]
-    return [sys.executable, "-m", "minizoo", *map(str, [*argv, "--results", results, "--device", "cpu", "--json", *more])]
+    return [
+        sys.executable,
+        "-m",
+        "minizoo",
+        *map(str, [*argv, "--results", results, "--device", "cpu", "--json", *more]),
+    ]
 
 
 def run(argv):
@@ -31,7 +36,9 @@ def environment():
 
 
 def numbers(outcome):
-    return {r["task"]: [(s["metric"], s["value"], s["stderr"], s["n"]) for s in r["scores"]] for r in outcome["records"]}
+    return {
+        r["task"]: [(s["metric"], s["value"], s["stderr"], s["n"]) for s in r["scores"]] for r in outcome["records"]
+    }
 
 
 def answers(results):

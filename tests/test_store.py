@@ -167,9 +167,9 @@ def test_duckdb_1_4_opens_the_file(tmp_path):
     write_record(tmp_path, record(), samples())
     catch_up(tmp_path)
     script = (
-        "import duckdb, json; c = duckdb.connect(%r, read_only=True);"
-        "print(json.dumps([duckdb.__version__, c.execute(\"SELECT value FROM scores WHERE source = 'measured'\").fetchall(),"
-        "c.execute('SELECT count(*) FROM samples').fetchall()]))" % str(database_path(tmp_path))
+        f"import duckdb, json; c = duckdb.connect({str(database_path(tmp_path))!r}, read_only=True);"
+        "value = c.execute(\"SELECT value FROM scores WHERE source = 'measured'\").fetchall();"
+        "print(json.dumps([duckdb.__version__, value, c.execute('SELECT count(*) FROM samples').fetchall()]))"
     )
     done = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
