@@ -57,6 +57,11 @@ class Model(Entry):
         """Every name the model answers to: id, aliases, hub id."""
         return (self.id, *self.aliases, *([self.hub.id] if self.hub else []))
 
+    @property
+    def weights_folder(self) -> Path | None:
+        """The folder of the weights that ship with minizoo; None for a model whose weights do not."""
+        return Path(__file__).parent / self.weights if self.weights else None
+
 
 @dataclass(frozen=True)
 class ComparedRow:
@@ -127,13 +132,6 @@ def same_figure(a: PublishedScore, b: PublishedScore) -> bool:
     x, y = (Decimal(repr(score.value)) * (100 if score.unit == "fraction" else 1) for score in (a, b))
     coarser = max(int(number.as_tuple().exponent) for number in (x, y))
     return abs(x - y) <= Decimal(1).scaleb(max(coarser, -4)) / 2
-
-
-def package_folder(model: Model) -> Path:
-    """The folder of the weights that ship with minizoo. Raises UsageError for a model whose weights do not."""
-    if model.weights is None:
-        raise UsageError(f"The weights of '{model.id}' do not ship with minizoo.", "They are on the hub, if anywhere.")
-    return Path(__file__).parent / model.weights
 
 
 def default_path() -> Path:
