@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 ABSENT = "–"
+DIRECTIONS = {True: "higher", False: "lower", None: ""}
 UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # controls but tab and newline, and surrogates
 
 
@@ -54,7 +55,7 @@ def row_of(score: Mapping[str, Any]) -> Row:
         suite=text(score["suite"]),
         task=text(score["task"]),
         metric=text(score["metric"]),
-        direction={True: "higher", False: "lower", None: ""}[score["higher_is_better"]],
+        direction=DIRECTIONS[score["higher_is_better"]] if score["metric"] else "",
         filter="" if score["filter"] == "none" else text(score["filter"]),
         shots=text(score["shots"]),
         value=number(score["value"]),
@@ -79,7 +80,7 @@ def number(value: float | None) -> str:
     """Four decimals below ten, as lm-eval prints, fewer above; `–` for what is absent or not a number."""
     if value is None or math.isnan(value):
         return ABSENT
-    if not math.isfinite(value) or abs(value) >= 1e6:
+    if not math.isfinite(value) or abs(value) >= 1e9:
         return f"{value:.3g}"
     whole = len(str(int(abs(value))))
     return f"{value:,.{max(0, 5 - whole)}f}"
@@ -123,4 +124,4 @@ def _device(score: Mapping[str, Any]) -> str:
 def _note(score: Mapping[str, Any]) -> str:
     """What makes a number less than the whole task's: a limit, prompts that were cut."""
     limit, cut = score.get("limit"), score.get("truncated")
-    return ", ".join(filter(None, (f"limit {limit}" if limit else "", f"{cut} cut" if cut else "")))
+    return ", ".join(filter(None, (f"limit {limit}" if limit else "", f"{cut} prompts cut" if cut else "")))

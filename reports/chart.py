@@ -16,7 +16,7 @@ from typing import Any
 from reports.cells import writable
 
 MOST_PANELS = 30
-PANEL_WIDTH, COLUMNS, LABEL_LIMIT = 200, 4, 190
+PANEL_WIDTH, COLUMNS, LABEL_LIMIT = 190, 4, 190
 ACCENT = "var(--accent)"
 
 
@@ -81,7 +81,7 @@ def _panel(score: Mapping[str, Any]) -> str:
         details.append(score["filter"])
     if score["shots"] is not None:
         details.append(f"{score['shots']}-shot")
-    return writable(f"{score['task']}: {', '.join(details)}")
+    return writable(f"{score['task']}\n{', '.join(details)}")
 
 
 def _is_share(score: Mapping[str, Any]) -> bool:
@@ -109,7 +109,7 @@ def _spec(points: list[dict[str, Any]], panels: list[str], models: list[str]) ->
         "data": {"values": points},
         "facet": {"field": "panel", "type": "nominal", "sort": panels, "title": None},
         "columns": COLUMNS,
-        "spacing": {"row": 14, "column": 22},
+        "spacing": {"row": 14, "column": 40},
         "spec": {
             "width": PANEL_WIDTH,
             "height": {"step": 17},
@@ -130,6 +130,7 @@ def _spec(points: list[dict[str, Any]], panels: list[str], models: list[str]) ->
         },
         "config": {
             "aria": False,
+            "lineBreak": "\n",
             "font": "system-ui, sans-serif",
             "view": {"stroke": None},
             "axis": {
@@ -144,7 +145,7 @@ def _spec(points: list[dict[str, Any]], panels: list[str], models: list[str]) ->
             "axisY": {"grid": False, "labelPadding": 6},
             "header": {
                 "labelColor": "currentColor",
-                "labelFontSize": 12,
+                "labelFontSize": 11,
                 "labelAnchor": "start",
                 "labelPadding": 4,
                 "labelLimit": PANEL_WIDTH + 15,

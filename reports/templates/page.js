@@ -19,6 +19,8 @@
   const cell = (row, name) => row.element.cells[column[name]];
   const key = (row, name) => cell(row, name).dataset.key ?? cell(row, name).textContent.trim();
 
+  const initial = (choice) => [...choice.options].find((option) => option.defaultSelected)?.value ?? "";
+
   function compare(a, b) {
     const [left, right] = [key(a, order.sort), key(b, order.sort)];
     if (!left || !right) return !left - !right; // what is absent comes last, either way
@@ -47,9 +49,9 @@
   }
 
   function remember() {
-    const state = { q: search.value, ...Object.fromEntries(choices.map((c) => [c.id, c.value])), ...order };
-    const kept = Object.entries(state).filter(([, value]) => value);
-    history.replaceState(null, "", "#" + new URLSearchParams(kept));
+    const typed = Object.entries({ q: search.value, ...order }).filter(([, value]) => value);
+    const chosen = choices.filter((choice) => choice.value !== initial(choice)).map((choice) => [choice.id, choice.value]);
+    history.replaceState(null, "", "#" + new URLSearchParams([...typed, ...chosen]));
   }
 
   function recall() {
@@ -58,8 +60,8 @@
     const state = new URLSearchParams(address);
     search.value = state.get("q") ?? "";
     for (const choice of choices) {
-      choice.value = state.get(choice.id) ?? "";
-      if (choice.selectedIndex < 0) choice.value = "";
+      choice.value = state.get(choice.id) ?? initial(choice);
+      if (choice.selectedIndex < 0) choice.value = initial(choice);
     }
     const dir = state.get("dir") === "descending" ? "descending" : "ascending";
     const sort = state.get("sort") ?? "";
