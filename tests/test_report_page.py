@@ -55,7 +55,7 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.text += data
         if self._cell:
-            self.rows[-1][-1] += data
+            self.rows[-1][-1] += data.replace("\xa0", " ")
 
     def count(self, tag: str) -> int:
         return sum(name == tag for name, _ in self.elements)
