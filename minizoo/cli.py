@@ -16,6 +16,7 @@ from minizoo import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("minizoo.commands.models:models", "List the models of the registry."),
     "show": ("minizoo.commands.show:show", "Show one model: lineage, dimensions, parameters, published scores."),
+    "claims": ("minizoo.commands.claims:claims", "Recompute what the model cards and papers claim."),
     "eval": ("minizoo.commands.eval:evaluate", "Measure a model's accuracy on a suite of tasks."),
     "report": ("minizoo.commands.report:report", "Write the results as one self-contained HTML page."),
     "db": ("minizoo.commands.db:db", "Find, check or rebuild the results database."),

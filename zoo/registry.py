@@ -6,21 +6,18 @@ import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
-
-from zoo import dims, published, schema
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.integrity import problems
 from zoo.located import Located, read_located
-from zoo.names import closest, unknown
+from zoo.names import unknown
 from zoo.published import Benchmark, Decoding, Protocol, Scale, ScoreTable, Source, Unit
 from zoo.schema import Entry, RegistryFile
+from zoo.validation import validated
 
-Shape = TypeVar("Shape", bound=BaseModel)
 LISTING = "`minizoo models` lists them."
 
 
@@ -59,6 +56,11 @@ class Model(Entry):
     def names(self) -> tuple[str, ...]:
         """Every name the model answers to: id, aliases, hub id."""
         return (self.id, *self.aliases, *([self.hub.id] if self.hub else []))
+
+    @property
+    def weights_folder(self) -> Path | None:
+        """The folder of the weights that ship with minizoo; None for a model whose weights do not."""
+        return Path(__file__).parent / self.weights if self.weights else None
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,13 @@ def load_registry(path: Path | None = None) -> Registry:
     return _load(file, state and (state.st_mtime_ns, state.st_size))
 
 
-def package_folder(model: Model) -> Path:
-    """The folder of the weights that ship with minizoo. Raises UsageError for a model whose weights do not."""
-    if model.weights is None:
-        raise UsageError(f"The weights of '{model.id}' do not ship with minizoo.", "They are on the hub, if anywhere.")
-    return Path(__file__).parent / model.weights
+def same_figure(a: PublishedScore, b: PublishedScore) -> bool:
+    """Whether two scores are one at the coarser of their printed precisions: 58.5 and 58.45 are, 58.5 and 58.4 not."""
+    if a.scale != b.scale:
+        return False
+    x, y = (Decimal(repr(score.value)) * (100 if score.unit == "fraction" else 1) for score in (a, b))
+    coarser = max(int(number.as_tuple().exponent) for number in (x, y))
+    return abs(x - y) <= Decimal(1).scaleb(max(coarser, -4)) / 2
 
 
 def default_path() -> Path:
@@ -157,36 +161,6 @@ def _load(path: Path, _state: tuple[int, int] | None) -> Registry:
         protocols=MappingProxyType(file.protocols),
         benchmarks=MappingProxyType(file.benchmarks),
     )
-
-
-def validated(shape: type[Shape], located: Located) -> Shape:
-    """The file's data as `shape`. Raises UsageError at the first thing that does not fit, counting the rest."""
-    try:
-        return shape.model_validate(located.data)
-    except ValidationError as error:
-        raise _first(error, located) from None
-
-
-def _first(error: ValidationError, located: Located) -> UsageError:
-    details = error.errors(include_url=False)
-    first = details[0]
-    path = tuple(part for part in first["loc"] if part not in ("dense", "hybrid", "[key]"))
-    more = f" ({len(details) - 1} more after it)" if len(details) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        near = closest(str(path[-1]), _field_names())
-        hint = f"Did you mean '{near}'?" if near else "Remove it."
-        return located.error(path, f"unknown key{more}.", hint, at_key=True)
-    if first["type"] == "missing":
-        return located.error(path[:-1], f"'{path[-1]}' is missing{more}.", "Add it.", at_key=True)
-    what = first["msg"].removeprefix("Value error, ").replace("Input", "the value", 1)
-    given = "" if isinstance(first["input"], dict | tuple) else f", not {first['input']!r:.60}"
-    return located.error(path, f"{what}{given}{more}.", "Mend the value.", at_key="[key]" in first["loc"])
-
-
-def _field_names() -> set[str]:
-    every = [value for module in (schema, published, dims) for value in vars(module).values()]
-    shapes = [value for value in every if isinstance(value, type) and issubclass(value, BaseModel)]
-    return {name for shape in shapes for name in shape.model_fields} | {"schema"}
 
 
 def _model(name: str, entry: Entry, file: RegistryFile) -> Model:

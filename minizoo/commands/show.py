@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from minizoo.output import Column, Output, json_option
 
+if TYPE_CHECKING:
+    from zoo.registry import Model
+
+UNKNOWN = "unknown"
+COMMERCIAL: dict[bool | None, str] = {True: "yes", False: "no", None: UNKNOWN}
+TOKEN_KINDS = ("pretraining", "teacher_correction", "distillation")
+SHOWN_DIMENSIONS = (
+    "num_layers", "pattern", "hidden_size", "ffn_hidden_size", "num_attention_heads", "num_kv_heads", "head_dim",
+    "vocab_size", "tied_embeddings", "max_context", "activation", "norm", "mamba_num_heads", "mamba_head_dim",
+    "parameters", "declared_parameters", "embedding_parameters", "non_embedding_parameters", "stored_bytes",
+    "kv_bytes_per_token_bf16", "decode_bytes_bf16", "flops_per_token",
+)  # fmt: skip
+
 
 @click.command(short_help="Show one model: lineage, dimensions, parameters, published scores.")
 @click.argument("model")
+@click.option("--check", metavar="FILE|DIR|hub", help="Compare a config.json, or the hub's, with the entry.")
 @json_option
-def show(model: str, as_json: bool) -> None:
-    """Show one MODEL (id, alias or hub id): lineage, dimensions, parameters, tokens, published scores with source."""
-    from zoo.describe import facts
-    from zoo.lineage import family_tree, root_of
+def show(model: str, check: str | None, as_json: bool) -> int:
+    """Show one MODEL (id, alias or hub id): lineage, dimensions, parameters, tokens, published scores with source.
+
+    With --check the exit code is 1 when the config contradicts the entry.
+    """
     from zoo.registry import load_registry
 
     registry = load_registry()
     found = registry.resolve(model)
-    told = facts(found, registry)
     out = Output(as_json)
+    if check is not None:
+        return _show_check(out, found, check)
+    from zoo.describe import facts
+    from zoo.lineage import family_tree, root_of
+
+    told = facts(found, registry)
     if as_json:
         out.document("model", told)
-        return
+        return 0
     out.text(f"{found.display} ({found.id})")
     out.text()
     for line in family_tree(registry, root_of(registry, found.id), mark=found.id):
@@ -33,79 +54,117 @@ def show(model: str, as_json: bool) -> None:
     out.table([Column("fact"), Column("value")], _fact_rows(told))
     out.text()
     out.table([Column("dimension"), Column("value", number=True)], _dimension_rows(told["architecture"]))
-    if told["published_scores"]:
-        out.text()
-        _show_scores(out, told["published_scores"])
+    _show_statements(out, told["statements"])
+    _show_scores(out, told["published_scores"])
+    return 0
 
 
-COMMERCIAL: dict[bool | None, str] = {True: "yes", False: "no", None: "unknown"}
+def _show_check(out: Output, model: Model, where: str) -> int:
+    from zoo.config_check import compare, fetch_config, read_config
+    from zoo.errors import UsageError
+
+    if where == "hub":
+        if model.hub is None:
+            raise UsageError(f"'{model.id}' is on no hub that a source names.", "Give --check a file or folder.")
+        config = fetch_config(model.hub.id, model.hub.revision)
+    else:
+        config = read_config(where)
+    differences = compare(model.architecture, config)
+    contradictions = sum(difference.contradicts for difference in differences)
+    if out.as_json:
+        listed = [{**asdict(difference), "contradicts": difference.contradicts} for difference in differences]
+        out.document("check", {"model": model.id, "config": where, "differences": listed})
+        return 1 if contradictions else 0
+    if differences:
+        columns = [Column("dimension"), Column("key in the config"), Column("entry"), Column("config"), Column("")]
+        rows = [
+            (d.dimension, d.key, _or_unknown(d.entry), _or_unknown(d.config), "differs" if d.contradicts else "open")
+            for d in differences
+        ]
+        out.table(columns, rows)
+    verdict = f"contradicts the entry in {contradictions} dimensions" if contradictions else "agrees with the entry"
+    out.text(f"{where} {verdict} '{model.id}'.")
+    return 1 if contradictions else 0
 
 
 def _fact_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
+    hub, licence, claimed = (told[part] or {} for part in ("hub", "licence", "claimed"))
     tokens = told["tokens"] or {}
-    hub = told["hub"] or {}
-    licence = told["licence"] or {}
-    claimed = told["claimed"] or {}
-    weights = told["weights"] or hub.get("id") or "not public"
-    revision = "not needed (shipped)" if told["weights"] else _or_unknown(hub.get("revision"))
+    search = tokens.get("search")
     rows = [
         ("group, kind", f"{told['group']}, {told['kind']}"),
-        ("weights", weights),
-        ("revision", revision),
-        ("licence", _or_unknown(licence.get("id"))),
+        ("weights", told["weights_at"]),
+        ("revision", "shipped with minizoo" if told["weights"] else hub.get("revision")),
+        *((f"weights '{name}'", f"{version['note']} {version['commit'] or UNKNOWN}")
+          for name, version in told["revisions"].items()),
+        ("licence", licence.get("id")),
         ("commercial use", COMMERCIAL[licence.get("commercial")]),
         ("hardware named", ", ".join([*claimed.get("test_hardware", []), *claimed.get("microarchitectures", [])])),
         ("precision named", ", ".join(claimed.get("dtypes", []))),
         *((f"tokens, {key.replace('_', ' ')}", _tokens(tokens.get(key))) for key in TOKEN_KINDS),
+        ("tokens, search", f"{search['candidates']} × {_tokens(search['tokens_each'])}" if search else None),
+        *(("speed", _speed(speed)) for speed in told["speeds"]),
         *(("note", note) for note in told["notes"]),
-    ]
-    return [(name, value or "unknown") for name, value in rows]
-
-
-TOKEN_KINDS = ("pretraining", "teacher_correction", "distillation", "search")
-SHOWN_DIMENSIONS = (
-    "num_layers", "hidden_size", "ffn_hidden_size", "num_attention_heads", "num_kv_heads", "head_dim", "vocab_size",
-    "tied_embeddings", "max_context", "activation", "norm", "pattern", "mamba_num_heads", "mamba_head_dim",
-    "parameters", "declared_parameters", "embedding_parameters", "non_embedding_parameters",
-    "weight_bytes_bf16", "kv_bytes_per_token_bf16", "decode_bytes_bf16", "flops_per_token",
-)  # fmt: skip
-ABSENT_IS_MEANINGLESS = {"pattern", "mamba_num_heads", "mamba_head_dim", "activation", "norm"}
+    ]  # fmt: skip
+    return [(name, value or UNKNOWN) for name, value in rows]
 
 
 def _dimension_rows(architecture: dict[str, Any]) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for name in SHOWN_DIMENSIONS:
-        value = architecture.get(name)
-        if value is None and name in ABSENT_IS_MEANINGLESS:
+        if name not in architecture:
             continue
+        value = architecture[name]
         is_count = isinstance(value, int) and not isinstance(value, bool)
         rows.append((name, f"{value:,}" if is_count else _or_unknown(value)))
     return rows
 
 
+def _show_statements(out: Output, statements: list[dict[str, Any]]) -> None:
+    if not statements:
+        return
+    verdicts = {True: "agrees", False: "differs", None: "cannot be told"}
+    columns = [Column("stated"), Column("as printed"), Column("here"), Column(""), Column("source")]
+    rows = [
+        (s["field"], s["value"], f"{s['actual']:,}" if isinstance(s["actual"], int) else _or_unknown(s["actual"]),
+         verdicts[s["agrees"]], f"{s['source']}{', ' + s['where'] if s['where'] else ''}")
+        for s in statements
+    ]  # fmt: skip
+    out.text()
+    out.table(columns, rows, title="What sources say of it")
+
+
 def _show_scores(out: Output, scores: list[dict[str, Any]]) -> None:
+    if not scores:
+        return
     columns = [Column("task"), Column("value", number=True), Column("unit"), Column("metric"),
-               Column("shots", number=True), Column("revision"), Column("source")]  # fmt: skip
+               Column("shots", number=True), Column("weights"), Column("source")]  # fmt: skip
     rows = [
         (
             score["task"] + (" †" if score["used_for_selection"] else ""),
             f"{score['value']:g}",
-            score["unit"],
-            _or_unknown(score["metric"]),
+            score["unit"] + (", normalised" if score["scale"] == "chance_normalised" else ""),
+            ", ".join(filter(None, (score["metric"], score["filter"]))) or UNKNOWN,
             _or_unknown(score["shots"]),
             score["revision"] or "–",
-            f"{score['source']['title']}{', ' + score['where'] if score['where'] else ''}",
+            f"{score['source_id']}{', ' + score['where'] if score['where'] else ''}",
         )
         for score in scores
     ]
+    out.text()
     out.table(columns, rows, title="Published scores")
     if any(score["used_for_selection"] for score in scores):
         out.text("† this task was used to choose the model's shape: the score was not blind to the choice.")
 
 
+def _speed(speed: dict[str, Any]) -> str:
+    batch = f"batch {_or_unknown(speed['batch'])} against {_or_unknown(speed['against_batch'])}"
+    return f"{speed['ratio']:g}× {speed['against']}, {speed['engine']} {speed['dtype']} on {speed['gpu']}, {batch}"
+
+
 def _tokens(count: int | None) -> str:
-    return "unknown" if count is None else f"{count / 1e9:,g} B"
+    return UNKNOWN if count is None else f"{count / 1e9:,g} B"
 
 
 def _or_unknown(value: Any) -> str:
-    return "unknown" if value is None else str(value)
+    return UNKNOWN if value is None else str(value)
