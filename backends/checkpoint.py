@@ -17,7 +17,7 @@ from typing import Any
 
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.names import closest
-from zoo.registry import Model, load_registry, package_folder
+from zoo.registry import Model, load_registry
 
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 WANTED = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tokenizer*", "*.model"]
@@ -134,8 +134,8 @@ def check_whole(path: Path) -> None:
 
 
 def _of_model(model: Model) -> Checkpoint:
-    if model.weights is not None:
-        return open_folder(package_folder(model), model.id, model)
+    if model.weights_folder is not None:
+        return open_folder(model.weights_folder, model.id, model)
     if model.hub is None:
         raise UsageError(
             f"{model.display} has no public weights, so it cannot be run.",
