@@ -1,4 +1,8 @@
-"""The nano tokenizer: byte-level BPE, digits one by one, so that any text comes back and sums can be learnt."""
+"""The nano tokenizer: byte-level BPE, digits one by one, so that any text comes back and sums can be learnt.
+
+A digit may bring the space before it: a number's first digit then is another token than its later ones, which tells
+the model tens from units.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ BOS, EOS = "<|bos|>", "<|eos|>"
 BOS_ID, EOS_ID = 0, 1
 VOCABULARY = 768
 
-PIECES = r"\n|\d| ?\p{L}+| ?[^\s\p{L}\d]+| +(?=\S)|\s"
+PIECES = r"\n| ?\d| ?\p{L}+| ?[^\s\p{L}\d]+| +(?=\S)|\s"
 """What a token never crosses: a newline, a digit, a word or a run of signs with the space before it, other space."""
 
 

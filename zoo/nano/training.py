@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,56 +16,36 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from zoo.nano import corpus, tokenizer
+from zoo.nano.rows import Rows, places
 
 CONTEXT = 512
 TOKENIZER_DOCUMENTS = 20_000
-"""Training documents from which the tokenizer is learnt."""
-ENCODED_AT_ONCE = 256
+"""Documents from which the tokenizer is learnt."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the teacher is trained. Lengths and batches in tokens; the rate warms up, holds, then falls to zero."""
+    """How the teacher is trained. Lengths and batches are in tokens; both rates warm up, hold, and fall to zero.
+
+    Matrices learn by Muon (Jordan et al. 2024), embeddings and norms by AdamW: with AdamW alone a model of this shape
+    added two-digit numbers right in 8 % of the tests after 4.1 M tokens.
+    """
 
     seed: int = 1
-    steps: int = 2400
-    threads: int = 2
-    row: int = 256
+    steps: int = 1600
+    threads: int = 1
     batch: int = 4096
+    row: int = 256
     long_every: int = 8
-    """Every so many batches the rows are as long as the context, so that late positions are trained too."""
-    peak_rate: float = 4e-3
-    warm_up: float = 0.05
-    fall: float = 0.5
+    """Every so many batches the rows are as long as the context and one text, so that late places are trained too."""
+    matrix_rate: float = 0.02
+    other_rate: float = 4e-3
+    weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.95)
-    weight_decay: float = 0.1
+    warm_up: float = 0.03
+    fall: float = 0.4
     clip: float = 1.0
     held_out_rows: int = 128
-
-
-class Rows:
-    """Training text as rows of token ids. Each row begins with a document; the last document in it may be cut."""
-
-    def __init__(self, documents: Iterator[str], words: PreTrainedTokenizerFast) -> None:
-        self.documents = 0
-        """Documents read so far, cut ones included."""
-        self._encoded = self._encode(documents, words)
-
-    def take(self, rows: int, length: int) -> torch.Tensor:
-        """The next rows, of token ids [rows, length]."""
-        return torch.tensor([self._row(length) for _ in range(rows)])
-
-    def _row(self, length: int) -> list[int]:
-        row: list[int] = []
-        while len(row) < length:
-            row += next(self._encoded)
-        return row[:length]
-
-    def _encode(self, documents: Iterator[str], words: PreTrainedTokenizerFast) -> Iterator[list[int]]:
-        while texts := list(itertools.islice(documents, ENCODED_AT_ONCE)):
-            for ids in words(texts)["input_ids"]:
-                self.documents += 1
-                yield [*ids, tokenizer.EOS_ID]
 
 
 def architecture() -> LlamaConfig:
@@ -96,7 +76,8 @@ def train(recipe: Recipe, out: Path) -> dict[str, object]:
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(recipe.seed)
 
-    words = tokenizer.train(itertools.islice(corpus.documents(recipe.seed), TOKENIZER_DOCUMENTS), CONTEXT)
+    sample = itertools.islice(corpus.documents(recipe.seed), TOKENIZER_DOCUMENTS)
+    words = tokenizer.train(sample, CONTEXT)
     model = LlamaForCausalLM(architecture())
     rows = Rows(corpus.documents(recipe.seed), words)
     loss = _fit(model, rows, recipe)
@@ -120,32 +101,27 @@ def held_out_loss(model: LlamaForCausalLM, words: PreTrainedTokenizerFast, recip
     """Mean cross-entropy in nats a token, in fp32, on documents made of test items alone."""
     judge = LlamaForCausalLM(model.config)
     judge.load_state_dict(model.state_dict())
-    batch = Rows(corpus.documents(recipe.seed, test=True), words).take(recipe.held_out_rows, recipe.row)
-    return judge(input_ids=batch, labels=batch).loss.item()
+    rows = Rows(corpus.documents(recipe.seed, test=True), words).take(recipe.held_out_rows, recipe.row)
+    return judge(input_ids=rows, position_ids=places(rows), labels=rows, use_cache=False).loss.item()
 
 
 def _fit(model: LlamaForCausalLM, rows: Rows, recipe: Recipe) -> float:
     """Runs every step; returns the mean loss over the last twentieth of them, in nats a token."""
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    plain = [p for p in model.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=recipe.peak_rate,
-        betas=recipe.betas,
-        fused=True,
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / recipe.steps, recipe))
+    optimizers = _optimizers(model, recipe)
+    schedules = [torch.optim.lr_scheduler.LambdaLR(each, _rate(recipe)) for each in optimizers]
     losses: list[float] = []
     began = time.monotonic()
     for step in range(1, recipe.steps + 1):
-        length = CONTEXT if step % recipe.long_every == 0 else recipe.row
+        long = step % recipe.long_every == 0
+        length = CONTEXT if long else recipe.row
         batch = rows.take(recipe.batch // length, length)
-        loss = model(input_ids=batch, labels=batch).loss
+        apart = None if long else places(batch)
+        loss = model(input_ids=batch, position_ids=apart, labels=batch, use_cache=False).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
+        for each in (*optimizers, *schedules):
+            each.step()
+        model.zero_grad()
         losses.append(loss.item())
         if step % 50 == 0 or step == recipe.steps:
             _tell(step, losses, time.monotonic() - began, recipe)
@@ -153,16 +129,32 @@ def _fit(model: LlamaForCausalLM, rows: Rows, recipe: Recipe) -> float:
     return sum(last) / len(last)
 
 
-def _rate(done: float, recipe: Recipe) -> float:
-    """The learning rate as a share of its peak: warm-up, stable, then linear decay."""
-    return min((done + 1 / recipe.steps) / recipe.warm_up, 1.0, (1 - done) / recipe.fall)
+def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon for what multiplies activations, AdamW for the embeddings and the norms."""
+    matrices = [weight for weight in model.model.layers.parameters() if weight.dim() == 2]
+    taken = {id(weight) for weight in matrices}
+    others = [weight for weight in model.parameters() if id(weight) not in taken]
+    return (
+        torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay),
+        torch.optim.AdamW(others, lr=recipe.other_rate, betas=recipe.betas, weight_decay=0.0),
+    )
+
+
+def _rate(recipe: Recipe) -> Callable[[int], float]:
+    """The share of the peak rate at a step: warm-up, stable, then linear decay."""
+
+    def share(step: int) -> float:
+        done = step / recipe.steps
+        return min((done + 1 / recipe.steps) / recipe.warm_up, 1.0, (1 - done) / recipe.fall)
+
+    return share
 
 
 def _tell(step: int, losses: list[float], seconds: float, recipe: Recipe) -> None:
     recent = losses[-50:]
+    loss = sum(recent) / len(recent)
     rate = step * recipe.batch / seconds
     left = seconds / step * (recipe.steps - step) / 60
-    loss = sum(recent) / len(recent)
     line = f"step {step}/{recipe.steps}  loss {loss:.3f}  {rate:,.0f} tokens/s  {left:.1f} min left"
     print(line, file=sys.stderr, flush=True)
 
