@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -222,9 +223,10 @@ def fact_of(model: Any, field: str) -> object:
 
 def printed_as(says: str, value: float) -> bool:
     """Whether `value`, rounded or cut off to the digits of `says`, gives `says` (40.4 and 40; 16.6 and 16)."""
-    digits = len(says.partition(".")[2])
-    step = 10.0**-digits
-    return abs(value - float(says)) <= step / 2 or 0 <= value - float(says) < step
+    printed = Decimal(says)
+    step = Decimal(1).scaleb(int(printed.as_tuple().exponent))
+    over = Decimal(repr(value)) - printed
+    return abs(over) <= step / 2 or 0 <= over < step
 
 
 def _verdict(claim: Claim, steps: Sequence[Step]) -> Verdict:
