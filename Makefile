@@ -28,7 +28,8 @@ types: install
 	$(BIN)/basedpyright
 
 nano: install
-	$(BIN)/python -m zoo.nano
+	$(BIN)/python -m zoo.nano --out out/nano
+	$(BIN)/python -m harness.nano_check out/nano/nano-teacher
 
 clean:
 	rm -rf $(VENV) results out
