@@ -88,16 +88,39 @@ def test_numbers_follow_the_registry_and_not_the_code(tmp_path):
     assert claims["family-compute"].steps[0].value == pytest.approx(12.5 / (8.8 + 3.7 / 40))
 
 
-def test_a_measured_record_stands_beside_the_published_figure():
+def _beside(*rows):
     def measured(model, task):
-        known = {"mmlu": Measured(0.645, 0.637, 0.653, 14042, "r1"), "gsm8k": Measured(0.40, 0.37, 0.43, 1319, "r2")}
-        return known.get(task) if model == "minitron-8b" else None
+        return [row for name, row in rows if name == task] if model == "minitron-8b" else []
 
-    claim = next(c for c in judge_claims(load_registry(), measured) if c.id == "scores-8b")
-    steps = {step.label: step for step in claim.steps}
-    assert (steps["mmlu"].agrees, steps["gsm8k"].agrees, steps["hellaswag"].agrees) == (True, False, None)
-    assert "measured 0.4000 [0.3700, 0.4300] on 1319 items (run r2)" in steps["gsm8k"].text
+    claims = judge_claims(load_registry(), measured)
+    return next(claim for claim in claims if claim.id == "scores-8b")
+
+
+def test_measured_records_stand_beside_the_published_figures():
+    claim = _beside(
+        ("mmlu", Measured("acc", "none", 0.645, 0.637, 0.653, 14042, "r1")),
+        ("gsm8k", Measured("exact_match", "strict-match", 0.40, 0.37, 0.43, 1319, "r2")),
+        ("gsm8k", Measured("exact_match", "flexible-extract", 0.54, 0.51, 0.57, 1319, "r2")),
+        ("arc_challenge", Measured("acc", "none", 0.40, 0.37, 0.43, 1172, "r3")),
+    )
+    told = {step.text: step.agrees for step in claim.steps}
+    assert told["published 64.5; measured 0.6450 [0.6370, 0.6530] (acc) on 14042 items (run r1)"] is True
+    assert [agrees for text, agrees in told.items() if "strict-match" in text] == [False]
+    assert [agrees for text, agrees in told.items() if "flexible-extract" in text] == [True]
+    assert [agrees for text, agrees in told.items() if "r3" in text] == [None]  # acc is not the published acc_norm
+    assert told["published 81.6"] is None
     assert claim.verdict == "holds with a caveat"
+
+
+def test_a_part_of_the_items_judges_nothing():
+    claim = _beside(("mmlu", Measured("acc", "none", 0.1, 0.0, 0.2, 100, "r1")))
+    assert claim.verdict == "needs a measurement"
+    assert "measured 0.1000" in claim.steps[0].text
+
+
+def test_measurements_that_all_differ_contradict():
+    claim = _beside(("mmlu", Measured("acc", "none", 0.50, 0.49, 0.51, 14042, "r1")))
+    assert claim.verdict == "contradicted"
 
 
 def test_the_command_prints_what_its_json_says(minizoo, tmp_path):

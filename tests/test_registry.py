@@ -1,8 +1,10 @@
 """The registry as its readers use it: names, lineage, scores, and the files that must keep in step with it."""
 
 import json
+import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -114,6 +116,22 @@ def test_listing_models_imports_nothing_heavy():
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert ran.stderr.strip() == "[]"
     assert json.loads(ran.stdout)["schema"] == "minizoo.models/1"
+
+
+def test_the_wheel_carries_the_registry_and_reads_it(tmp_path):
+    wheels = pytest.importorskip("hatchling.builders.wheel")
+    built = next(wheels.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"]))
+    with zipfile.ZipFile(built) as wheel:
+        wheel.extractall(tmp_path / "site")
+    script = "from zoo.registry import *; print(default_path()); print(len(load_registry().models))"
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site"), "XDG_CACHE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    path, count = ran.stdout.split()
+    assert path == str(tmp_path / "site/zoo/registry.yaml")
+    assert int(count) == len(load_registry().models)
+    assert (tmp_path / "site/zoo/claims.yaml").is_file()
 
 
 def _values(data, keys):
