@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.names import closest
 from zoo.registry import Model, load_registry
+from zoo.safetensors import check_whole, safetensors_files
 
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 WANTED = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tokenizer*", "*.model"]
@@ -87,50 +87,6 @@ def open_folder(
     for path in files:
         check_whole(path)
     return Checkpoint(name or folder.resolve().name, folder, config, model, revision)
-
-
-def safetensors_files(folder: Path) -> list[Path]:
-    """The weight files: those that the index names, else every *.safetensors; UsageError when there are none."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError(f"{index} is not a safetensors index ({error}).", "Fetch the file again.") from None
-        files = [folder / str(name) for name in names]
-        missing = [path.name for path in files if not path.is_file()]
-        if missing:
-            raise UsageError(
-                f"{folder} lacks {len(missing)} of the {len(files)} weight files that its index names, first {missing[0]}.",
-                "Fetch the missing files again.",
-            )
-        return files
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise UsageError(
-            f"{folder} holds no *.safetensors file.",
-            "minizoo reads safetensors only; convert other weights with transformers' save_pretrained.",
-        )
-    return files
-
-
-def check_whole(path: Path) -> None:
-    """Raise UsageError unless the file's length is exactly what its safetensors header says."""
-    size = path.stat().st_size
-    try:
-        with path.open("rb") as file:
-            (header_length,) = struct.unpack("<Q", file.read(8))
-            if header_length > size:
-                raise ValueError("the header is longer than the file")
-            header: dict[str, Any] = json.loads(file.read(header_length))
-            ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
-    except (struct.error, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not a whole safetensors file ({error}).", "Fetch or write it again.") from None
-    expected = 8 + header_length + max(ends, default=0)
-    if size != expected:
-        raise UsageError(
-            f"{path} is cut short: {size:,} bytes where its header says {expected:,}.", "Fetch or write the file again."
-        )
 
 
 def _of_model(model: Model) -> Checkpoint:
