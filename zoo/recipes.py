@@ -14,6 +14,12 @@ from zoo.names import unknown
 from zoo.prune.target import ChildShape, Target, child_shape
 from zoo.registry import Model, load_registry
 
+BOUND = (
+    "num_layers", "hidden_size", "ffn_hidden_size", "num_attention_heads", "num_kv_heads", "head_dim", "vocab_size",
+    "tied_embeddings", "activation", "norm",
+)  # fmt: skip
+"""Dimensions that a parent must share with the published one for a recipe to mean what it says."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -26,7 +32,15 @@ class Recipe:
     chosen_on: tuple[str, ...] = ()
 
     def shape(self, parent: Dense) -> ChildShape:
-        """The child's shape when `parent`, not necessarily the published one, is cut to it. Raises UsageError."""
+        """The child's shape. Raises UsageError where `parent` has not the dimensions of the published parent."""
+        published = _dense(load_registry().models[self.parent])
+        differing = [axis for axis in BOUND if getattr(parent, axis) != getattr(published, axis)]
+        if differing:
+            told = ", ".join(f"{axis} {getattr(parent, axis)} against {getattr(published, axis)}" for axis in differing)
+            raise UsageError(
+                f"The recipe {self.child} cuts {self.parent}, but this parent has {told}.",
+                f"Give --parent {self.parent} or a checkpoint of its shape, or --target for a shape of your own.",
+            )
         return child_shape(parent, self.target)
 
 

@@ -7,14 +7,18 @@ sequence mean.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 Function = Literal["mean", "l2", "var"]
 FUNCTIONS: tuple[Function, ...] = get_args(Function)
+Neurons = Literal["post", "pre"]
+"""post: the input of down_proj (activation, or gated product). pre: the first matrix's output, as the paper prints it."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Aggregation:
 
 def along_sequence(values: torch.Tensor, function: Function) -> torch.Tensor:
     """[rows, tokens, units] → [rows, units], in fp32 whatever comes in (bf16 sums overflow and lose units)."""
+    import torch
+
     values = values.float()
     if function == "mean":
         return values.abs().mean(1)

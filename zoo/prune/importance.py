@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from zoo.durable import write_atomically
 from zoo.errors import UsageError
-from zoo.prune.aggregate import Aggregation
+from zoo.prune.aggregate import Aggregation, Neurons
 from zoo.prune.calibration import Calibration
 from zoo.prune.parent import Parent
 from zoo.prune.scores import Scores, load_scores, save_scores
 from zoo.prune.states import States
 from zoo.prune.streamed import StreamedModel, nll
-from zoo.prune.taps import Neurons, Taps
+from zoo.prune.taps import Taps
 
 BATCH_TOKENS = 4096
 Told = Callable[[int, int], None]

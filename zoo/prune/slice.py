@@ -25,6 +25,8 @@ from zoo.prune.cut import Cut, cuts
 from zoo.prune.folder import describe_child, expected_count, write_json
 from zoo.prune.parent import Parent
 from zoo.prune.plan import Plan
+from zoo.prune.plot import plot_scores
+from zoo.prune.scores import Scores, save_scores
 from zoo.safetensors import header_bytes, nbytes, read_header
 
 SHARD_BYTES = 5_000_000_000
@@ -50,7 +52,12 @@ class Shard:
 
 
 def write_child(
-    plan: Plan, parent: Parent, out: Path, shard_bytes: int = SHARD_BYTES, told: Told | None = None
+    plan: Plan,
+    parent: Parent,
+    out: Path,
+    shard_bytes: int = SHARD_BYTES,
+    told: Told | None = None,
+    scores: Scores | None = None,
 ) -> dict[str, Any]:
     """Slice `parent` by `plan` into the folder `out` and return what its minizoo.json says.
 
@@ -74,16 +81,16 @@ def write_child(
             index = {"metadata": {"total_size": whole}, "weight_map": where}
             write_json(folder / "model.safetensors.index.json", index)
         note = describe_child(plan, parent, folder, with_weights=True)
-        (folder / MADE_FOR).unlink()
+        _finish(folder, scores)
         publish_folder(folder, out)
     return note
 
 
-def write_virtual(plan: Plan, parent: Parent, out: Path) -> dict[str, Any]:
+def write_virtual(plan: Plan, parent: Parent, out: Path, scores: Scores | None = None) -> dict[str, Any]:
     """As `write_child` without any weights: the `pruned` backend reads the slices from the parent's own files."""
     with _workshop(plan, parent, out) as folder:
         note = describe_child(plan, parent, folder, with_weights=False)
-        (folder / MADE_FOR).unlink()
+        _finish(folder, scores)
         publish_folder(folder, out)
     return note
 
@@ -103,6 +110,15 @@ def shards_of(plan: Plan, parent: Parent, shard_bytes: int = SHARD_BYTES) -> lis
     return [
         Shard(f"model-{at:05d}-of-{len(groups):05d}.safetensors", tuple(group)) for at, group in enumerate(groups, 1)
     ]
+
+
+def _finish(folder: Path, scores: Scores | None) -> None:
+    """Lay the scores beside what they chose (in a folder of their own: they are no weights)."""
+    if scores is not None:
+        (folder / "importance").mkdir(exist_ok=True)
+        save_scores(folder / "importance" / "scores.safetensors", scores)
+        (folder / "importance" / "scores.svg").write_text(plot_scores(scores))
+    (folder / MADE_FOR).unlink()
 
 
 @contextlib.contextmanager

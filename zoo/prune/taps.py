@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from zoo.dims import Dense
-from zoo.prune.aggregate import Aggregation, BatchSums, along_sequence
-
-Neurons = Literal["post", "pre"]
-"""post: the input of down_proj (activation, or gated product). pre: the first matrix's output, as the paper prints it."""
+from zoo.prune.aggregate import Aggregation, BatchSums, Neurons, along_sequence
 
 
 class Taps:
