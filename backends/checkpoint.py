@@ -16,6 +16,7 @@ from typing import Any
 
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.names import closest
+from zoo.prune.folder import LAYER_WIDTHS, virtual_parent
 from zoo.registry import Model, load_registry
 from zoo.safetensors import check_whole, safetensors_files
 
@@ -47,8 +48,17 @@ class Checkpoint:
         )
 
     def weights_digest(self) -> str:
-        """sha256 over the names and bytes of config.json and every safetensors file."""
-        return _digest([self.folder / "config.json", *safetensors_files(self.folder)])
+        """sha256 over the names and bytes of config.json and every safetensors file (and the plan, where there is
+        one without weights of its own)."""
+        plan = [self.folder / "plan.json"] if virtual_parent(self.folder) else []
+        return _digest([self.folder / "config.json", *plan, *weight_files(self.folder)])
+
+    @property
+    def only_pruned(self) -> str | None:
+        """Why nothing but the `pruned` backend can run this folder; None where anything can."""
+        if LAYER_WIDTHS in self.config:
+            return "its layers differ in width"
+        return "it is a plan without weights of its own" if virtual_parent(self.folder) else None
 
     def tokenizer_digest(self) -> str:
         """sha256 over the names and bytes of the tokenizer's files."""
@@ -83,10 +93,15 @@ def open_folder(
 ) -> Checkpoint:
     """Check the folder and describe it; UsageError says which file is missing or cut short."""
     config = _read_config(folder)
-    files = safetensors_files(folder)
+    files = weight_files(folder)
     for path in files:
         check_whole(path)
     return Checkpoint(name or folder.resolve().name, folder, config, model, revision)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The weight files of a folder, or those of its parent where it is a plan without weights."""
+    return safetensors_files(virtual_parent(folder) or folder)
 
 
 def _of_model(model: Model) -> Checkpoint:

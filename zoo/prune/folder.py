@@ -7,11 +7,35 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import UsageError
 from zoo.prune.card import model_card
 from zoo.prune.parent import Parent
 from zoo.prune.plan import Plan
 
 COPIED = ("generation_config.json", "tokenizer*", "special_tokens_map.json", "*.model", "vocab.json", "merges.txt")
+
+
+LAYER_WIDTHS = "minizoo_layer_widths"
+"""Key of config.json under which the widths of unlike layers stand: {ffn: […], heads: […]}."""
+
+
+def virtual_parent(folder: Path) -> Path | None:
+    """The parent's folder where `folder` holds a plan and no weights; None for any other folder.
+
+    Raises UsageError where that parent is gone.
+    """
+    note = folder / "minizoo.json"
+    if not (folder / "plan.json").is_file() or not note.is_file():
+        return None
+    try:
+        named: Any = json.loads(note.read_text("utf-8")).get("parent_folder")
+    except (ValueError, AttributeError) as error:
+        raise UsageError(f"{note} cannot be read ({error}).", "Prune again.") from None
+    if not isinstance(named, str):
+        return None
+    if not Path(named).is_dir():
+        raise UsageError(f"{folder} holds no weights, and its parent {named} is not there.", "Bring the parent back.")
+    return Path(named)
 
 
 def describe_child(plan: Plan, parent: Parent, folder: Path, with_weights: bool) -> dict[str, Any]:
@@ -54,7 +78,7 @@ def child_config(plan: Plan, parent: Parent) -> dict[str, Any]:
     if isinstance(config.get("layer_types"), list):
         config["layer_types"] = [config["layer_types"][kept.parent] for kept in plan.layers]
     if not shape.uniform:
-        config["minizoo_layer_widths"] = {"ffn": list(shape.ffn), "heads": list(shape.heads)}
+        config[LAYER_WIDTHS] = {"ffn": list(shape.ffn), "heads": list(shape.heads)}
     return config
 
 
