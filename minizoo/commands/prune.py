@@ -194,8 +194,11 @@ def _open(name: str) -> Parent:
 
 
 def _text(parent: Parent, path: Path) -> Text:
-    from backends.tokenizer import HfTokenizer
     from zoo.prune.job import Text
+
+    if path.suffix == ".npy":  # token ids already
+        return Text(path, lambda _: [], None, None)
+    from backends.tokenizer import HfTokenizer
 
     words = HfTokenizer(parent.folder)
     return Text(path, lambda texts: words.encode(texts, add_special_tokens=False), words.bos_id, words.eos_id)

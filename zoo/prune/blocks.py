@@ -19,17 +19,17 @@ from zoo.errors import UsageError
 from zoo.prune.cut import Cut, Index
 from zoo.safetensors import StoredTensor
 
-BLOCK = 8 << 20
-"""Bytes of one read."""
-AHEAD = 3
-"""Buffers in turn: one being filled, one waiting, one being sliced."""
+BLOCK = 2 << 20
+"""Bytes of one read: large for the disk, small enough to be sliced while still in the processor's cache."""
+AHEAD = 6
+"""Buffers in turn: one being sliced, the others filled or waiting."""
 Raw = NDArray[Any]
 
-# dtype → the unsigned integer of its width, the bits of its absolute value, and the first of them that is no number
-BITS: dict[str, tuple[type[np.unsignedinteger[Any]], int, int]] = {
-    "F32": (np.uint32, 0x7FFFFFFF, 0x7F800000),
-    "BF16": (np.uint16, 0x7FFF, 0x7F80),
-    "F16": (np.uint16, 0x7FFF, 0x7C00),
+# dtype → the unsigned integer of its width, the signed one, and the bits of +infinity: from there on is no number
+BITS: dict[str, tuple[type[np.unsignedinteger[Any]], type[np.signedinteger[Any]], int]] = {
+    "F32": (np.uint32, np.int32, 0x7F800000),
+    "BF16": (np.uint16, np.int16, 0x7F80),
+    "F16": (np.uint16, np.int16, 0x7C00),
 }
 
 
@@ -48,9 +48,10 @@ def cut_blocks(cuts: Iterable[Cut]) -> Iterator[tuple[Cut, Raw]]:
 
     An array is valid until the next is asked for. Raises UsageError where a weight is NaN or infinite.
     """
+    scratch = _Scratch()
     for piece, block in _read_ahead(piece for cut in cuts for piece in _pieces(cut)):
         _check_finite(piece.cut.source, block)
-        yield piece.cut, _sliced(piece, block)
+        yield piece.cut, _sliced(piece, block, scratch)
 
 
 def to_float(raw: Raw, dtype: str) -> NDArray[np.float32]:
@@ -91,13 +92,29 @@ def _pieces(cut: Cut) -> Iterator[_Piece]:
         at = end
 
 
-def _sliced(piece: _Piece, block: Raw) -> Raw:
+class _Scratch:
+    """Two arrays that are used again and again: fresh ones would cost a page fault every 4 KiB."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, NDArray[np.uint8]] = {}
+
+    def take(self, name: str, source: Raw, indices: Index, axis: int) -> Raw:
+        """`source` at `indices` of an axis (all of them exist, so `wrap`, numpy's fastest mode, never wraps)."""
+        shape = (len(indices), source.shape[1]) if axis == 0 else (source.shape[0], len(indices))
+        need = shape[0] * shape[1] * source.itemsize
+        if name not in self._held or len(self._held[name]) < need:
+            self._held[name] = np.empty(max(need, BLOCK), np.uint8)
+        out = self._held[name][:need].view(source.dtype).reshape(shape)
+        return np.take(source, indices, axis=axis, mode="wrap", out=out)
+
+
+def _sliced(piece: _Piece, block: Raw, scratch: _Scratch) -> Raw:
     cut = piece.cut
     if piece.rows is not None:
-        block = block[piece.rows]
+        block = scratch.take("rows", block, piece.rows, 0)
     if cut.merged is not None:
         block = _with_residual(piece, block)
-    return block if cut.columns is None else np.take(block, cut.columns, axis=1, mode="clip")
+    return block if cut.columns is None else scratch.take("columns", block, cut.columns, 1)
 
 
 def _with_residual(piece: _Piece, block: Raw) -> Raw:
@@ -115,8 +132,10 @@ def _with_residual(piece: _Piece, block: Raw) -> Raw:
 
 
 def _check_finite(tensor: StoredTensor, block: Raw) -> None:
-    _, magnitude, first_bad = BITS[tensor.dtype]
-    if np.bitwise_and(block, magnitude).max() >= first_bad:
+    unsigned, signed, infinity = BITS[tensor.dtype]
+    sign = 1 << (8 * unsigned().itemsize - 1)
+    # as signed integers the largest is the worst positive value, as unsigned ones the worst negative one
+    if block.view(signed).max() >= infinity or block.max() >= infinity + sign:
         raise UsageError(
             f"{tensor.name} in {tensor.file} holds NaN or infinity.",
             "The checkpoint is broken: fetch or train it again.",

@@ -34,6 +34,8 @@ MARGIN = 64 << 20
 """Free bytes left over beside the child, for the small files and the file system's own."""
 MADE_FOR = "made_for.json"
 """Which plan and parent an unfinished folder is for, so that only the same run goes on in it."""
+FLUSHED_AT_ONCE = 64 << 20
+"""Bytes after which the disk is set to work on what was written."""
 Told = Callable[[str, int, int], None]
 """Progress: shard, bytes done, bytes in all."""
 
@@ -169,12 +171,19 @@ def _check_space(folder: Path, shards: list[Shard]) -> None:
 
 
 def _write_shard(shard: Shard, folder: Path, told: Callable[[int], object]) -> None:
+    """Write one file, header first, and give it its name once it is on the disk."""
     writing = folder / f"{shard.name}.writing"
-    done = 0
+    header = header_bytes({cut.name: (cut.source.dtype, cut.shape) for cut in shard.cuts})
+    done = begun = 0
     with writing.open("wb", buffering=0) as file:
-        file.write(header_bytes({cut.name: (cut.source.dtype, cut.shape) for cut in shard.cuts}))
+        os.posix_fallocate(file.fileno(), 0, len(header) + shard.size)
+        _write_all(file.fileno(), memoryview(header))
         for _, block in cut_blocks(shard.cuts):
             done += _write_all(file.fileno(), np.ascontiguousarray(block).data.cast("B"))
+            if done - begun >= FLUSHED_AT_ONCE:
+                # starts the disk on these pages now and drops older ones, so that the fsync below finds little to do
+                os.posix_fadvise(file.fileno(), 0, len(header) + done, os.POSIX_FADV_DONTNEED)
+                begun = done
             told(done)
         os.fsync(file.fileno())
     read_header(writing)

@@ -153,12 +153,6 @@ def _check_sizes(shape: ChildShape) -> None:
         most = getattr(parent, AXES[axis])
         if value > most:
             raise UsageError(f"{axis}={value} is more than the parent's {most}.", "Pruning only shrinks.")
-    if parent.hf_class == "LlamaForCausalLM" and shape.hidden % max(shape.heads):
-        raise UsageError(
-            f"hidden={shape.hidden} is no multiple of {max(shape.heads)} heads; transformers refuses such a Llama, "
-            "though head_dim is explicit.",
-            f"Take hidden={shape.hidden // max(shape.heads) * max(shape.heads)}.",
-        )
     for heads in sorted(set(shape.heads)):
         if heads % parent.num_kv_heads:
             raise UsageError(
@@ -166,3 +160,9 @@ def _check_sizes(shape: ChildShape) -> None:
                 "be split.",
                 f"Take a multiple of {parent.num_kv_heads}, at most {parent.num_attention_heads}.",
             )
+    if parent.hf_class == "LlamaForCausalLM" and shape.hidden % max(shape.heads):
+        raise UsageError(
+            f"hidden={shape.hidden} is no multiple of {max(shape.heads)} heads; transformers refuses such a Llama, "
+            "though head_dim is explicit.",
+            f"Take hidden={shape.hidden // max(shape.heads) * max(shape.heads)}.",
+        )
