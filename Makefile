@@ -29,6 +29,7 @@ types: install
 
 nano: install
 	$(BIN)/python -m zoo.nano
+	$(BIN)/python -m zoo.nano.students --teacher out/nano-teacher --out out
 
 clean:
 	rm -rf $(VENV) results out

@@ -1,7 +1,6 @@
 """`minizoo prune` as a user meets it."""
 
 import json
-import math
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -12,13 +11,17 @@ from tiny_models import load, tiny
 from backends.checkpoint import locate, open_folder
 from backends.contract import Options, ScoreRequest
 from backends.hf import open_hf
-from backends.pruned import open_pruned
+from backends.pruned import load_pruned, open_pruned
+from backends.tokenizer import HfTokenizer
+from zoo.architecture import count_parameters
 from zoo.errors import UsageError
-from zoo.prune.importance import Settings, measure
-from zoo.prune.job import Text
-from zoo.prune.parent import expected_tensors, open_parent
+from zoo.prune.calibration import Sampling, read_calibration
+from zoo.prune.importance import Settings
+from zoo.prune.meaning import compare_cuts
+from zoo.prune.parent import open_parent
 from zoo.prune.plan import ParentIdentity, make_plan
-from zoo.prune.scores import random_scores, save_scores
+from zoo.prune.plot import plot_scores
+from zoo.prune.scores import Scores, random_scores, save_scores
 from zoo.prune.slice import expected_count, write_child
 from zoo.prune.target import Target, child_shape
 from zoo.recipes import EDGES, recipe
@@ -76,8 +79,6 @@ def test_every_published_edge_at_a_64th_of_its_widths_loads_and_has_the_registry
     identity = ParentIdentity(name="parent", digest=opened.digest, dims=opened.dims)
     plan = make_plan(identity, child_shape(opened.dims, target), random_scores(opened.dims, 0).ranking())
     write_child(plan, opened, tmp_path / "child", shard_bytes=400_000)
-    from zoo.architecture import count_parameters
-
     assert load(tmp_path / "child").num_parameters() == count_parameters(wanted).total == plan.parameters
 
 
@@ -191,8 +192,6 @@ def test_a_plan_whose_parent_changed_is_refused(minizoo, tmp_path):
     tiny("llama", tmp_path / "parent", seed=8)
     assert open_folder(tmp_path / "plan").weights_digest() != before
     (tmp_path / "parent" / "tokenizer.json").touch()
-    from backends.pruned import load_pruned
-
     with pytest.raises(UsageError, match="another parent"):
         load_pruned(open_folder(tmp_path / "plan"), "cpu", "auto")
 
@@ -206,18 +205,24 @@ def test_projection_biases_are_counted(tmp_path):
     assert expected_count(plan, parent) == load(tmp_path / "c").num_parameters() > plan.parameters
 
 
-def test_meaning_on_real_weights(stories, text, tmp_path):
+def test_importance_means_something_on_real_weights(stories, text, tmp_path):
     """By importance < mean of five random draws < by reversed importance, on held-out text (docs/pruning.md)."""
-    from zoo.prune.meaning import compare_cuts
-
-    for row in compare_cuts(stories, text, tmp_path):
-        assert row.importance < np.mean(row.random) < row.reversed, row
+    words = HfTokenizer(stories)
+    rows = read_calibration(
+        text, lambda texts: words.encode(texts, add_special_tokens=False), 512, Sampling(10**6, 256), words.bos_id
+    )  # fmt: skip
+    cuts = {
+        "ffn": (Target(ffn=129), "bi"),
+        "heads": (Target(heads=4), "bi"),
+        "layer": (Target(layers=4), "bi"),
+        "layer, by perplexity": (Target(layers=4), "ppl"),
+    }
+    compared = compare_cuts(open_parent(stories), cuts, rows, tmp_path, Settings(perplexity=True))
+    for row in compared:
+        assert row.parent < row.importance < np.mean(row.random) < row.reversed, row
 
 
 def test_names_in_the_plot_are_escaped(tmp_path):
-    from zoo.prune.plot import plot_scores
-    from zoo.prune.scores import Scores
-
     dims = open_parent(tiny("llama", tmp_path / "p")).dims
     scores = Scores(random_scores(dims, 0).arrays, {"parent": '<script>"&', "calibration": "<b>"})
     ElementTree.fromstring(plot_scores(scores))
