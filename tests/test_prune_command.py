@@ -57,7 +57,8 @@ def test_every_published_edge_at_a_64th_of_its_widths_loads_and_has_the_registry
     parent, wanted = (
         dims.model_copy(
             update={
-                "hidden_size": dims.hidden_size // 64,
+                "hidden_size": dims.hidden_size
+                // 32,  # at a 64th transformers refuses the Llama: 48 is no multiple of 32
                 "ffn_hidden_size": dims.ffn_hidden_size // 64,
                 "vocab_size": dims.vocab_size // 64,
                 "head_dim": 4,

@@ -178,7 +178,7 @@ def _cut(
             write_virtual(plan, parent, out, scores)
         else:
             write_child(plan, parent, out, int(shard_gb * 1e9), bar, scores)
-    code = _show(output, plan.shape, plan, out)
+    code = _show(output, plan.shape, plan, out, not virtual)
     if not output.as_json:
         backend = "" if plan.shape.uniform and not virtual else " --backend pruned"
         output.text(f"Written: {out}.  Next: minizoo eval --model {out}{backend}")
@@ -224,10 +224,12 @@ def _show_scores(output: Output, scores: Scores, written: list[Path]) -> int:
     return 0
 
 
-def _show(output: Output, shape: ChildShape, plan: Plan | None, out: Path | None = None) -> int:
+def _show(
+    output: Output, shape: ChildShape, plan: Plan | None, out: Path | None = None, with_weights: bool = True
+) -> int:
     from zoo.prune.preview import preview
 
-    told = preview(shape, plan)
+    told = preview(shape, plan, with_weights)
     if output.as_json:
         output.document("plan", {**told, "out": None if out is None else str(out)})
         return 0

@@ -13,7 +13,7 @@ from zoo.prune.target import AXES, ChildShape
 KEPT_AS_IT_IS = ("num_kv_heads", "head_dim", "vocab_size")
 
 
-def preview(shape: ChildShape, plan: Plan | None = None) -> dict[str, Any]:
+def preview(shape: ChildShape, plan: Plan | None = None, with_weights: bool = True) -> dict[str, Any]:
     """`axes` (parent, child, share cut), `facts` in words, and the bare numbers for programs."""
     parent, child = count_parameters(shape.parent).total, shape.parameters
     values: dict[str, tuple[int, ...]] = {
@@ -31,7 +31,10 @@ def preview(shape: ChildShape, plan: Plan | None = None) -> dict[str, Any]:
         ("FLOPs a token", f"{flops_per_token(shape.dims):,} of {flops_per_token(shape.parent):,}"),
         ("layers that go", _dropped(shape, plan)),
         ("units chosen by", plan.chosen.method if plan else "not chosen yet: needs scores"),
-        *(tuple(cell.strip() for cell in line.strip("|").split("|")) for line in deployability(shape)[2:]),
+        *(
+            tuple(cell.strip() for cell in line.strip("|").split("|"))
+            for line in deployability(shape, with_weights)[2:]
+        ),
     ]
     return {
         "axes": axes,
