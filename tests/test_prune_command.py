@@ -19,9 +19,9 @@ from zoo.prune.calibration import Sampling, read_calibration
 from zoo.prune.importance import Settings
 from zoo.prune.meaning import compare_cuts
 from zoo.prune.parent import open_parent
-from zoo.prune.plan import ParentIdentity, make_plan
+from zoo.prune.plan import ParentIdentity, make_plan, read_plan
 from zoo.prune.plot import plot_scores
-from zoo.prune.scores import Scores, random_scores, save_scores
+from zoo.prune.scores import Scores, load_scores, random_scores, save_scores
 from zoo.prune.slice import expected_count, write_child
 from zoo.prune.target import Target, child_shape
 from zoo.recipes import EDGES, recipe
@@ -118,6 +118,19 @@ def test_scores_measured_once_serve_later_cuts(minizoo, stories, text, tmp_path)
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("child", "again")]
     assert weights[0] == weights[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "child", "plan", "scores"]
+
+
+def test_layers_can_be_chosen_by_a_task_which_is_then_marked(minizoo, stories, text, tmp_path):
+    words = ["--parent", stories, "--target", "layers=3", "--calibration", text, "--samples", 4, "--length", 64]
+    task = ["--depth-by", "task", "--depth-task", "nano_endings", "--depth-limit", 4]
+    assert minizoo("prune", *words, *task, "--out", tmp_path / "child").code == 0
+    scores = load_scores(tmp_path / "child" / "importance" / "scores.safetensors")
+    plan = read_plan(tmp_path / "child" / "plan.json")
+    first = int(np.argmin(scores.arrays["task.2"]))
+    assert scores.arrays["task.2"].shape == (4,)
+    assert plan.shape.drop == (first, first + 1)
+    assert plan.chosen.selection_tasks == ("nano_endings",)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["child"]
 
 
 def requests():

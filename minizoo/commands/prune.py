@@ -10,7 +10,7 @@ import click
 from minizoo.output import Column, Output, json_option, note
 
 if TYPE_CHECKING:
-    from zoo.prune.job import Text, Wish
+    from zoo.prune.job import Downstream, Text, Wish
     from zoo.prune.parent import Parent
     from zoo.prune.plan import Plan
     from zoo.prune.scores import Scores
@@ -45,10 +45,10 @@ A_PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--depth-by",
-    type=click.Choice(["bi", "ppl"]),
+    type=click.Choice(["bi", "ppl", "task"]),
     default="bi",
     show_default=True,
-    help="Block Influence, or perplexity without the layers.",
+    help="Block Influence, perplexity, or a task without the layers.",
 )
 @click.option(
     "--depth-cut",
@@ -56,6 +56,14 @@ A_PATH = click.Path(path_type=Path)
     default="contiguous",
     show_default=True,
     help="Remove one block, or the cheapest layers.",
+)
+@click.option("--depth-task", help="The task of --depth-by task, as minizoo eval knows it.")
+@click.option("--depth-limit", type=click.IntRange(min=1), help="Documents of that task.")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="MINIZOO_DATA",
+    help="Local mirror of hub data sets, for that task.",
 )
 @click.option("--head-residual", is_flag=True, help="Fold pruned query heads into kept ones; effect unpublished.")
 @click.option(
@@ -83,11 +91,26 @@ def prune(
 
         plan = read_plan(plan_file)
         return _show(output, plan.shape, plan) if plan_only else _cut(output, name, plan, None, out, virtual, shard_gb)
+    if bool(ways["depth_task"]) != (ways["depth_by"] == "task" and not scores_file):
+        raise click.UsageError(
+            "--depth-by task and --depth-task NAME go together, to measure; --scores brings its own."
+        )
+    search = (ways.pop("depth_task"), ways.pop("depth_limit"), ways.pop("data"))
     wish = _wish(recipe, (*target, *more), scores_only, ways)
     if plan_only and not calibration:
         return _preview(output, name, wish, scores_file, out)
     return _measure_and_cut(
-        output, name, wish, calibration, scores_file, out or Path("plan"), plan_only, scores_only, virtual, shard_gb
+        output,
+        name,
+        wish,
+        calibration,
+        scores_file,
+        out or Path("plan"),
+        plan_only,
+        scores_only,
+        virtual,
+        shard_gb,
+        search,
     )
 
 
@@ -135,7 +158,7 @@ def _preview(output: Output, name: str, wish: Wish, scores_file: Path | None, ou
 
 def _measure_and_cut(
     output: Output, name: str, wish: Wish, calibration: Path | None, scores_file: Path | None, out: Path, plan_only: bool,
-    scores_only: bool, virtual: bool, shard_gb: float,
+    scores_only: bool, virtual: bool, shard_gb: float, search: tuple[str | None, int | None, Path | None],
 ) -> int:  # fmt: skip
     from minizoo.bars import StepBar
     from zoo.prune import job
@@ -147,7 +170,9 @@ def _measure_and_cut(
     if calibration:
         with StepBar(quiet=output.as_json) as bar:
             removed = 0 if shape.drop else shape.removed
-            scores = job.scored(parent, wish, _text(parent, calibration), job.work_folder(out), bar, removed)
+            work = job.work_folder(out)
+            text, downstream = _text(parent, calibration), _downstream(parent, search, work)
+            scores = job.scored(parent, wish, text, work, bar, removed, downstream)
     if scores_only and scores:
         written = job.write_scores(scores, out)
         job.clear_work(out)
@@ -202,6 +227,14 @@ def _text(parent: Parent, path: Path) -> Text:
 
     words = HfTokenizer(parent.folder)
     return Text(path, lambda texts: words.encode(texts, add_special_tokens=False), words.bos_id, words.eos_id)
+
+
+def _downstream(parent: Parent, search: tuple[str | None, int | None, Path | None], work: Path) -> Downstream | None:
+    from minizoo.downstream import task_scorer
+    from zoo.prune.job import Downstream
+
+    task, limit, data = search
+    return Downstream(task, limit, task_scorer(parent, task, limit, data, "auto", work)) if task else None
 
 
 def _show_scores(output: Output, scores: Scores, written: list[Path]) -> int:

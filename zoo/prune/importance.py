@@ -224,14 +224,14 @@ class _Pass:
 
 
 def block_costs(
-    layers: int, length: int, base: float, score: Callable[[Sequence[int]], float], work: Path
+    layers: int, length: int, base: float, score: Callable[[Sequence[int]], float], work: Path, key: str = ""
 ) -> NDArray[np.float64]:
     """`task.N`: how much a downstream score falls without the block, for every start (arXiv 2408.11796 §"Depth").
 
     `score` takes the kept layers and returns the task's value (higher is better), `base` is the whole model's. Each
-    value is kept in `work` as it comes, so an interrupted search goes on.
+    value is kept in `work` under `key` (what `score` measures) as it comes, so an interrupted search goes on.
     """
-    kept_file = work / f"task-{length}.json"
+    kept_file = work / f"task-{length}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     found: dict[str, float] = json.loads(kept_file.read_text()) if kept_file.is_file() else {}
     for first in range(layers - length + 1):
         if str(first) not in found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,15 @@ class Text:
     eos: int | None
 
 
+@dataclass(frozen=True)
+class Downstream:
+    """A task that layers are chosen by: `score` takes the kept layers and returns its value, higher is better."""
+
+    task: str
+    limit: int | None
+    score: Callable[[Sequence[int]], float]
+
+
 def wished(recipe_name: str | None, words: tuple[str, ...], nothing: bool = False, **ways: Any) -> Wish:
     """The wish that the options spell; with `nothing` it may be to cut nothing.
 
@@ -77,9 +86,25 @@ def dims_without_weights(name: str) -> tuple[str, Dense]:
     return model.id, model.architecture
 
 
-def scored(parent: Parent, wish: Wish, text: Text, work: Path, told: Told | None = None, removed: int = 0) -> Scores:
-    """Measure the importance of every axis on the text; resumes what is in `work`. torch is imported here."""
-    from zoo.prune.importance import Settings, measure
+def layers_kept(parent: Parent, kept: Sequence[int]) -> Plan:
+    """The plan that keeps these layers whole: a candidate of a depth search."""
+    drop = tuple(sorted(set(range(parent.dims.num_layers)) - set(kept)))
+    identity = ParentIdentity(name=parent.name, digest=parent.digest, dims=parent.dims)
+    return make_plan(identity, child_shape(parent.dims, Target(drop=drop)), Ranking(Choice(method="depth candidate")))
+
+
+def scored(
+    parent: Parent,
+    wish: Wish,
+    text: Text,
+    work: Path,
+    told: Told | None = None,
+    removed: int = 0,
+    downstream: Downstream | None = None,
+) -> Scores:
+    """Measure the importance of every axis on the text, and with `downstream` each block's cost on that task; resumes
+    what is in `work`. torch is imported here."""
+    from zoo.prune.importance import Settings, block_costs, measure
 
     most = parent.dims.max_context or wish.sampling.length
     sampling = replace(wish.sampling, length=min(wish.sampling.length, most))
@@ -90,7 +115,19 @@ def scored(parent: Parent, wish: Wish, text: Text, work: Path, told: Told | None
         blocks=tuple(sorted({1, removed} - {0})),
         perplexity=wish.depth_by == "ppl",
     )
-    return measure(parent, rows, settings, work, lambda done, of: told and told("scoring layers", done, of))
+    scores = measure(parent, rows, settings, work, lambda done, of: told and told("scoring layers", done, of))
+    if downstream is None:
+        return scores
+    layers, length = parent.dims.num_layers, removed if removed and wish.depth_cut == "contiguous" else 1
+    base = downstream.score(range(layers))
+    costs = block_costs(layers, length, base, downstream.score, work, f"{downstream.task} {downstream.limit}")
+    told_settings = {
+        **scores.provenance["settings"],
+        "tasks": [downstream.task],
+        "limit": downstream.limit,
+        "base": base,
+    }
+    return Scores({**scores.arrays, f"task.{length}": costs}, {**scores.provenance, "settings": told_settings})
 
 
 def planned(parent: ParentIdentity, wish: Wish, scores: Scores | None) -> Plan | None:
