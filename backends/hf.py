@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,9 @@ from zoo.errors import EnvironmentFault, UsageError
 TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536}
 """Padded tokens a batch. On a CPU larger batches are no faster; on a GPU this keeps an 8B model busy."""
 
+Load = Callable[[Checkpoint, str, str], Any]
+"""Makes a transformers model in eval mode from checkpoint, device and dtype."""
+
 
 def open_hf(checkpoint: Checkpoint, options: Options) -> HfBackend:
     """Load the checkpoint with transformers; the entry point of this backend."""
@@ -29,12 +32,12 @@ class HfBackend:
 
     name = "hf"
 
-    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
+    def __init__(self, checkpoint: Checkpoint, options: Options, load: Load | None = None) -> None:
         import transformers
 
         self.device = resolve_device(options.device)
         self.tokenizer = HfTokenizer(checkpoint.folder)
-        self._model = _load(checkpoint, self.device, options.dtype)
+        self._model = (load or _load)(checkpoint, self.device, options.dtype)
         self.dtype = str(self._model.dtype).removeprefix("torch.")
         self.versions = {"torch": torch.__version__, "transformers": transformers.__version__}
         self.capabilities = Capabilities(score=True, generate=True, stream=False, max_length=checkpoint.max_length)
@@ -101,12 +104,14 @@ def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
+    if checkpoint.only_pruned:
+        raise UsageError(f"hf cannot run {checkpoint.folder}: {checkpoint.only_pruned}.", "Use --backend pruned.")
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # what it would warn of is checked below
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             checkpoint.folder,
-            dtype=_dtype(dtype, device),
+            dtype=compute_dtype(dtype, device),
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
@@ -131,7 +136,8 @@ def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     return model.to(device).eval()
 
 
-def _dtype(wanted: str, device: str) -> Any:
+def compute_dtype(wanted: str, device: str) -> Any:
+    """torch's dtype of that name; "auto" is "auto" on a GPU, fp32 on a CPU. UsageError for what is no float."""
     if wanted == "auto":
         return "auto" if device.startswith("cuda") else torch.float32
     dtype = getattr(torch, wanted, None)
