@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from backends.batching import length_batches
 from backends.checkpoint import Checkpoint
+from backends.continuous import continuous_generations
 from backends.contract import Capabilities, GenerateRequest, Generation, Options, Score, ScoreRequest
-from backends.decoding import generate_batch
+from backends.decoding import plain_generations
 from backends.packed_model import packed_or_not
 from backends.plain import plain_scores
 from backends.scoring import check_score, packed_scores
@@ -55,9 +55,9 @@ class HfBackend:
         """Yield the new tokens of each prompt; ValueError for an empty prompt or one that leaves no room."""
         for request in requests:
             _check_generate(request, self.capabilities.max_length)
-        lengths = [len(r.prompt) + r.max_new_tokens for r in requests]
-        for batch in length_batches(lengths, self._budget):
-            yield from generate_batch(self._model, self.tokenizer, [(i, requests[i]) for i in batch])
+        if self._packed is None:
+            return plain_generations(self._model, self.tokenizer, requests, self._budget)
+        return continuous_generations(self._packed, self.tokenizer, requests, self._budget)
 
     def close(self) -> None:
         """Give back the device memory."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from typing_extensions import TypeVar
 
 from backends.head import asked_logprobs
 from backends.packing import PrefixTree, Row
@@ -26,6 +27,9 @@ LENGTH_DEPENDENT = {"dynamic", "longrope"}
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
 """Largest |Δ log p| of the trial against the model's own forward pass."""
 HALF_TOLERANCE = 0.25
+
+
+P = TypeVar("P", bound=RowPass)
 
 
 class PackedModel:
@@ -54,9 +58,14 @@ class PackedModel:
         """A fresh start: the runner keeps the keys and values of the path from row to row."""
         return RowRunner(self)
 
-    def row_pass(self, row: Row, path: list[Layer]) -> RowPass:
+    def row_pass(self, row: Row, path: list[Layer], kind: type[P]) -> P:
         """The pass of a row over the kept keys and values of its path."""
-        return RowPass(row, path, len(self._layers) - 1, self.device)
+        return kind(row, path, len(self._layers) - 1, self.device)
+
+    def cache_bytes_per_token(self) -> int:
+        """Bytes of keys and values that one token leaves in all layers."""
+        weights = (getattr(layer.self_attn, name).weight for layer in self._layers for name in ("k_proj", "v_proj"))
+        return sum(weight.shape[0] * weight.element_size() for weight in weights)
 
     @torch.inference_mode()
     def hidden(self, tokens: torch.Tensor, positions: torch.Tensor, current: Pass) -> torch.Tensor:
@@ -94,13 +103,13 @@ class RowRunner:
         """log p and greediness of each of the row's questions; OutOfMemory when the row is too long for the device."""
         model = self._model
         try:
-            current = model.row_pass(row, self._path)
+            current = model.row_pass(row, self._path, RowPass)
             hidden = model.row_hidden(row, current)
             asked, targets = (torch.from_numpy(x).to(model.device) for x in (row.asked, row.targets))
             logprobs, greedy = asked_logprobs(hidden, model.head, asked, targets)
             answers = Answers(logprobs.cpu().numpy(), greedy.cpu().numpy())
         except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             # The traceback holds the tensors; it has to go before the memory comes back.
             raise OutOfMemory(str(error).splitlines()[0]) from None
@@ -108,7 +117,8 @@ class RowRunner:
         return answers
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether torch raised this because the device's, or the host's, memory ran out."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 

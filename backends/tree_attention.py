@@ -219,11 +219,15 @@ def _causal(block: Block, q: Any, k: Any, v: Any, scale: float | None) -> torch.
 
 def _masked(q: Any, k: Any, v: Any, mask: Any, scale: float | None) -> torch.Tensor:
     """Attention under a mask `[queries, keys]`. Heads that share a key head are folded into the queries: no key is copied."""
-    _, heads, queries, dim = q.shape
+    _, heads, queries, _ = q.shape
     groups = heads // k.shape[1]
-    folded = q.reshape(1, k.shape[1], groups * queries, dim)
-    out = F.scaled_dot_product_attention(folded, k, v, attn_mask=mask.repeat(groups, 1), scale=scale)
+    out = F.scaled_dot_product_attention(fold_heads(q, k.shape[1]), k, v, attn_mask=mask.repeat(groups, 1), scale=scale)
     return out.view(1, heads, queries, v.shape[-1]).transpose(1, 2)
+
+
+def fold_heads(q: Any, key_heads: int) -> Any:
+    """`[rows, heads, queries, dim]` as `[rows, key heads, heads / key heads × queries, dim]`."""
+    return q.reshape(q.shape[0], key_heads, -1, q.shape[3])
 
 
 def _take(x: Any, index: Any) -> Any:

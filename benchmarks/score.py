@@ -185,8 +185,10 @@ def _lines(path: str) -> list[str]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    head = "| model | task | documents | HFLM | minizoo | wall ratio | at least | FLOPs allow | token ratio | peak memory | max Δ log p | flips |"
-    return "\n".join([head, "|" + "---|" * 12, *map(_line, rows)])
+    titles = (
+        "model|task|documents|HFLM|minizoo|wall ratio|at least|FLOPs allow|token ratio|peak memory|max Δ log p|flips"
+    )
+    return "\n".join([f"|{titles}|", "|" + "---|" * len(titles.split("|")), *map(_line, rows)])
 
 
 def _line(row: dict[str, Any]) -> str:

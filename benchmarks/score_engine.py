@@ -102,9 +102,7 @@ def _ideal(requests: list[Any], tree_type: Any) -> dict[str, int]:
     from backends import packing
 
     packing.WORTH_SHARING = 1
-    tree = tree_type(
-        ((r.context + r.continuation)[:-1] for r in requests), [r.continuation for r in requests]
-    )
+    tree = tree_type(((r.context + r.continuation)[:-1] for r in requests), [r.continuation for r in requests])
     row = tree.row(0, len(tree))
     return {"tokens": len(tree), "asked": len(row.scored), "pairs": int(np.sum(tree.depths + 1))}
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
-from zoo.errors import EnvironmentFault, UsageError
+from zoo.errors import EnvironmentFault
 from zoo.integrity import problems
 from zoo.located import Located, read_located
 from zoo.names import unknown
