@@ -17,8 +17,10 @@ from backends.scoring import check_score, packed_scores
 from backends.tokenizer import HfTokenizer
 from zoo.errors import EnvironmentFault, UsageError
 
-TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536}
-"""Padded tokens a batch. On a CPU larger batches are no faster; on a GPU this keeps an 8B model busy."""
+TOKEN_BUDGET = {"cpu": 1024, "cuda": 16384}
+"""Tokens of a row, or padded tokens of a batch. On a CPU the activations of longer rows leave the cache and the allocator
+hands their pages back after each layer; the GPU's figure is not measured yet.
+"""
 
 
 def open_hf(checkpoint: Checkpoint, options: Options) -> HfBackend:

@@ -55,7 +55,7 @@ def evaluate(
     from harness.accuracy import run
     from minizoo.progress import EvalProgress
 
-    with EvalProgress(quiet=as_json) as progress:
+    with EvalProgress(quiet=as_json, packs=not exact) as progress:
         outcome = run(request, results, fresh, progress)
     return _show_outcome(output, outcome, results)
 
