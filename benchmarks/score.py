@@ -2,8 +2,7 @@
 
     python benchmarks/score.py --data ../shared/data --tokenizer ../shared/tokenizers/gpt2
 
-Exits 1 when scores differ or a target is missed. On a GPU take a registry name: `--model mistral-nemo-minitron-8b
---weights random --dtype bfloat16 --device cuda` (its tokenizer comes from --tokenizer).
+Exits 1 when scores differ, a target is missed, or more memory is used than lm-eval's.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from benchmarks.shapes import SHAPES, write_random, write_shape  # noqa: E402
+from benchmarks.shapes import SHAPES, write_shape  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -149,12 +148,6 @@ def _differences(hflm: dict[str, Any], packed: dict[str, Any]) -> tuple[float, i
 def _model(args: argparse.Namespace, shape: str, folder: Path) -> Path:
     if not args.model:
         return write_shape(shape, args.tokenizer, folder)
-    if args.weights == "random":
-        import torch
-
-        from zoo.config_check import hf_config  # pyright: ignore
-
-        return write_random(hf_config(args.model), args.tokenizer, folder, dtype=getattr(torch, args.dtype))
     from backends.checkpoint import locate
 
     return locate(args.model).folder
@@ -208,8 +201,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="local mirror of hub data sets")
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer for random weights")
     parser.add_argument("--shapes", type=lambda s: s.split(","), default=list(SHAPES))
-    parser.add_argument("--model", help="registry name or folder instead of the two shapes")
-    parser.add_argument("--weights", choices=["own", "random"], default="own")
+    parser.add_argument("--model", help="registry name or checkpoint folder instead of the two shapes")
     parser.add_argument("--tasks", type=lambda s: s.split(","), default=[])
     parser.add_argument("--documents", type=int, default=0, help="first documents of each task")
     parser.add_argument("--device", default="cpu")

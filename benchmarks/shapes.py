@@ -29,7 +29,8 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 def write_shape(shape: str, tokenizer: Path, folder: Path, seed: int = 0) -> Path:
     """Write a Llama of that shape with weights drawn from N(0, 0.02) by `seed`, and the tokenizer beside it."""
-    from transformers import LlamaConfig
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
         vocab_size=GPT2_VOCABULARY,
@@ -40,17 +41,8 @@ def write_shape(shape: str, tokenizer: Path, folder: Path, seed: int = 0) -> Pat
         eos_token_id=50256,
         **SHAPES[shape],
     )
-    return write_random(config, tokenizer, folder, seed)
-
-
-def write_random(config: Any, tokenizer: Path, folder: Path, seed: int = 0, dtype: Any = None) -> Path:
-    """Write a model of that configuration with random weights."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(config, dtype=dtype or torch.float32)
-    model.save_pretrained(folder)
+    LlamaForCausalLM(config).save_pretrained(folder)
     for path in tokenizer.glob("*"):
         if path.name.startswith("tokenizer") or path.suffix == ".model":
             shutil.copy(path, folder / path.name)
