@@ -26,8 +26,10 @@ Z_95 = 1.96
 
 @dataclass(frozen=True)
 class Measured:
-    """What this machine's store holds for a published score: value and 95 % interval as fractions."""
+    """What a store holds beside a published score: value and 95 % interval as fractions, by lm-eval's metric names."""
 
+    metric: str
+    filter: str | None
     value: float
     lower: float | None
     upper: float | None
@@ -95,13 +97,16 @@ class PublishedScores(Strict):
 
 
 Analysis = Annotated[BestOn | ComparableWith | Stated | ShotLabels | PublishedScores, Field(discriminator="type")]
+Measurements = Callable[[str, str], Sequence[Measured]]
 Chosen = TypeVar("Chosen")
 Scores = Mapping[str, PublishedScore]
 
 
-def run_analysis(
-    analysis: Analysis, registry: Registry, measured: Callable[[str, str], Measured | None]
-) -> Sequence[Step]:
+# What lm-eval calls a metric of the papers' tables, where the names differ.
+LM_EVAL_METRIC = {("truthfulqa_mc2", "mc2"): "acc", ("gsm8k", "acc"): "exact_match"}
+
+
+def run_analysis(analysis: Analysis, registry: Registry, measured: Measurements) -> Sequence[Step]:
     """The steps of one analysis. Raises UsageError for a model or source without what it needs."""
     match analysis:
         case BestOn():
@@ -211,20 +216,29 @@ def _shot_labels(claim: ShotLabels, registry: Registry) -> Iterator[Step]:
                 yield Step(task, labelled.value, text, score.shots == labelled.shots, counts=True)
 
 
-def _published(
-    claim: PublishedScores, registry: Registry, measured: Callable[[str, str], Measured | None]
-) -> Iterator[Step]:
+def _published(claim: PublishedScores, registry: Registry, measured: Measurements) -> Iterator[Step]:
+    model = _find(registry.models, "model", claim.model)
     for task, score in _scores(registry, claim.model, claim.source).items():
-        found = measured(claim.model, task)
-        agrees_with = None
-        if found is not None and None not in (found.lower, found.upper):
-            share = score.value / (1.0 if score.unit == "fraction" else 100.0)
-            agrees_with = (found.lower or 0.0) <= share <= (found.upper or 0.0)
         text = f"published {score.value:g}"
-        if found is not None:
-            interval = f" [{found.lower:.4f}, {found.upper:.4f}]" if agrees_with is not None else ""
-            text += f"; measured {found.value:.4f}{interval} on {found.n} items (run {found.run_id})"
-        yield Step(task, score.value, text, agrees_with, counts=True, measured=found)
+        rows = measured(claim.model, task)
+        if not rows:
+            yield Step(task, score.value, text, None)
+        named = next((s.metric for s in model.published_scores if s.task == task and s.metric is not None), None)
+        wanted = LM_EVAL_METRIC.get((task, named or ""), named)
+        benchmark = registry.benchmarks.get(task)
+        for row in rows:
+            name = row.metric if row.filter in (None, "none") else f"{row.metric}, {row.filter}"
+            interval = f" [{row.lower:.4f}, {row.upper:.4f}]" if row.lower is not None and row.upper is not None else ""
+            beside = f"{text}; measured {row.value:.4f}{interval} ({name}) on {row.n} items (run {row.run_id})"
+            whole = benchmark is None or benchmark.items is None or row.n >= benchmark.items
+            agrees_with = _within(row, score) if whole and row.metric == wanted else None
+            yield Step(task, score.value, beside, agrees_with, measured=row)
+
+
+def _within(row: Measured, score: PublishedScore) -> bool | None:
+    if row.lower is None or row.upper is None:
+        return None
+    return row.lower <= score.value / (1.0 if score.unit == "fraction" else 100.0) <= row.upper
 
 
 def _scores(registry: Registry, name: str, source: str) -> dict[str, PublishedScore]:

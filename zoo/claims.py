@@ -3,19 +3,21 @@ answer stands in code: formulas take their inputs from the registry's entries.
 
 Verdicts follow from the numbers. The first step is the claim itself: if it disagrees the claim is `contradicted`.
 If it agrees but a later step that `counts` does not, or the claim carries a caveat, it `holds with a caveat`.
-Where only a run can tell, it `needs a measurement`, and says by which command.
+Where only a run can tell, it `needs a measurement`, and says by which command; once measured on all items by the
+metric that was published, it is contradicted if no interval covers its figure, and has a caveat if some do not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from zoo.analyses import Analysis, Measured, Step, run_analysis
+from zoo.analyses import Analysis, Measurements, Step, run_analysis
 from zoo.architecture import Dtype, count_parameters, decode_bytes
 from zoo.dims import Count, Strict
 from zoo.errors import UsageError
@@ -29,7 +31,6 @@ from zoo.validation import validated
 
 Verdict = Literal["holds", "holds with a caveat", "contradicted", "needs a measurement"]
 Printed = Annotated[str, Field(pattern=r"^\d+(\.\d+)?$", description="The claim's number as it prints it.")]
-Measurements = Callable[[str, str], Measured | None]
 
 
 class Of(Strict):
@@ -123,12 +124,12 @@ class Judged:
 def judge_claims(registry: Registry, measured: Measurements | None = None, path: Path | None = None) -> list[Judged]:
     """Recompute every claim of claims.yaml (or of `path`), in its order.
 
-    `measured(model, task)` gives what the store holds, so that it can stand beside the published figure.
+    `measured(model, task)` gives what a store holds, so that it can stand beside the published figure.
     Raises UsageError naming `claims.yaml:line:column` for an input that the registry does not have.
     """
     located = read_located(path or Path(__file__).parent / "claims.yaml")
     file = validated(ClaimsFile, located)
-    judge = _Judge(registry, located, file, measured or (lambda _model, _task: None))
+    judge = _Judge(registry, located, file, measured or (lambda _model, _task: ()))
     return [judge.claim(name) for name in file.claims]
 
 
@@ -222,15 +223,22 @@ def fact_of(model: Any, field: str) -> object:
 
 def printed_as(says: str, value: float) -> bool:
     """Whether `value`, rounded or cut off to the digits of `says`, gives `says` (40.4 and 40; 16.6 and 16)."""
-    digits = len(says.partition(".")[2])
-    step = 10.0**-digits
-    return abs(value - float(says)) <= step / 2 or 0 <= value - float(says) < step
+    printed = Decimal(says)
+    step = Decimal(1).scaleb(int(printed.as_tuple().exponent))
+    over = Decimal(repr(value)) - printed
+    return abs(over) <= step / 2 or 0 <= over < step
 
 
 def _verdict(claim: Claim, steps: Sequence[Step]) -> Verdict:
-    if claim.measure is not None and not any(step.measured for step in steps):
-        return "needs a measurement"
-    if not steps or steps[0].agrees is False:
+    if claim.measure is not None:
+        judged = [step for step in steps if step.measured is not None and step.agrees is not None]
+        if not judged:
+            return "needs a measurement"
+        contradicted = not any(step.agrees for step in judged)
+        weakened = not all(step.agrees for step in judged)
+    else:
+        contradicted = not steps or steps[0].agrees is False
+        weakened = any(step.counts and step.agrees is False for step in steps)
+    if contradicted:
         return "contradicted"
-    weakened = any(step.counts and step.agrees is False for step in steps)
     return "holds with a caveat" if weakened or claim.caveat else "holds"

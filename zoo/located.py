@@ -68,14 +68,16 @@ def read_located(file: FilePath) -> Located:
         raise UsageError(f"{file.name} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.") from None
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.", "Check the path.") from None
-    cached = cache_folder() / f"yaml-{hashlib.sha256(text.encode()).hexdigest()}.json"
-    try:
-        return Located(file.name, text, json.loads(cached.read_text("utf-8"), object_hook=_as_tuples))
-    except (OSError, ValueError):
-        located = parse_located(text, file.name)
-        with contextlib.suppress(TypeError):  # a date or another scalar that JSON has not: then there is no cache
-            keep(cached, json.dumps(located.data))
-        return located
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    cache = cache_folder() / f"yaml-{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:16]}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        cached = json.loads(cache.read_text("utf-8"), object_hook=_as_tuples)
+        if cached["sha256"] == digest:
+            return Located(file.name, text, cached["data"])
+    located = parse_located(text, file.name)
+    with contextlib.suppress(TypeError):  # a date or another scalar that JSON has not: then there is no cache
+        keep(cache, json.dumps({"sha256": digest, "data": located.data}))
+    return located
 
 
 def parse_located(text: str, name: str) -> Located:

@@ -24,7 +24,8 @@ def validated(shape: type[Shape], located: Located) -> Shape:
 
 
 def _first(error: ValidationError, located: Located) -> UsageError:
-    details = error.errors(include_url=False)
+    # a mistyped key is missing under its right name too: the unknown key is the one to tell of
+    details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
     first = details[0]
     path = _path(first["loc"], located.data)
     more = f" ({len(details) - 1} more after it)" if len(details) > 1 else ""
@@ -43,7 +44,7 @@ def _path(loc: tuple[str | int, ...], data: Any) -> tuple[str | int, ...]:
     """pydantic's location without what the file does not have: the tags of unions, the mark of a wrong key."""
     path: list[str | int] = []
     for position, part in enumerate(loc):
-        inside = part in data if isinstance(data, dict) else isinstance(data, tuple) and isinstance(part, int)
+        inside = part in (data if isinstance(data, dict) else range(len(data)) if isinstance(data, tuple) else ())
         if inside:
             data = cast("dict[str | int, Any]", data)[part]
         if inside or (position == len(loc) - 1 and part != "[key]"):

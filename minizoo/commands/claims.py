@@ -63,7 +63,7 @@ def _line(step: Step) -> str:
     return f"· {step.label}: {step.text}{mark}{how}"
 
 
-def _measurements(results: Path) -> Callable[[str, str], Measured | None] | None:
+def _measurements(results: Path) -> Callable[[str, str], list[Measured]] | None:
     """What the store of this results folder measured; None where there is no folder, so that none is made."""
     if not results.is_dir():
         return None
@@ -72,13 +72,19 @@ def _measurements(results: Path) -> Callable[[str, str], Measured | None] | None
 
     rows = query(
         results,
-        "SELECT model, task, value, lower, upper, n, run_id FROM scores "
+        "SELECT model, task, metric, filter, value, lower, upper, n, run_id FROM scores "
         "WHERE source = 'measured' AND status = 'ok' AND value IS NOT NULL ORDER BY finished_at",
     )
-    newest = {
-        (row["model"], row["task"]): Measured(
-            row["value"], row["lower"], row["upper"], int(row["n"] or 0), str(row["run_id"])
+    newest: dict[tuple[str, str], dict[tuple[str, str | None], Measured]] = {}
+    for row in rows:
+        found = Measured(
+            row["metric"],
+            row["filter"],
+            row["value"],
+            row["lower"],
+            row["upper"],
+            int(row["n"] or 0),
+            str(row["run_id"]),
         )
-        for row in rows
-    }
-    return lambda model, task: newest.get((model, task))
+        newest.setdefault((row["model"], row["task"]), {})[row["metric"], row["filter"]] = found
+    return lambda model, task: list(newest.get((model, task), {}).values())
