@@ -24,7 +24,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "intermediate_size": 1536,
     },
 }
-"""Llamas with heads of 64 and tied embeddings: 28,740,480 and 73,983,488 parameters."""
+"""Llamas with heads of 64 and tied embeddings: 28,740,864 and 73,982,976 parameters."""
 
 
 def write_shape(shape: str, tokenizer: Path, folder: Path, seed: int = 0) -> Path:
