@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from tiny_models import edit_config, load, tiny
+from tiny_checkpoints import edit_config, load, tiny
 
 import zoo.prune.slice as slicing
 from zoo.prune.parent import open_parent

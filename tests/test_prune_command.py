@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 import torch
-from tiny_models import load, tiny
+from tiny_checkpoints import load, tiny
 
 from backends.checkpoint import locate, open_folder
 from backends.contract import Options, ScoreRequest

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny_models import FAMILIES, TOKENS, load, tiny
+from tiny_checkpoints import FAMILIES, TOKENS, load, tiny
 
 from zoo.prune.parent import open_parent
 from zoo.prune.plan import Choice, ParentIdentity, Ranking, make_plan

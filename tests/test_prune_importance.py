@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny_models import FAMILIES, load, tiny
+from tiny_checkpoints import FAMILIES, load, tiny
 
 from zoo.errors import UsageError
 from zoo.prune.aggregate import FUNCTIONS, Aggregation, BatchSums, along_sequence

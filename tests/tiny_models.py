@@ -1,57 +1,55 @@
-"""Tiny random checkpoints of the three families that are pruned, with a head_dim that is not hidden / heads."""
-
-import json
-from pathlib import Path
+"""Tiny random models of several families, with a head_dim that is not hidden / heads, as in the Minitron models."""
 
 import torch
-from transformers import LlamaConfig, MistralConfig, NemotronConfig
-from transformers.models.llama import LlamaForCausalLM
-from transformers.models.mistral import MistralForCausalLM
-from transformers.models.nemotron import NemotronForCausalLM
 
-SHAPE = {
-    "vocab_size": 96,
+DIMS = {
+    "vocab_size": 300,
     "hidden_size": 48,
-    "intermediate_size": 56,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 6,
+    "intermediate_size": 96,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
     "num_key_value_heads": 2,
-    "head_dim": 12,
-    "max_position_embeddings": 64,
-    "bos_token_id": 0,
-    "eos_token_id": 1,
+    "head_dim": 16,
+    "max_position_embeddings": 2048,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
 }
+LLAMA3_ROPE = {
+    "rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}  # fmt: skip
+PARTIAL_ROPE = {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5}
+DYNAMIC_ROPE = {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 8.0}
 FAMILIES = {
-    "llama": (LlamaConfig, LlamaForCausalLM, {"attention_bias": True, "mlp_bias": True}),
-    "llama-tied": (LlamaConfig, LlamaForCausalLM, {"tie_word_embeddings": True}),
-    "mistral": (MistralConfig, MistralForCausalLM, {"sliding_window": None}),
-    "nemotron": (NemotronConfig, NemotronForCausalLM, {}),
-}
+    "llama": ("LlamaConfig", {}),
+    "llama-rope-scaled": ("LlamaConfig", {"rope_parameters": LLAMA3_ROPE}),
+    "mistral": ("MistralConfig", {"sliding_window": None}),
+    "mistral-sliding-window": ("MistralConfig", {"sliding_window": 37}),
+    "nemotron": ("NemotronConfig", {"rope_parameters": PARTIAL_ROPE}),
+    "qwen3": ("Qwen3Config", {}),
+}  # fmt: skip
 
 
-def tiny(family: str, folder: Path, dtype=torch.float32, shard="5GB", seed=0, **changes) -> Path:
-    """Save a random model of the family. Norm weights and biases are random too, so that slicing them shows."""
-    config_class, model_class, extra = FAMILIES[family]
-    torch.manual_seed(seed)
-    model = model_class(config_class(**{**SHAPE, **extra, **changes}))
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            scale = 0.3 if parameter.dim() == 1 else 0.15
-            parameter.copy_(torch.randn_like(parameter) * scale + ("norm.weight" in name and family != "nemotron"))
-    model.to(dtype).save_pretrained(folder, max_shard_size=shard)
-    return folder
+def config_of(family, **changes):
+    import transformers
+
+    kind, own = FAMILIES[family]
+    return getattr(transformers, kind)(**{**DIMS, **own, **changes})
 
 
-def load(folder: Path):
-    """The model in fp32, eager attention, as transformers loads it."""
+def tiny(family, **changes):
+    """The model, with weights large enough that its predictions are far from uniform."""
+    return tiny_of(config_of(family, **changes))
+
+
+def tiny_of(config):
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-
-
-def edit_config(folder: Path, **changes) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-
-
-TOKENS = torch.arange(2 * 23).reshape(2, 23).mul(37).remainder(96)
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.15)
+        elif parameter.ndim == 1:
+            torch.nn.init.normal_(parameter, mean=parameter[0].item(), std=0.1)
+    return model
