@@ -28,7 +28,9 @@ types: install
 	$(BIN)/basedpyright
 
 nano: install
-	$(BIN)/python -m zoo.nano
+	$(BIN)/python -m zoo.nano --out out/nano-teacher
+	$(BIN)/python -m zoo.nano.students --teacher out/nano-teacher --out out
+	$(BIN)/python -m harness.nano_check out/nano-teacher
 
 clean:
 	rm -rf $(VENV) results out

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,9 @@ from typing import Any
 
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.names import closest
+from zoo.prune.folder import LAYER_WIDTHS, virtual_parent
 from zoo.registry import Model, load_registry
+from zoo.safetensors import check_whole, safetensors_files
 
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 WANTED = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tokenizer*", "*.model"]
@@ -47,8 +48,17 @@ class Checkpoint:
         )
 
     def weights_digest(self) -> str:
-        """sha256 over the names and bytes of config.json and every safetensors file."""
-        return _digest([self.folder / "config.json", *safetensors_files(self.folder)])
+        """sha256 over the names and bytes of config.json and every safetensors file (and the plan, where there is
+        one without weights of its own)."""
+        plan = [self.folder / "plan.json"] if virtual_parent(self.folder) else []
+        return _digest([self.folder / "config.json", *plan, *weight_files(self.folder)])
+
+    @property
+    def only_pruned(self) -> str | None:
+        """Why nothing but the `pruned` backend can run this folder; None where anything can."""
+        if LAYER_WIDTHS in self.config:
+            return "its layers differ in width"
+        return "it is a plan without weights of its own" if virtual_parent(self.folder) else None
 
     def tokenizer_digest(self) -> str:
         """sha256 over the names and bytes of the tokenizer's files."""
@@ -83,54 +93,15 @@ def open_folder(
 ) -> Checkpoint:
     """Check the folder and describe it; UsageError says which file is missing or cut short."""
     config = _read_config(folder)
-    files = safetensors_files(folder)
+    files = weight_files(folder)
     for path in files:
         check_whole(path)
     return Checkpoint(name or folder.resolve().name, folder, config, model, revision)
 
 
-def safetensors_files(folder: Path) -> list[Path]:
-    """The weight files: those that the index names, else every *.safetensors; UsageError when there are none."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError(f"{index} is not a safetensors index ({error}).", "Fetch the file again.") from None
-        files = [folder / str(name) for name in names]
-        missing = [path.name for path in files if not path.is_file()]
-        if missing:
-            raise UsageError(
-                f"{folder} lacks {len(missing)} of the {len(files)} weight files that its index names, first {missing[0]}.",
-                "Fetch the missing files again.",
-            )
-        return files
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise UsageError(
-            f"{folder} holds no *.safetensors file.",
-            "minizoo reads safetensors only; convert other weights with transformers' save_pretrained.",
-        )
-    return files
-
-
-def check_whole(path: Path) -> None:
-    """Raise UsageError unless the file's length is exactly what its safetensors header says."""
-    size = path.stat().st_size
-    try:
-        with path.open("rb") as file:
-            (header_length,) = struct.unpack("<Q", file.read(8))
-            if header_length > size:
-                raise ValueError("the header is longer than the file")
-            header: dict[str, Any] = json.loads(file.read(header_length))
-            ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
-    except (struct.error, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not a whole safetensors file ({error}).", "Fetch or write it again.") from None
-    expected = 8 + header_length + max(ends, default=0)
-    if size != expected:
-        raise UsageError(
-            f"{path} is cut short: {size:,} bytes where its header says {expected:,}.", "Fetch or write the file again."
-        )
+def weight_files(folder: Path) -> list[Path]:
+    """The weight files of a folder, or those of its parent where it is a plan without weights."""
+    return safetensors_files(virtual_parent(folder) or folder)
 
 
 def _of_model(model: Model) -> Checkpoint:

@@ -31,7 +31,9 @@ class Options:
     device: str = "auto"
     dtype: str = "auto"
     token_budget: int = 0
-    """Padded tokens in one batch; 0 leaves it to the backend."""
+    """Tokens in one row or padded batch; 0 leaves it to the backend."""
+    exact: bool = False
+    """Score without sharing prefixes: the reference that packing is compared with."""
 
 
 @dataclass(frozen=True, slots=True)

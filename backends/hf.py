@@ -1,22 +1,29 @@
-"""The `hf` backend: transformers' own model code, batched by token budget."""
+"""The `hf` backend: transformers' own model code, fed by tree packing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
-from backends.batching import length_batches
 from backends.checkpoint import Checkpoint
+from backends.continuous import continuous_generations
 from backends.contract import Capabilities, GenerateRequest, Generation, Options, Score, ScoreRequest
-from backends.decoding import generate_batch
+from backends.decoding import plain_generations
+from backends.packed_model import packed_or_not
+from backends.plain import plain_scores
+from backends.scoring import check_score, packed_scores
 from backends.tokenizer import HfTokenizer
 from zoo.errors import EnvironmentFault, UsageError
 
-TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536}
-"""Padded tokens a batch. On a CPU larger batches are no faster; on a GPU this keeps an 8B model busy."""
+TOKEN_BUDGET = {"cpu": 1024, "cuda": 16384}
+"""Tokens of a row, or padded tokens of a batch. On a CPU the activations of longer rows leave the cache and the allocator
+hands their pages back after each layer; the GPU's figure is not measured yet.
+"""
+
+Load = Callable[[Checkpoint, str, str], Any]
+"""Makes a transformers model in eval mode from checkpoint, device and dtype."""
 
 
 def open_hf(checkpoint: Checkpoint, options: Options) -> HfBackend:
@@ -29,57 +36,39 @@ class HfBackend:
 
     name = "hf"
 
-    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
+    def __init__(self, checkpoint: Checkpoint, options: Options, load: Load | None = None) -> None:
         import transformers
 
         self.device = resolve_device(options.device)
         self.tokenizer = HfTokenizer(checkpoint.folder)
-        self._model = _load(checkpoint, self.device, options.dtype)
+        self._model = (load or _load)(checkpoint, self.device, options.dtype)
         self.dtype = str(self._model.dtype).removeprefix("torch.")
-        self.versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+        self._packed, how = packed_or_not(self._model, options.exact)
+        self.versions = {"torch": torch.__version__, "transformers": transformers.__version__, "scoring": how}
         self.capabilities = Capabilities(score=True, generate=True, stream=False, max_length=checkpoint.max_length)
         self._budget = options.token_budget or TOKEN_BUDGET[self.device.split(":")[0]]
 
     def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
         """Yield Σ log p of each continuation; ValueError for an empty part or a sequence that does not fit."""
         for request in requests:
-            _check_score(request, self.capabilities.max_length)
-        lengths = [len(r.context) + len(r.continuation) - 1 for r in requests]
-        for batch in length_batches(lengths, self._budget):
-            yield from self._score_batch([(i, requests[i]) for i in batch])
+            check_score(request, self.capabilities.max_length)
+        if self._packed is None:
+            return plain_scores(self._model, requests, self._budget)
+        return packed_scores(requests, self._packed.rows(), self._budget)
 
     def generate(self, requests: Sequence[GenerateRequest]) -> Iterator[Generation]:
         """Yield the new tokens of each prompt; ValueError for an empty prompt or one that leaves no room."""
         for request in requests:
             _check_generate(request, self.capabilities.max_length)
-        lengths = [len(r.prompt) + r.max_new_tokens for r in requests]
-        for batch in length_batches(lengths, self._budget):
-            yield from generate_batch(self._model, self.tokenizer, [(i, requests[i]) for i in batch])
+        if self._packed is None:
+            return plain_generations(self._model, self.tokenizer, requests, self._budget)
+        return continuous_generations(self._packed, self.tokenizer, requests, self._budget)
 
     def close(self) -> None:
         """Give back the device memory."""
-        del self._model
+        del self._model, self._packed
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
-
-    @torch.inference_mode()
-    def _score_batch(self, batch: list[tuple[int, ScoreRequest]]) -> Iterator[Score]:
-        """One forward pass. Rows are padded on the right, which a causal mask never lets a real token see."""
-        rows = [(r.context + r.continuation)[:-1] for _, r in batch]
-        ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
-        for row, tokens in enumerate(rows):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-        first_scored = min(len(r.context) - 1 for _, r in batch)
-        keep = torch.arange(first_scored, ids.shape[1], device=self.device)
-        logits = self._model(ids.to(self.device), use_cache=False, logits_to_keep=keep).logits
-        for row, (index, request) in enumerate(batch):
-            start = len(request.context) - 1 - first_scored
-            scored = F.log_softmax(logits[row, start : start + len(request.continuation)].float(), dim=-1)
-            target = torch.tensor(request.continuation, device=self.device)
-            taken = scored.gather(1, target[:, None])[:, 0]
-            greedy = bool((scored.argmax(-1) == target).all())
-            per_token = tuple(taken.tolist()) if request.per_token else None
-            yield Score(index, float(taken.sum()), greedy, per_token)
 
 
 def resolve_device(wanted: str) -> str:
@@ -101,12 +90,14 @@ def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
+    if checkpoint.only_pruned:
+        raise UsageError(f"hf cannot run {checkpoint.folder}: {checkpoint.only_pruned}.", "Use --backend pruned.")
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # what it would warn of is checked below
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             checkpoint.folder,
-            dtype=_dtype(dtype, device),
+            dtype=compute_dtype(dtype, device),
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
@@ -131,21 +122,14 @@ def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     return model.to(device).eval()
 
 
-def _dtype(wanted: str, device: str) -> Any:
+def compute_dtype(wanted: str, device: str) -> Any:
+    """torch's dtype of that name; "auto" is "auto" on a GPU, fp32 on a CPU. UsageError for what is no float."""
     if wanted == "auto":
         return "auto" if device.startswith("cuda") else torch.float32
     dtype = getattr(torch, wanted, None)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise UsageError(f"'{wanted}' is not a floating-point type.", "Use float32, bfloat16 or float16.")
     return dtype
-
-
-def _check_score(request: ScoreRequest, max_length: int) -> None:
-    if not request.context or not request.continuation:
-        raise ValueError("a score request needs at least one token of context and one of continuation")
-    length = len(request.context) + len(request.continuation) - 1
-    if length > max_length:
-        raise ValueError(f"a sequence of {length} tokens does not fit into {max_length}")
 
 
 def _check_generate(request: GenerateRequest, max_length: int) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backends.contract import ScoreRequest
+from backends.scoring import tree_of
 from harness.encoding import Encoder, Unit, overflowing
 from harness.lm_tasks import LoadedSuite, LoadedTask
 from harness.prompts import Document, build_documents
@@ -91,6 +93,13 @@ def _documents(loaded: LoadedTask) -> tuple[list[Document], int]:
             f"{' '.join(str(error).split())[:200]}).",
             "Check that the data has the columns that the task's YAML names, and enough few-shot examples.",
         ) from None
+
+
+def sharing(plans: Sequence[TaskPlan]) -> tuple[int, int]:
+    """Tokens that the scores of all tasks ask for, and those left to compute when shared prefixes are computed once."""
+    requests = [unit.request for plan in plans for unit in plan.units if isinstance(unit.request, ScoreRequest)]
+    tree = tree_of(requests)
+    return tree.asked_tokens, len(tree)
 
 
 def as_rows(plans: Sequence[TaskPlan]) -> list[dict[str, Any]]:

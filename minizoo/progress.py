@@ -15,8 +15,8 @@ from harness.records import Record
 class EvalProgress:
     """Watches an evaluation. Draws on a terminal; elsewhere it says one line a finished task."""
 
-    def __init__(self, quiet: bool) -> None:
-        self._lines = not quiet
+    def __init__(self, quiet: bool, packs: bool = True) -> None:
+        self._lines, self._packs = not quiet, packs
         self._bar: Any = _make_bar() if self._lines and sys.stderr.isatty() else None
         self._task: Any = None
 
@@ -32,7 +32,14 @@ class EvalProgress:
             self._bar.stop()
 
     def planned(self, plans: Sequence[TaskPlan]) -> None:
-        """Know the whole: the tokens of every task."""
+        """Know the whole: the tokens of every task, and how many of them sharing saves."""
+        if self._lines and self._packs:
+            from harness.plan import sharing
+
+            asked, computed = sharing(plans)
+            if asked:
+                saved = f"{asked:,} tokens to score, {computed:,} to compute ({asked / computed:.1f}× fewer)"
+                print(saved, file=sys.stderr)
         if self._bar:
             total = sum(plan.tokens for plan in plans)
             self._task = self._bar.add_task(f"{len(plans)} tasks", total=total)

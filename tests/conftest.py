@@ -41,6 +41,16 @@ def stories(assets: Path) -> Path:
     return assets / "models" / "stories260k"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where MINIZOO_TESTS_MAY_NOT_SKIP is set, a skip is a failure, but for tests that want a machine without a GPU."""
+    report = yield
+    if report.skipped and os.environ.get("MINIZOO_TESTS_MAY_NOT_SKIP") and "GPU" not in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which is not allowed here: {report.longrepr[-1]}"
+    return report
+
+
 class Ran(NamedTuple):
     """What a command left: exit code, stdout, stderr."""
 

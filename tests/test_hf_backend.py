@@ -1,4 +1,4 @@
-"""The hf backend against transformers used plainly."""
+"""The hf and the pruned backend against transformers used plainly."""
 
 import pytest
 import torch
@@ -11,13 +11,14 @@ from backends.batching import length_batches
 from backends.checkpoint import locate
 from backends.contract import Backend, GenerateRequest, Options, ScoreRequest
 from backends.hf import open_hf
+from backends.pruned import open_pruned
 
 PROMPTS = [[1, 5, 9, 30, 77], [1, 400], [1, *range(50, 90)], [1, 7, 7, 7]]
 
 
-@pytest.fixture(scope="module")
-def backend(stories):
-    opened = open_hf(locate(str(stories)), Options(device="cpu"))
+@pytest.fixture(scope="module", params=[open_hf, open_pruned])
+def backend(request, stories):
+    opened = request.param(locate(str(stories)), Options(device="cpu"))
     assert isinstance(opened, Backend)
     yield opened
     opened.close()

@@ -102,7 +102,11 @@ def test_every_log_likelihood_is_within_1e_4_of_hflms(task, ours, theirs):
         for mine, instance in zip(answers, theirs[task].by_doc[row["doc_id"]], strict=True):
             yours = instance.resps[0]
             rolling = not isinstance(yours, tuple)
-            assert (mine if rolling else mine[0]) == pytest.approx(yours if rolling else yours[0], rel=0, abs=1e-4)
+            # A rolling score sums windows of some 3,000 nats each in fp32, where one unit in the last place is 2.4e-4.
+            rounding = 2**-24 if rolling else 0
+            assert (mine if rolling else mine[0]) == pytest.approx(
+                yours if rolling else yours[0], rel=rounding, abs=1e-4
+            )
             assert rolling or mine[1] == yours[1]
             compared += 1
     assert compared >= LIMIT

@@ -32,13 +32,14 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--tokenizer", type=click.Path(path_type=Path), help="Tokenizer folder, to plan without a checkpoint.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of sampled generations.")
+@click.option("--exact", is_flag=True, help="Score without sharing prefixes: the slow reference for packing.")
 @click.option("--fresh", is_flag=True, help="Start anew instead of going on with an interrupted run.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
 @results_option
 @json_option
 def evaluate(
-    name: str, tasks: str, device: str, dtype: str, tokenizer: Path | None, fresh: bool, dry_run: bool, results: Path,
-    as_json: bool, **words: Any,
+    name: str, tasks: str, device: str, dtype: str, exact: bool, tokenizer: Path | None, fresh: bool, dry_run: bool,
+    results: Path, as_json: bool, **words: Any,
 ) -> int:  # fmt: skip
     """Measure a model's accuracy on a suite of tasks, and record it."""
     if tokenizer and not dry_run:
@@ -47,14 +48,14 @@ def evaluate(
     from harness.evaluation import Request
 
     chosen = tuple(task for task in map(str.strip, tasks.split(",")) if task)
-    request = Request(model=name, tasks=chosen, options=Options(device, dtype), **words)
+    request = Request(model=name, tasks=chosen, options=Options(device, dtype, exact=exact), **words)
     output = Output(as_json)
     if dry_run:
         return _show_plan(output, request, tokenizer)
     from harness.accuracy import run
     from minizoo.progress import EvalProgress
 
-    with EvalProgress(quiet=as_json) as progress:
+    with EvalProgress(quiet=as_json, packs=not exact) as progress:
         outcome = run(request, results, fresh, progress)
     return _show_outcome(output, outcome, results)
 

@@ -1,0 +1,206 @@
+"""Rows of a prefix tree through a transformers model: what is computed of each token, and no more.
+
+The model that is run is a twin that shares every weight with the one it was made from, so the original stays as it was.
+In the last layer only tokens whose probabilities are asked go on behind attention.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from typing_extensions import TypeVar
+
+from backends.head import asked_logprobs
+from backends.packing import PrefixTree, Row
+from backends.scoring import Answers, OutOfMemory
+from backends.tree_attention import NAME, Layer, Pass, RowPass, Unsupported, running, running_pass, tree_attention
+
+LAYER_TYPES = {"full_attention", "sliding_attention"}
+LENGTH_DEPENDENT = {"dynamic", "longrope"}
+"""Kinds of RoPE scaling whose angles depend on the longest sequence of a call, which sharing would change."""
+TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
+"""Largest |Δ log p| of the trial against the model's own forward pass."""
+HALF_TOLERANCE = 0.25
+
+
+P = TypeVar("P", bound=RowPass)
+
+
+class PackedModel:
+    """A causal language model of transformers, run a row of a tree at a time.
+
+    Raises Unsupported for a model whose attention packing does not follow, or whose trial differs from its own forward
+    pass: such a model is scored without sharing.
+    """
+
+    def __init__(self, model: Any) -> None:
+        _check_config(model)
+        self.twin = _twin(model)
+        self.head: Any = self.twin.get_output_embeddings()
+        self.device = self.head.weight.device
+        self._decoder: Any = self.twin.get_decoder()
+        if not hasattr(self._decoder, "layers"):
+            raise Unsupported("its layers are not where packing looks for them")
+        self._layers: Sequence[Any] = self._decoder.layers
+        self._norm_picks = _trim_last_layer(self._decoder)
+        try:
+            _try_out(self, model)
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise Unsupported(f"a trial of it failed ({type(error).__name__}: {error})") from error
+
+    def rows(self) -> RowRunner:
+        """A fresh start: the runner keeps the keys and values of the path from row to row."""
+        return RowRunner(self)
+
+    def row_pass(self, row: Row, path: list[Layer], kind: type[P]) -> P:
+        """The pass of a row over the kept keys and values of its path."""
+        return kind(row, path, len(self._layers) - 1, self.device)
+
+    def cache_bytes_per_token(self) -> int:
+        """Bytes of keys and values that one token leaves in all layers."""
+        weights = (getattr(layer.self_attn, name).weight for layer in self._layers for name in ("k_proj", "v_proj"))
+        return sum(weight.shape[0] * weight.element_size() for weight in weights)
+
+    @torch.inference_mode()
+    def hidden(self, tokens: torch.Tensor, positions: torch.Tensor, current: Pass) -> torch.Tensor:
+        """Hidden states behind the final norm of the pass's picked tokens, `[picked, width]`; tokens are `[rows, columns]`."""
+        with running(current):
+            states = self._decoder(input_ids=tokens, position_ids=positions, use_cache=False).last_hidden_state
+        states = states.flatten(0, 1)
+        return states if self._norm_picks or current.picked is None else states[current.picked]
+
+    def row_hidden(self, row: Row, current: RowPass) -> torch.Tensor:
+        """`hidden` of a row."""
+        tokens = torch.from_numpy(row.tokens)[None].to(self.device)
+        return self.hidden(tokens, torch.from_numpy(row.depths)[None].to(self.device), current)
+
+
+def packed_or_not(model: Any, exact: bool) -> tuple[PackedModel | None, str]:
+    """The model ready for packing, or None; and how it will be scored, for the records."""
+    if exact:
+        return None, "plain"
+    try:
+        return PackedModel(model), "packed"
+    except Unsupported as reason:
+        return None, f"plain, since {reason}"
+
+
+class RowRunner:
+    """Answers rows in order. A row that ran out of memory leaves no trace, so a shorter one can take its place."""
+
+    def __init__(self, model: PackedModel) -> None:
+        self._model = model
+        self._path: list[Layer] = []
+
+    @torch.inference_mode()
+    def run_row(self, row: Row) -> Answers:
+        """log p and greediness of each of the row's questions; OutOfMemory when the row is too long for the device."""
+        model = self._model
+        try:
+            current = model.row_pass(row, self._path, RowPass)
+            hidden = model.row_hidden(row, current)
+            asked, targets = (torch.from_numpy(x).to(model.device) for x in (row.asked, row.targets))
+            logprobs, greedy = asked_logprobs(hidden, model.head, asked, targets)
+            answers = Answers(logprobs.cpu().numpy(), greedy.cpu().numpy())
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            # The traceback holds the tensors; it has to go before the memory comes back.
+            raise OutOfMemory(str(error).splitlines()[0]) from None
+        self._path = current.kept
+        return answers
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether torch raised this because the device's, or the host's, memory ran out."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _check_config(model: Any) -> None:
+    config = model.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ()) - LAYER_TYPES
+    if kinds:
+        raise Unsupported(f"it has layers of kind {', '.join(sorted(map(str, kinds)))}")
+    rope = getattr(config, "rope_parameters", None) or {}
+    scalings = {entry.get("rope_type") for entry in (rope, *rope.values()) if isinstance(entry, dict)}
+    if scalings & LENGTH_DEPENDENT:
+        raise Unsupported("its RoPE scaling depends on the length of a call")
+    if not isinstance(model.get_output_embeddings(), torch.nn.Linear):
+        raise Unsupported("its head is not a linear layer")
+
+
+def _twin(model: Any) -> Any:
+    """The model once more, with the same tensors, and with our attention."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, tree_attention)
+    shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
+    twin = copy.deepcopy(model, shared)
+    twin.set_attn_implementation(NAME)
+    if twin.config._attn_implementation != NAME:
+        raise Unsupported("its attention cannot be replaced")
+    return twin
+
+
+def _trim_last_layer(decoder: Any) -> bool:
+    """Let only picked tokens go through the last layer behind its attention, and through the final norm.
+
+    Whether the norm picks: then what comes out holds the picked tokens alone. A decoder of other names runs untrimmed.
+    """
+    last = decoder.layers[-1]
+    for module in (getattr(getattr(last, "self_attn", None), "o_proj", None), getattr(last, "mlp", None)):
+        if module is not None:
+            module.register_forward_pre_hook(_pick)
+            module.register_forward_hook(_scatter)
+    norm = getattr(decoder, "norm", None)
+    if norm is not None:
+        norm.register_forward_pre_hook(_pick)
+    return norm is not None
+
+
+def _pick(module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    picked = running_pass().picked
+    return inputs if picked is None else (inputs[0][:, picked], *inputs[1:])
+
+
+def _scatter(module: Any, inputs: tuple[Any, ...], output: Any) -> Any:
+    current = running_pass()
+    if current.picked is None:
+        return output
+    whole = output.new_zeros(1, current.size, output.shape[-1])
+    whole[:, current.picked] = output
+    return whole
+
+
+def _try_out(packed: PackedModel, model: Any) -> None:
+    """Score a small tree, cut into rows, and compare with the model's own forward passes."""
+    vocabulary = packed.head.weight.shape[0]
+    ids = [(7 * i * i + 3 * i + 1) % vocabulary for i in range(64)]
+    trunk = ids[:24]
+    sequences = [trunk + ids[24:30], trunk + ids[30:41], trunk[:20] + ids[41:52], ids[52:60]]
+    targets = [sequence[-4:] for sequence in sequences]
+    tree = PrefixTree([sequence[:-1] for sequence in sequences], targets)
+    runner = packed.rows()
+    found = torch.empty(sum(map(len, targets)))
+    start = 0
+    while start < len(tree):
+        row = tree.row(start, tree.cut(start, 17))
+        found[tree.slots(row)] = torch.from_numpy(runner.run_row(row).logprobs)
+        start = row.stop
+    own = torch.cat([_own_logprobs(model, sequence, 4) for sequence in sequences])
+    worst = float((found - own.cpu()).abs().max())
+    if math.isnan(worst) or worst > TOLERANCE.get(model.dtype, HALF_TOLERANCE):
+        raise Unsupported(f"a trial of it differs by {worst:.2g} in log p from its own forward pass")
+
+
+@torch.inference_mode()
+def _own_logprobs(model: Any, sequence: list[int], count: int) -> torch.Tensor:
+    whole = torch.tensor([sequence], device=model.device)
+    logits = model(whole[:, :-1], use_cache=False).logits[0, -count:].float()
+    return F.log_softmax(logits, -1).gather(1, whole[0, -count:, None])[:, 0]

@@ -1,0 +1,222 @@
+"""Scoring speed: lm-eval's HFLM and minizoo side by side on real benchmark data, equal scores asserted first.
+
+    python benchmarks/score.py --data ../shared/data --tokenizer ../shared/tokenizers/gpt2
+
+Exits 1 when scores differ, a target is missed, or more memory is used than lm-eval's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from benchmarks.shapes import SHAPES, write_shape  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task, its shots, its first documents on the small and on the large shape, and the least wall ratio on the small."""
+
+    task: str
+    shots: int
+    documents: int
+    documents_large: int
+    target: float
+
+
+CASES = (
+    Case("hellaswag", 10, 40, 13, 14),
+    Case("arc_challenge", 25, 30, 10, 12),
+    Case("truthfulqa_mc2", 0, 60, 20, 14),
+    Case("mmlu_professional_law", 5, 60, 20, 10),
+)
+SHARE_OF_FLOPS = 0.9
+"""The large shape, and any other model, must reach this share of the ratio that FLOPs allow."""
+TOLERANCE = 1e-4
+"""|Δ log p| in fp32. In half precision only flips are compared, by the tests."""
+
+
+def main() -> int:
+    args = _arguments()
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for shape in args.shapes:
+            folder = _model(args, shape, Path(scratch) / shape)
+            for case in CASES:
+                if not args.tasks or case.task in args.tasks:
+                    rows.append(_measure(args, shape, case, folder))
+                    print(_line(rows[-1]), file=sys.stderr, flush=True)
+    document = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **_provenance(args), "rows": rows}
+    if args.out:
+        args.out.write_text(json.dumps(document, indent=1) + "\n")
+    print(json.dumps(document) if args.json else _table(rows))
+    return 0 if all(row["equal"] and row["reached"] and row["less_memory"] for row in rows) else 1
+
+
+def _measure(args: argparse.Namespace, shape: str, case: Case, folder: Path) -> dict[str, Any]:
+    """Engines take turns, so that both meet the same neighbours; the fastest turn of each counts."""
+    documents = args.documents or (case.documents if shape == "28.7M" else case.documents_large)
+    job = {
+        "model": str(folder), "task": case.task, "shots": case.shots, "documents": documents, "data": str(args.data),
+        "device": args.device, "dtype": args.dtype, "threads": args.threads, "batch_size": args.batch_size,
+        "row_budget": args.row_budget,
+    }  # fmt: skip
+    theirs, ours = [], []
+    for _ in range(args.repeats):
+        theirs.append(_run({**job, "engine": "hflm"}))
+        ours.append(_run({**job, "engine": "packed"}))
+    flops = _flops(folder, theirs[0], ours[0])
+    hflm, packed = (min(turns, key=lambda turn: turn["seconds"]) for turns in (theirs, ours))
+    ratio = hflm["seconds"] / packed["seconds"]
+    allowed = flops["hflm"] / flops["tree"]
+    target = case.target if shape == "28.7M" else SHARE_OF_FLOPS * allowed
+    worst, flips, greedy_flips = _differences(hflm, packed)
+    hflm_tokens = sum(rows * columns for rows, columns in hflm["shapes"])
+    return {
+        "shape": shape, "task": case.task, "shots": case.shots, "documents": documents, "requests": len(hflm["answers"]),
+        "hflm_seconds": [turn["seconds"] for turn in theirs], "packed_seconds": [turn["seconds"] for turn in ours],
+        "cpu_ratio": min(t["cpu_seconds"] for t in theirs) / min(t["cpu_seconds"] for t in ours),
+        "wall_ratio": ratio, "target": target, "flops_ratio": allowed, "flops": flops,
+        "hflm_tokens": hflm_tokens, "packed_tokens": packed["tokens"], "unique_tokens": packed["ideal"]["tokens"],
+        "token_ratio": hflm_tokens / packed["tokens"],
+        "hflm_peak_bytes": _memory(theirs), "packed_peak_bytes": _memory(ours),
+        "max_difference": worst, "flips": flips, "greedy_flips": greedy_flips,
+        "equal": (worst <= TOLERANCE and not flips and not greedy_flips) or args.dtype != "float32",
+        "reached": ratio >= target, "less_memory": _memory(ours) < _memory(theirs),
+    }  # fmt: skip
+
+
+def _run(job: dict[str, Any]) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, HERE / "score_engine.py"],
+        input=json.dumps(job), capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": str(job["threads"])},
+    )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"{job['engine']} failed on {job['task']}:\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout)
+
+
+def _memory(turns: list[dict[str, Any]]) -> int:
+    return min(turn.get("peak_gpu_bytes") or turn["peak_bytes"] for turn in turns)
+
+
+def _flops(folder: Path, hflm: dict[str, Any], packed: dict[str, Any]) -> dict[str, float]:
+    """2·body·tokens + 2·head·positions + 4·width·layers·pairs, for HFLM's batches as they ran and for the unique tree."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(folder)
+    import torch
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    head = config.vocab_size * config.hidden_size
+    body = sum(p.numel() for p in model.parameters()) - head * (1 if config.tie_word_embeddings else 2)
+    pair = 4 * config.num_attention_heads * config.head_dim * config.num_hidden_layers
+    tokens = sum(rows * columns for rows, columns in hflm["shapes"])
+    pairs = sum(rows * columns * (columns + 1) // 2 for rows, columns in hflm["shapes"])
+    ideal = packed["ideal"]
+    return {
+        "hflm": 2.0 * body * tokens + 2.0 * head * tokens + pair * pairs,
+        "tree": 2.0 * body * ideal["tokens"] + 2.0 * head * ideal["asked"] + pair * ideal["pairs"],
+    }
+
+
+def _differences(hflm: dict[str, Any], packed: dict[str, Any]) -> tuple[float, int, int]:
+    """Largest |Δ log p|, documents whose likeliest answer differs, and answers whose greediness differs."""
+    pairs = list(zip(hflm["answers"], packed["answers"], strict=True))
+    best: dict[int, list[tuple[float, float]]] = {}
+    for document, (theirs, ours) in zip(hflm["documents"], pairs, strict=True):
+        best.setdefault(document, []).append((theirs[0], ours[0]))
+    flips = sum(
+        max(range(len(c)), key=lambda i: c[i][0]) != max(range(len(c)), key=lambda i: c[i][1]) for c in best.values()
+    )
+    return max(abs(a[0] - b[0]) for a, b in pairs), flips, sum(a[1] != b[1] for a, b in pairs)
+
+
+def _model(args: argparse.Namespace, shape: str, folder: Path) -> Path:
+    if not args.model:
+        return write_shape(shape, args.tokenizer, folder)
+    from backends.checkpoint import locate
+
+    return locate(args.model).folder
+
+
+def _provenance(args: argparse.Namespace) -> dict[str, Any]:
+    import lm_eval
+    import torch
+    import transformers
+
+    git = subprocess.run(
+        ["git", "-C", str(HERE), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    cpu = next(
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    return {
+        "commit": git, "cpu": cpu, "threads": args.threads, "device": args.device, "dtype": args.dtype,
+        "hflm_batch_size": args.batch_size, "load_average": os.getloadavg()[0], "command": "benchmarks/score.py",
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "lm_eval": lm_eval.__version__},
+        "python": platform.python_version(),
+    }  # fmt: skip
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    titles = "model|task|documents|HFLM|minizoo|wall ratio|CPU-time ratio|at least|FLOPs allow|token ratio|"
+    titles += "peak memory|max Δ log p|flips"
+    return "\n".join([f"|{titles}|", "|" + "---|" * len(titles.split("|")), *map(_line, rows)])
+
+
+def _line(row: dict[str, Any]) -> str:
+    gib = 2**30
+    cells = [
+        row["shape"], f"{row['task']} {row['shots']}-shot", row["documents"], f"{min(row['hflm_seconds']):.1f} s",
+        f"{min(row['packed_seconds']):.2f} s", f"{row['wall_ratio']:.1f}×{'' if row['reached'] else ' (missed)'}",
+        f"{row['cpu_ratio']:.1f}×", f"{row['target']:.1f}×", f"{row['flops_ratio']:.1f}×", f"{row['token_ratio']:.2f}×",
+        f"{row['hflm_peak_bytes'] / gib:.2f} → {row['packed_peak_bytes'] / gib:.2f} GiB", f"{row['max_difference']:.1g}",
+        row["flips"] + row["greedy_flips"],
+    ]  # fmt: skip
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="local mirror of hub data sets")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer for random weights")
+    parser.add_argument("--shapes", type=lambda s: s.split(","), default=list(SHAPES))
+    parser.add_argument("--model", help="registry name or checkpoint folder instead of the two shapes")
+    parser.add_argument("--tasks", type=lambda s: s.split(","), default=[])
+    parser.add_argument("--documents", type=int, default=0, help="first documents of each task")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--batch-size", type=int, default=1, help="HFLM's; 1 is its default and its fastest on a CPU")
+    parser.add_argument("--row-budget", type=int, default=0)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="write the results file")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    args = parser.parse_args()
+    if args.model:
+        args.shapes = [args.model]
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())

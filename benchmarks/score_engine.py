@@ -1,0 +1,122 @@
+"""One engine answering one task in a process of its own, so that its peak memory is its own.
+
+Reads a job as JSON on stdin, writes what it measured as JSON on stdout. Started by score.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+
+def main() -> None:
+    job = json.load(sys.stdin)
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    out = os.dup(1)
+    os.dup2(2, 1)  # whatever libraries print is not part of the answer
+    import torch
+
+    torch.set_num_threads(job["threads"])
+    loaded, instances = _instances(job)
+    measured = {"hflm": _hflm, "packed": _packed}[job["engine"]](job, loaded, instances)
+    measured["documents"] = [i.doc_id for i in instances]
+    measured["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if torch.cuda.is_available():
+        measured["peak_gpu_bytes"] = torch.cuda.max_memory_allocated()
+    with os.fdopen(out, "w") as file:
+        json.dump(measured, file)
+
+
+def _instances(job: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """lm-eval's own requests for the first documents of the task."""
+    from harness.lm_tasks import load_tasks
+    from harness.suites import suite_of
+
+    (loaded,) = load_tasks(suite_of((job["task"],), job["shots"]), Path(job["data"])).tasks.values()
+    loaded.task.set_fewshot_seed(1234)
+    loaded.task.build_all_requests(limit=job["documents"])
+    return loaded, loaded.task.instances
+
+
+def _hflm(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
+    from lm_eval.models.huggingface import HFLM
+
+    options = {"softmax_dtype": "float32"} if job["dtype"] != "float32" else {}
+    lm = HFLM(
+        pretrained=job["model"], dtype=job["dtype"], device=job["device"], batch_size=job["batch_size"], **options
+    )
+    shapes: list[tuple[int, int]] = []
+    call = lm._model_call
+
+    def counted(inps: Any, *args: Any, **kwargs: Any) -> Any:
+        shapes.append(tuple(inps.shape))
+        return call(inps, *args, **kwargs)
+
+    lm._model_call = counted
+    lm.loglikelihood(instances[:1], disable_tqdm=True)
+    shapes.clear()
+    times, answers = _timed(lambda: lm.loglikelihood(instances, disable_tqdm=True))
+    return {**times, "answers": [[float(a), bool(b)] for a, b in answers], "shapes": shapes}
+
+
+def _packed(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
+    from backends.checkpoint import open_folder
+    from backends.contract import Options
+    from backends.hf import open_hf
+    from backends.packing import PrefixTree
+    from backends.scoring import tree_of
+    from harness.encoding import Encoder
+
+    checkpoint = open_folder(Path(job["model"]))
+    backend = open_hf(checkpoint, Options(job["device"], job["dtype"], job["row_budget"]))
+    assert backend.versions["scoring"] == "packed", backend.versions["scoring"]
+    encoder = Encoder(backend.tokenizer, checkpoint.max_length)
+
+    def score(some: list[Any]) -> tuple[list[Any], list[Any]]:
+        documents = [SimpleNamespace(doc_id=i.doc_id, instances=[i]) for i in some]
+        requests = [unit.request for unit in encoder.units(loaded, documents)]
+        return requests, sorted(backend.score(requests), key=lambda s: s.index)
+
+    score(instances[:1])
+    times, (requests, scores) = _timed(lambda: score(instances))
+    tree = tree_of(requests)
+    return {
+        **times,
+        "answers": [[s.logprob, s.greedy] for s in scores],
+        "tokens": len(tree),
+        "ideal": _ideal(requests, PrefixTree),
+    }
+
+
+def _ideal(requests: list[Any], tree_type: Any) -> dict[str, int]:
+    """Of the tree that shares every common token: its tokens, the positions asked, and the query–key pairs."""
+    import numpy as np
+
+    from backends import packing
+
+    packing.WORTH_SHARING = 1
+    tree = tree_type(((r.context + r.continuation)[:-1] for r in requests), [r.continuation for r in requests])
+    row = tree.row(0, len(tree))
+    return {"tokens": len(tree), "asked": len(row.scored), "pairs": int(np.sum(tree.depths + 1))}
+
+
+def _timed(call: Any) -> tuple[dict[str, float], Any]:
+    """Wall seconds, and processor seconds of all threads, which other work on the machine disturbs less."""
+    import torch
+
+    started, worked = time.perf_counter(), time.process_time()
+    result = call()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - worked}, result
+
+
+if __name__ == "__main__":
+    main()

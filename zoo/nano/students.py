@@ -1,0 +1,101 @@
+"""`python -m zoo.nano.students`: cuts the nano teacher to its width- and its depth-pruned student. Nothing is retrained.
+
+The edges are those of Llama-3.1-Minitron-4B in small: about half of the parameters stay, once by width with all query
+heads kept, once by removing one contiguous block of half of the layers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from zoo.nano import corpus
+from zoo.prune.aggregate import Aggregation
+from zoo.prune.calibration import Calibration, Sampling, read_calibration
+from zoo.prune.parent import Parent, open_parent
+from zoo.prune.plan import ParentIdentity, make_plan
+from zoo.prune.scores import DepthBy
+from zoo.prune.slice import write_child
+from zoo.prune.target import Target, child_shape
+
+WEIGHTS = Path(__file__).parent / "weights"
+TEACHER = "nano-teacher"
+DOCUMENTS = 4000
+"""Training documents that the calibration rows are drawn from."""
+SAMPLING = Sampling(samples=256, length=256, seed=0)
+SEED = 2
+"""Seed of those documents; the teacher's own text has 1."""
+
+
+@dataclass(frozen=True)
+class Student:
+    """One pruned student: its name, its shape, and how its layers are chosen."""
+
+    name: str
+    target: Target
+    depth_by: DepthBy = "bi"
+
+
+STUDENTS = (
+    Student("nano-width-pruned", Target(hidden=96, ffn=208)),
+    Student("nano-depth-pruned", Target(layers=3), depth_by="ppl"),
+)
+
+
+def make_students(teacher: Path, out: Path) -> list[Path]:
+    """Score the teacher once and write both students into `out`, each whole or not at all; returns their folders."""
+    from zoo.prune.importance import Settings, measure
+
+    parent = open_parent(teacher, TEACHER)
+    identity = ParentIdentity(name=TEACHER, digest=parent.digest, dims=parent.dims)
+    shapes = {student.name: child_shape(parent.dims, student.target) for student in STUDENTS}
+    blocks = tuple(sorted({1, *(shape.removed for shape in shapes.values())} - {0}))
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".students-", dir=out) as scratch:
+        rows = calibration(parent, Path(scratch))
+        settings = Settings(aggregation=Aggregation(), blocks=blocks, perplexity=True)
+        scores = measure(parent, rows, settings, Path(scratch) / "scoring")
+        for student in STUDENTS:
+            shape = shapes[student.name]
+            plan = make_plan(identity, shape, scores.ranking(shape.removed, student.depth_by))
+            write_child(plan, parent, Path(scratch) / student.name)
+            shutil.rmtree(out / student.name, ignore_errors=True)
+            (Path(scratch) / student.name).rename(out / student.name)
+    return [out / student.name for student in STUDENTS]
+
+
+def calibration(parent: Parent, scratch: Path) -> Calibration:
+    """Rows of the training text (never of test items), each document closed by end-of-text."""
+    from transformers import AutoTokenizer
+
+    words = AutoTokenizer.from_pretrained(parent.folder, local_files_only=True, trust_remote_code=False)
+    text = scratch / f"nano-corpus-seed-{SEED}.jsonl"
+    documents = itertools.islice(corpus.documents(SEED), DOCUMENTS)
+    text.write_text("".join(json.dumps({"text": document}) + "\n" for document in documents))
+    return read_calibration(
+        text,
+        lambda texts: words(list(texts), add_special_tokens=False)["input_ids"],
+        parent.dims.vocab_size,
+        SAMPLING,
+        words.bos_token_id,
+        words.eos_token_id,
+    )
+
+
+@click.command()
+@click.option("--teacher", type=click.Path(path_type=Path), default=WEIGHTS / TEACHER, help="Checkpoint to cut.")
+@click.option("--out", type=click.Path(path_type=Path), default=WEIGHTS, help="Folder that takes both students.")
+def main(teacher: Path, out: Path) -> None:
+    """Cut the nano teacher to both pruned students; the shipped ones if nothing else is said."""
+    for folder in make_students(teacher, out):
+        click.echo(f"{folder}")
+
+
+if __name__ == "__main__":
+    main()

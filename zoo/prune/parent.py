@@ -1,0 +1,210 @@
+"""The checkpoint that is cut: its dimensions, its tensors by name, and what identifies it. Llama, Mistral, Nemotron."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from zoo.config_check import read_config
+from zoo.dims import Dense, Rope
+from zoo.errors import UsageError
+from zoo.names import closest
+from zoo.safetensors import StoredTensor, read_header, safetensors_files
+
+DTYPES = ("F32", "BF16", "F16")
+SAMPLE = 4096
+"""Bytes of each tensor that the digest reads."""
+Axis = Literal["vocab", "hidden", "heads", "kv", "ffn"]
+
+# name inside a layer → which axis its rows and its columns run along; a bias or a norm has rows alone
+LAYER_AXES: dict[str, tuple[Axis, ...]] = {
+    "self_attn.q_proj": ("heads", "hidden"),
+    "self_attn.k_proj": ("kv", "hidden"),
+    "self_attn.v_proj": ("kv", "hidden"),
+    "self_attn.o_proj": ("hidden", "heads"),
+    "mlp.gate_proj": ("ffn", "hidden"),
+    "mlp.up_proj": ("ffn", "hidden"),
+    "mlp.down_proj": ("hidden", "ffn"),
+    "input_layernorm": ("hidden",),
+    "post_attention_layernorm": ("hidden",),
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """What sets one model class apart from another: its activation, its norm, and the config keys of both."""
+
+    hf_class: str
+    activation: Literal["swiglu", "relu2"]
+    hidden_act: str
+    norm: Literal["rmsnorm", "layernorm1p"]
+    eps_key: str
+    rope_fraction: float
+    """The rotary share where the config names none."""
+
+
+FAMILIES: dict[str, Family] = {
+    "llama": Family("LlamaForCausalLM", "swiglu", "silu", "rmsnorm", "rms_norm_eps", 1.0),
+    "mistral": Family("MistralForCausalLM", "swiglu", "silu", "rmsnorm", "rms_norm_eps", 1.0),
+    "nemotron": Family("NemotronForCausalLM", "relu2", "relu2", "layernorm1p", "norm_eps", 0.5),
+}
+
+
+@dataclass(frozen=True)
+class Parent:
+    """An opened checkpoint; nothing of its weights is in memory."""
+
+    name: str
+    folder: Path
+    config: Mapping[str, Any]
+    dims: Dense
+    attention_bias: bool
+    mlp_bias: bool
+    tensors: Mapping[str, StoredTensor]
+
+    @property
+    def dtype(self) -> str:
+        """The safetensors dtype of the weights."""
+        return next(iter(self.tensors.values())).dtype
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """sha256 over each tensor's name, dtype, shape and three samples of its bytes (head, middle, tail; 4 KiB in
+        all), and the dimensions. It tells two checkpoints apart without reading 24 GB; it is no proof against forgery.
+        """
+        whole = hashlib.sha256(self.dims.model_dump_json(exclude={"max_context", "hf_class"}).encode())
+        for name, tensor in sorted(self.tensors.items()):
+            whole.update(f"\n{name} {tensor.dtype} {tensor.shape} ".encode())
+            for sample in _samples(tensor):
+                whole.update(sample)
+        return whole.hexdigest()
+
+
+def open_parent(folder: Path, name: str = "") -> Parent:
+    """Open a folder in Hugging Face form.
+
+    Raises UsageError for an architecture that cannot be pruned, a missing or truncated shard, a tensor that is missing,
+    has another shape than config.json says, or is not in fp32, bf16 or fp16.
+    """
+    config = read_config(str(folder))
+    dims = dims_of(config, folder)
+    found = {n: t for file in safetensors_files(folder) for n, t in read_header(file).items()}
+    attention_bias, mlp_bias = bool(config.get("attention_bias")), bool(config.get("mlp_bias"))
+    expected = dict(expected_tensors(dims, attention_bias, mlp_bias))
+    missing = [n for n in expected if n not in found]
+    if missing:
+        raise UsageError(
+            f"{folder} lacks {len(missing)} of the {len(expected)} tensors of its config.json, first {missing[0]}.",
+            "Fetch or write the checkpoint again.",
+        )
+    for tensor_name, shape in expected.items():
+        tensor = found[tensor_name]
+        if tensor.shape != shape:
+            raise UsageError(
+                f"{tensor_name} in {tensor.file} has shape {tensor.shape}, its config.json calls for {shape}.",
+                "Check config.json against the weights (head_dim above all).",
+            )
+        if tensor.dtype not in DTYPES or tensor.dtype != found["model.embed_tokens.weight"].dtype:
+            raise UsageError(
+                f"{tensor_name} in {tensor.file} is {tensor.dtype}; minizoo prunes weights of one dtype of F32, BF16, F16.",
+                "Prune the model before it is quantised.",
+            )
+    return Parent(
+        name or folder.resolve().name, folder, config, dims, attention_bias, mlp_bias,
+        {n: found[n] for n in expected},
+    )  # fmt: skip
+
+
+def dims_of(config: Mapping[str, Any], where: Path) -> Dense:
+    """The dimensions that a config.json states. Raises UsageError for an unknown architecture or a missing key."""
+    kind = str(config.get("model_type"))
+    family = FAMILIES.get(kind)
+    if family is None:
+        near = closest(kind, FAMILIES)
+        raise UsageError(
+            f"{where} is a '{kind}'; minizoo prunes {', '.join(FAMILIES)}.",
+            f"Did you mean '{near}'?" if near else "Take a model of one of these architectures.",
+        )
+    activation = str(config.get("hidden_act", family.hidden_act))
+    if activation != family.hidden_act:
+        raise UsageError(f"{where} has activation '{activation}', a {kind} has '{family.hidden_act}'.", "Mend it.")
+    try:
+        heads = int(config["num_attention_heads"])
+        return Dense(
+            type="dense",
+            num_layers=config["num_hidden_layers"],
+            hidden_size=config["hidden_size"],
+            ffn_hidden_size=config["intermediate_size"],
+            num_attention_heads=heads,
+            num_kv_heads=config.get("num_key_value_heads") or heads,
+            head_dim=config.get("head_dim") or config.get("kv_channels") or config["hidden_size"] // heads,
+            vocab_size=config["vocab_size"],
+            tied_embeddings=bool(config.get("tie_word_embeddings", False)),
+            max_context=config.get("max_position_embeddings"),
+            hf_class=family.hf_class,
+            activation=family.activation,
+            norm=family.norm,
+            norm_eps=config.get(family.eps_key),
+            norms_per_layer=2,
+            rope=_rope(config, family),
+        )
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
+        raise UsageError(f"{where} has no usable config.json ({reason}).", "Write it again.") from None
+
+
+def expected_tensors(dims: Dense, attention_bias: bool, mlp_bias: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Every tensor of a model of these dimensions with its shape, in the order of the layers."""
+    for name, axes in tensor_axes(dims, attention_bias, mlp_bias):
+        yield name, tuple(axis_size(dims, axis) for axis in axes)
+
+
+def tensor_axes(dims: Dense, attention_bias: bool, mlp_bias: bool) -> Iterator[tuple[str, tuple[Axis, ...]]]:
+    """Every tensor of a model with the axes that its rows and columns run along."""
+    norm_bias = dims.norm == "layernorm1p"
+    yield "model.embed_tokens.weight", ("vocab", "hidden")
+    for layer in range(dims.num_layers):
+        for part, axes in LAYER_AXES.items():
+            if part == "mlp.gate_proj" and dims.activation == "relu2":
+                continue
+            yield f"model.layers.{layer}.{part}.weight", axes
+            biased = {"self_attn": attention_bias, "mlp": mlp_bias}.get(part.split(".")[0], norm_bias)
+            if biased:
+                yield f"model.layers.{layer}.{part}.bias", axes[:1]
+    yield "model.norm.weight", ("hidden",)
+    if norm_bias:
+        yield "model.norm.bias", ("hidden",)
+    if not dims.tied_embeddings:
+        yield "lm_head.weight", ("vocab", "hidden")
+
+
+def axis_size(dims: Dense, axis: Axis) -> int:
+    """Length of an axis; heads and kv count channels, not heads."""
+    return {
+        "vocab": dims.vocab_size,
+        "hidden": dims.hidden_size,
+        "heads": dims.num_attention_heads * dims.head_dim,
+        "kv": dims.num_kv_heads * dims.head_dim,
+        "ffn": dims.ffn_hidden_size,
+    }[axis]
+
+
+def _rope(config: Mapping[str, Any], family: Family) -> Rope:
+    nested = config.get("rope_parameters")
+    keys: Mapping[str, Any] = {**config, **nested} if isinstance(nested, Mapping) else config
+    spelled = (keys[key] for key in ("partial_rotary_factor", "rope_percent", "rope_percentage") if key in keys)
+    return Rope(theta=float(keys.get("rope_theta", 10000.0)), fraction=float(next(spelled, family.rope_fraction)))
+
+
+def _samples(tensor: StoredTensor) -> Iterator[bytes]:
+    third = SAMPLE // 3
+    with tensor.file.open("rb") as file:
+        for offset in (0, tensor.size // 2, max(0, tensor.size - third)):
+            file.seek(tensor.start + offset)
+            yield file.read(min(third, tensor.size - offset))

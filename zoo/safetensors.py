@@ -1,0 +1,105 @@
+"""Safetensors files by their headers alone: which tensors, where, and whether the file is whole. No torch, no mapping."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError
+
+BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """Where a tensor's bytes are: `start` counts from the beginning of the file."""
+
+    name: str
+    file: Path
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    size: int
+
+
+def safetensors_files(folder: Path) -> list[Path]:
+    """The weight files: those that the index names, else every *.safetensors; UsageError when there are none."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"{index} is not a safetensors index ({error}).", "Fetch the file again.") from None
+        files = [folder / str(name) for name in names]
+        missing = [path.name for path in files if not path.is_file()]
+        if missing:
+            raise UsageError(
+                f"{folder} lacks {len(missing)} of the {len(files)} weight files that its index names, first {missing[0]}.",
+                "Fetch the missing files again.",
+            )
+        return files
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise UsageError(
+            f"{folder} holds no *.safetensors file.",
+            "minizoo reads safetensors only; convert other weights with transformers' save_pretrained.",
+        )
+    return files
+
+
+def check_whole(path: Path) -> None:
+    """Raise UsageError unless the file's length is exactly what its safetensors header says."""
+    read_header(path)
+
+
+def read_header(path: Path) -> dict[str, StoredTensor]:
+    """The tensors of one file, in the order of their bytes. UsageError unless the file is exactly as long as it says."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            (header_length,) = struct.unpack("<Q", file.read(8))
+            if header_length > size:
+                raise ValueError("the header is longer than the file")
+            header: dict[str, Any] = json.loads(file.read(header_length))
+            base = 8 + header_length
+            found = [_tensor(path, base, n, entry) for n, entry in header.items() if n != "__metadata__"]
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} is not a whole safetensors file ({error}).", "Fetch or write it again.") from None
+    expected = max((tensor.start + tensor.size for tensor in found), default=base)
+    if size != expected:
+        raise UsageError(
+            f"{path} is cut short: {size:,} bytes where its header says {expected:,}.", "Fetch or write the file again."
+        )
+    return {tensor.name: tensor for tensor in sorted(found, key=lambda tensor: tensor.start)}
+
+
+def header_bytes(tensors: dict[str, tuple[str, tuple[int, ...]]]) -> bytes:
+    """The header of a file that will hold these tensors (name → dtype, shape) one after another, padded to 8 bytes."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for name, (dtype, shape) in tensors.items():
+        end = at + nbytes(dtype, shape)
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
+
+
+def nbytes(dtype: str, shape: tuple[int, ...]) -> int:
+    """Bytes of a tensor of that dtype and shape."""
+    count = BYTES[dtype]
+    for length in shape:
+        count *= length
+    return count
+
+
+def _tensor(path: Path, base: int, name: str, entry: dict[str, Any]) -> StoredTensor:
+    first, last = entry["data_offsets"]
+    shape = tuple(int(length) for length in entry["shape"])
+    if first < 0 or (entry["dtype"] in BYTES and last - first != nbytes(entry["dtype"], shape)):
+        raise ValueError(f"{name} has {last - first} bytes, not what its shape says")
+    return StoredTensor(name, path, str(entry["dtype"]), shape, base + first, last - first)
