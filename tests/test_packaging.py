@@ -37,7 +37,11 @@ def test_wheel_carries_what_the_rooms_read(wheel):
 
 
 def test_nano_weights_stay_within_8_mb(wheel):
-    sizes = [i.file_size for i in zipfile.ZipFile(wheel).infolist() if "/weights/" in i.filename and i.filename.endswith(".safetensors")]
+    sizes = [
+        i.file_size
+        for i in zipfile.ZipFile(wheel).infolist()
+        if "/weights/" in i.filename and i.filename.endswith(".safetensors")
+    ]
     assert 0 < sum(sizes) <= 8_000_000
 
 
