@@ -134,7 +134,7 @@ class RowPass:
             elif block.plain(window):
                 out[:, block.start : block.stop] = _causal(block, q, k, v, scale)
             else:
-                mask = self._mask((number, window, False), block, slice(block.start, block.stop), window, q.dtype)
+                mask = self._mask((number, window, False), block, slice(block.start, block.stop), window, q, k)
                 seen = q[:, :, block.start : block.stop]
                 out[:, block.start : block.stop] = _masked(
                     seen, _take(k, block.keys), _take(v, block.keys), mask, scale
@@ -153,21 +153,24 @@ class RowPass:
         """The last layer: only queries whose outputs are wanted."""
         mine = self.picked[(self.picked >= block.start) & (self.picked < block.stop)]
         if len(mine):
-            mask = self._mask((number, window, True), block, mine, window, q.dtype)
+            mask = self._mask((number, window, True), block, mine, window, q, k)
             out[:, mine] = _masked(q[:, :, mine], _take(k, block.keys), _take(v, block.keys), mask, scale)
 
     def _mask(
-        self, name: tuple[int, int | None, bool], block: Block, queries: Any, window: int | None, dtype: Any
+        self, name: tuple[int, int | None, bool], block: Block, queries: Any, window: int | None, q: Any, k: Any
     ) -> torch.Tensor:
-        """0 where the key is the query or an ancestor of it (nearer than `window`), -inf elsewhere; made once a row."""
+        """0 where the key is the query or an ancestor of it (nearer than `window`), -inf elsewhere; made once a row.
+
+        Once for each of the heads that share a key head, as `_masked` folds them.
+        """
         if name not in self._masks:
             asked = self._order[self._above :][queries][:, None]
             order, ends = self._order[block.keys], self._ends[block.keys]
             seen = (order <= asked) & (asked < ends)
             if window is not None:
                 seen &= self._depths[self._above :][queries][:, None] - self._depths[block.keys] < window
-            zeros = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
-            self._masks[name] = zeros.masked_fill_(~seen, float("-inf"))
+            zeros = torch.zeros(seen.shape, dtype=q.dtype, device=seen.device)
+            self._masks[name] = zeros.masked_fill_(~seen, float("-inf")).repeat(q.shape[1] // k.shape[1], 1)
         return self._masks[name]
 
 
@@ -218,10 +221,9 @@ def _causal(block: Block, q: Any, k: Any, v: Any, scale: float | None) -> torch.
 
 
 def _masked(q: Any, k: Any, v: Any, mask: Any, scale: float | None) -> torch.Tensor:
-    """Attention under a mask `[queries, keys]`. Heads that share a key head are folded into the queries: no key is copied."""
+    """Attention under a mask `[heads a key head × queries, keys]`: heads that share one are folded, so no key is copied."""
     _, heads, queries, _ = q.shape
-    groups = heads // k.shape[1]
-    out = F.scaled_dot_product_attention(fold_heads(q, k.shape[1]), k, v, attn_mask=mask.repeat(groups, 1), scale=scale)
+    out = F.scaled_dot_product_attention(fold_heads(q, k.shape[1]), k, v, attn_mask=mask, scale=scale)
     return out.view(1, heads, queries, v.shape[-1]).transpose(1, 2)
 
 

@@ -18,7 +18,6 @@ from typing import Any
 def main() -> None:
     job = json.load(sys.stdin)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     out = os.dup(1)
     os.dup2(2, 1)  # whatever libraries print is not part of the answer
     import torch
