@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Protocol
 
@@ -44,6 +44,12 @@ class Loop:
         self.point, self.rule, self.clock = point, rule, clock
         self._prompts, self._meter = prompts, meter
         self._current: Trial | None = None
+        self._left = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether the running trial has all its tokens."""
+        return self._current is not None and self._left <= 0
 
     @property
     def warmups(self) -> list[Trial]:
@@ -64,6 +70,7 @@ class Loop:
         """Take in what the backend did. Cheap: it lies between two steps."""
         if self._current is not None:
             self._current.steps.append(step)
+            self._left -= len(step.tokens)
 
     def take(self, room: int, idle: bool) -> Sequence[StreamRequest] | None:
         """See `Feed`."""
@@ -86,6 +93,7 @@ class Loop:
         now = self.clock.now()
         times = {request.index: now for request in requests}
         self._current = Trial(len(self.trials), phase, requests, times, dict(times))
+        self._left = size * shape.output
         return requests
 
     def _finish(self) -> None:
@@ -105,11 +113,18 @@ class Loop:
 
 
 class ClosedLoop(Loop):
-    """Batches of one size, one after another."""
+    """Batches of one size, one after another. `partner`, where trials are interleaved, is the loop to go on with."""
+
+    partner: ClosedLoop | None = None
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether there are as many trials and seconds of them as the rule wants."""
+        done = self.measured
+        return len(done) >= self.rule.trials and sum(trial.seconds for trial in done) >= self.rule.seconds
 
     def _measure(self, room: int) -> Sequence[StreamRequest] | None:
-        done = self.measured
-        if len(done) >= self.rule.trials and sum(trial.seconds for trial in done) >= self.rule.seconds:
+        if self.has_enough and (self.partner is None or self.partner.has_enough):
             return None
         return self._batch("trial", self.point.batch or 1)
 
@@ -138,6 +153,7 @@ class OpenLoop(Loop):
             {r.index: t for r, t in zip(requests, due, strict=True)},
             clustered=False,
         )
+        self._left = len(requests) * shape.output
         self._waiting = list(requests)
         return self._more(room, idle=True)
 
@@ -154,8 +170,3 @@ class OpenLoop(Loop):
             arrived.append(self._waiting.pop(0))
             trial.started[arrived[-1].index] = now
         return arrived
-
-
-def loop_of(point: Point) -> Callable[..., Loop]:
-    """The kind of loop that measures this point."""
-    return ClosedLoop if point.rate is None else OpenLoop
