@@ -43,8 +43,8 @@ class Evidence:
     lost: str | None = None
     rate: float | None = None
     weights: str = "real"
-    refused: Sequence[str] = ()
-    """Percentiles that had too few samples."""
+    refused: Sequence[tuple[str, str]] = ()
+    """Metrics and why a percentile of theirs is refused."""
 
 
 def judge(evidence: Evidence) -> Validity:
@@ -165,7 +165,10 @@ def _overloaded(e: Evidence) -> list[str]:
 
 
 def _few(e: Evidence) -> list[str]:
-    return list(e.refused)
+    by_reason: dict[str, list[str]] = {}
+    for metric, reason in e.refused:
+        by_reason.setdefault(reason, []).append(metric)
+    return [f"{reason} ({', '.join(metrics)})" for reason, metrics in by_reason.items()]
 
 
 REASONS: tuple[Callable[[Evidence], list[str]], ...] = (
