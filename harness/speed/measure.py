@@ -13,7 +13,7 @@ from harness.speed.loops import ClosedLoop, OpenLoop
 from harness.speed.metrics import samples_of, statistics
 from harness.speed.rates import Rates
 from harness.speed.roofline import achieved, gpu_of, works
-from harness.speed.telemetry import EnergyMeter, Probe, Sample, Watch, integrated_energy, summary
+from harness.speed.telemetry import DeviceLost, EnergyMeter, Probe, Sample, Watch, integrated_energy, summary
 from harness.speed.trials import Prompts, rows
 from harness.speed.validity import SW_POWER_CAP, Evidence, clock_events, judge
 from harness.speed.workloads import Point, Workload
@@ -91,6 +91,7 @@ class Runner:
         kind = ClosedLoop if point.rate is None else OpenLoop
         self.loop = kind(point, workload.rule, prompts, bench.clock, self.meter)
         self.watch = Watch(bench.probe, bench.clock)
+        self._after: Mapping[str, Any] = {}
         self._steps: Iterator[Step] | None = None
 
     def trial(self) -> bool:
@@ -112,6 +113,7 @@ class Runner:
         """End the watching; always call it."""
         if self._steps is not None:
             self.watch.stop()
+            self._after = self._facts_now()
 
     def outcome(self, rates: Rates | None = None) -> Outcome:
         """What was measured, judged."""
@@ -158,11 +160,19 @@ class Runner:
             warmups=len(self.loop.warmups),
             samples=seen,
             facts=self.machine,
+            facts_after=self._after,
             lost=self.watch.lost,
             rate=self.point.rate,
             weights=self.bench.weights,
             refused=[(s.metric, s.refused) for s in stats if s.refused],
         )
+
+    def _facts_now(self) -> Mapping[str, Any]:
+        try:
+            return self.bench.probe.facts()
+        except DeviceLost as error:
+            self.watch.lost = self.watch.lost or str(error)
+            return {}
 
     def _memory(self) -> Memory:
         used = max((int(s.get("used_bytes") or 0) for s in self.watch.samples), default=0) or None
