@@ -46,13 +46,35 @@ class _Sequence:
 
 
 @dataclass
-class _Ready:
+class Ready:
     """A prefilled prompt: where its keys stand in its row's pass, and the hidden state that predicts its first token."""
 
     index: int
     keys: torch.Tensor
-    source: _PrefillPass
+    source: PrefillPass
     hidden: torch.Tensor
+
+    def copy_into(self, cache: list[Layer], seat: int) -> None:
+        """Put its keys and values at the start of a seat of the cache."""
+        for layer, whole in zip(cache, self.source.whole, strict=True):
+            for mine, theirs in zip(layer, whole, strict=True):
+                mine[seat, :, : len(self.keys)] = theirs[0].index_select(1, self.keys)
+
+
+def seats_like(ready: Ready, seats: int, length: int) -> list[Layer]:
+    """An empty cache, `[seats, heads, length, head_dim]` for keys and for values in every layer."""
+
+    def room(like: torch.Tensor) -> torch.Tensor:
+        return like.new_zeros(seats, like.shape[1], length, like.shape[3])
+
+    return [(room(keys), room(values)) for keys, values in ready.source.whole]
+
+
+def take_seat(cache: list[Layer], seat: int, mover: int) -> None:
+    """Move the sequence of seat `mover` to `seat`."""
+    for layer in cache:
+        for x in layer:
+            x[seat] = x[mover]
 
 
 def continuous_generations(
@@ -80,7 +102,23 @@ def continuous_generations(
             seats, budget = max(1, seats // 2), max(64, budget // 2)
 
 
-class _PrefillPass(RowPass):
+def prefilled(model: PackedModel, prompts: Sequence[Sequence[int]], budget: int) -> Iterator[list[Ready]]:
+    """Run the rows of the prompts' prefix tree, one each time it is asked; yield the prompts that end in each."""
+    tree = PrefixTree(prompts, [(0,)] * len(prompts))
+    path: list[Layer] = []
+    start = 0
+    while start < len(tree):
+        row = tree.row(start, tree.cut(start, budget))
+        current = model.row_pass(row, path, PrefillPass)
+        hidden = model.row_hidden(row, current)
+        path, start = current.kept, row.stop
+        yield [
+            Ready(i, _keys(tree, row, i, model.device), current, hidden[int(np.searchsorted(row.scored, tree.last[i]))])
+            for i in tree.completed(row.start, row.stop).tolist()
+        ]
+
+
+class PrefillPass(RowPass):
     """Keeps the keys and values of the whole row: prompts end inside it."""
 
     def __init__(self, row: Row, path: list[Layer], last_layer: int, device: Any) -> None:
@@ -92,7 +130,7 @@ class _PrefillPass(RowPass):
         self.whole.append((k, v))
 
 
-class _DecodePass:
+class DecodePass:
     """One token of every seated sequence."""
 
     picked = None
@@ -137,7 +175,7 @@ class _Decoder:
         self._longest = max(len(r.prompt) + r.max_new_tokens for r in requests)
         self._cache: list[Layer] = []
         self._seated: list[_Sequence] = []
-        self._ready: deque[_Ready] = deque()
+        self._ready: deque[Ready] = deque()
         self._prefill = self._prefilled(budget)
         self._more = True
 
@@ -157,7 +195,7 @@ class _Decoder:
         if self._seated:
             newest = torch.tensor([s.tokens[-1] for s in self._seated], device=self._model.device)[:, None]
             positions = torch.tensor([s.position for s in self._seated], device=self._model.device)
-            current = _DecodePass(self._cache, positions)
+            current = DecodePass(self._cache, positions)
             self._choose(self._seated, self._model.hidden(newest, positions[:, None], current))
         return ended
 
@@ -173,20 +211,14 @@ class _Decoder:
             sequences = [self._sit_down(ready) for ready in new]
             self._choose(sequences, torch.stack([ready.hidden for ready in new]))
 
-    def _sit_down(self, ready: _Ready) -> _Sequence:
+    def _sit_down(self, ready: Ready) -> _Sequence:
         request = self._requests[ready.index]
-        seat, length = len(self._seated), len(request.prompt)
         if not self._cache:
-            self._cache = [tuple(self._room(x) for x in layer) for layer in ready.source.whole]  # pyright: ignore
-        for layer, whole in zip(self._cache, ready.source.whole, strict=True):
-            for mine, theirs in zip(layer, whole, strict=True):
-                mine[seat, :, :length] = theirs[0].index_select(1, ready.keys)
+            self._cache = seats_like(ready, self._seats, self._longest)
+        ready.copy_into(self._cache, len(self._seated))
         dice = Dice(request) if request.temperature > 0 else None
         self._seated.append(_Sequence(ready.index, request, Stops(self._tokenizer, request), dice))
         return self._seated[-1]
-
-    def _room(self, like: torch.Tensor) -> torch.Tensor:
-        return like.new_zeros(self._seats, like.shape[1], self._longest, like.shape[3])
 
     def _choose(self, sequences: list[_Sequence], hidden: torch.Tensor) -> None:
         logits = self._model.head(hidden).float()
@@ -205,9 +237,7 @@ class _Decoder:
                 mover = self._seated.pop()
                 if seat < len(self._seated):
                     self._seated[seat] = mover
-                    for layer in self._cache:
-                        for x in layer:
-                            x[seat] = x[len(self._seated)]
+                    take_seat(self._cache, seat, len(self._seated))
         return ended
 
     def _is_over(self, sequence: _Sequence) -> bool:
@@ -215,27 +245,17 @@ class _Decoder:
         full = len(tokens) >= sequence.request.max_new_tokens
         return full or tokens[-1] in self._eos or sequence.stops(tokens)
 
-    def _prefilled(self, budget: int) -> Iterator[list[_Ready]]:
+    def _prefilled(self, budget: int) -> Iterator[list[Ready]]:
         """Run the rows of the prompts' tree, one each time it is asked; the prompts that end in each."""
-        tree = PrefixTree([r.prompt for r in self._requests], [(0,)] * len(self._requests))
-        path: list[Layer] = []
-        start = 0
-        while start < len(tree):
-            row = tree.row(start, tree.cut(start, budget))
-            current = self._model.row_pass(row, path, _PrefillPass)
-            hidden = self._model.row_hidden(row, current)
-            path, start = current.kept, row.stop
-            yield [
-                _Ready(i, self._keys(tree, row, i), current, hidden[int(np.searchsorted(row.scored, tree.last[i]))])
-                for i in tree.completed(row.start, row.stop).tolist()
-            ]
+        return prefilled(self._model, [r.prompt for r in self._requests], budget)
 
-    def _keys(self, tree: PrefixTree, row: Row, index: int) -> torch.Tensor:
-        """Where a prompt's tokens stand among [path | row]."""
-        whole = np.append(tree.path(int(tree.last[index])), tree.last[index])
-        above = int(np.searchsorted(whole, row.start))
-        local = np.concatenate([np.arange(above), whole[above:] - row.start + len(row.path)])
-        return torch.from_numpy(local).to(self._model.device)
+
+def _keys(tree: PrefixTree, row: Row, index: int, device: Any) -> torch.Tensor:
+    """Where a prompt's tokens stand among [path | row]."""
+    whole = np.append(tree.path(int(tree.last[index])), tree.last[index])
+    above = int(np.searchsorted(whole, row.start))
+    local = np.concatenate([np.arange(above), whole[above:] - row.start + len(row.path)])
+    return torch.from_numpy(local).to(device)
 
 
 def _seats(model: PackedModel, requests: Sequence[GenerateRequest]) -> int:

@@ -6,7 +6,7 @@ A third party adds a backend through the entry-point group `minizoo.backends`: a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -82,6 +82,33 @@ class Generation:
     """Seconds since the call at which each token was there, when streamed."""
 
 
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """Ask for exactly `new_tokens` greedy tokens after `prompt`, whatever end-of-text says: what speed is measured with."""
+
+    index: int
+    prompt: Tokens
+    new_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Tokens that were there at one moment: one forward pass, finished on the device."""
+
+    time: float
+    """By the clock that the caller gave, read after the device had finished."""
+    tokens: tuple[tuple[int, int], ...]
+    """(index of the request, token)."""
+
+
+class Feed(Protocol):
+    """Where a streaming backend gets its requests."""
+
+    def take(self, room: int, idle: bool) -> Sequence[StreamRequest] | None:
+        """At most `room` requests that have arrived; waits for one when `idle`; None once there will be no more."""
+        ...
+
+
 class Tokenizer(Protocol):
     """What the harness needs of a tokenizer."""
 
@@ -122,4 +149,21 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Give back the device memory."""
+        ...
+
+
+@runtime_checkable
+class StreamingBackend(Backend, Protocol):
+    """A backend whose `capabilities.stream` is true: it tells when each token was there."""
+
+    def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
+        """Run requests of at most `length` tokens, prompt included, `room` of them at a time, until the feed has no more.
+
+        A step is yielded before the next begins. Raises `backends.scoring.OutOfMemory` when the device cannot hold them,
+        and then holds nothing itself.
+        """
+        ...
+
+    def peak_memory(self, reset: bool = False) -> int | None:
+        """Peak bytes of the engine's own allocator since the last reset; None where it keeps no count."""
         ...

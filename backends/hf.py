@@ -9,11 +9,22 @@ import torch
 
 from backends.checkpoint import Checkpoint
 from backends.continuous import continuous_generations
-from backends.contract import Capabilities, GenerateRequest, Generation, Options, Score, ScoreRequest
+from backends.contract import (
+    Capabilities,
+    Feed,
+    GenerateRequest,
+    Generation,
+    Options,
+    Score,
+    ScoreRequest,
+    Step,
+    Tokenizer,
+)
 from backends.decoding import plain_generations
 from backends.packed_model import packed_or_not
 from backends.plain import plain_scores
 from backends.scoring import check_score, packed_scores
+from backends.streaming import streamed
 from backends.tokenizer import HfTokenizer
 from zoo.errors import EnvironmentFault, UsageError
 
@@ -36,16 +47,20 @@ class HfBackend:
 
     name = "hf"
 
-    def __init__(self, checkpoint: Checkpoint, options: Options, load: Load | None = None) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, options: Options, load: Load | None = None, tokenizer: Tokenizer | None = None
+    ) -> None:
         import transformers
 
         self.device = resolve_device(options.device)
-        self.tokenizer = HfTokenizer(checkpoint.folder)
+        self.tokenizer = tokenizer or HfTokenizer(checkpoint.folder)
         self._model = (load or _load)(checkpoint, self.device, options.dtype)
         self.dtype = str(self._model.dtype).removeprefix("torch.")
         self._packed, how = packed_or_not(self._model, options.exact)
         self.versions = {"torch": torch.__version__, "transformers": transformers.__version__, "scoring": how}
-        self.capabilities = Capabilities(score=True, generate=True, stream=False, max_length=checkpoint.max_length)
+        self.capabilities = Capabilities(
+            score=True, generate=True, stream=self._packed is not None, max_length=checkpoint.max_length
+        )
         self._budget = options.token_budget or TOKEN_BUDGET[self.device.split(":")[0]]
 
     def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
@@ -63,6 +78,23 @@ class HfBackend:
         if self._packed is None:
             return plain_generations(self._model, self.tokenizer, requests, self._budget)
         return continuous_generations(self._packed, self.tokenizer, requests, self._budget)
+
+    def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
+        """See `StreamingBackend`; UsageError for a model whose attention packing does not follow."""
+        if self._packed is None:
+            raise UsageError(
+                f"{self.name} cannot stream this model ({self.versions['scoring']}).", "Take another backend or model."
+            )
+        return streamed(self._packed, feed, room, length, clock, self._budget)
+
+    def peak_memory(self, reset: bool = False) -> int | None:
+        """Peak bytes of torch's CUDA allocator; None on a CPU, where torch keeps no count."""
+        if not self.device.startswith("cuda"):
+            return None
+        peak = int(torch.cuda.max_memory_allocated(self.device))
+        if reset:
+            torch.cuda.reset_peak_memory_stats(self.device)
+        return peak
 
     def close(self) -> None:
         """Give back the device memory."""

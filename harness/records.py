@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from harness.durable import publish_folder
+from harness.speed.facts import SpeedFacts
 
 SCHEMA = "minizoo.record/1"
 Status = Literal["ok", "failed", "infra_failed"]
@@ -112,6 +113,9 @@ class Record(_Frozen):
     setting: Setting
     counts: Counts | None
     scores: tuple[MetricScore, ...] = ()
+    source: Literal["measured", "imported"] = "measured"
+    speed: SpeedFacts | None = None
+    """Of a speed measurement; None for accuracy. A point's `task` is the workload's name and the point's."""
 
 
 SAMPLE_COLUMNS: dict[str, str] = {
@@ -146,8 +150,12 @@ def run_folder(results: Path, run_id: str) -> Path:
     return results / "runs" / started.strftime("%Y-%m-%d") / run_id
 
 
-def write_record(results: Path, record: Record, samples: Sequence[dict[str, Any]] = ()) -> Path:
+def write_record(
+    results: Path, record: Record, samples: Sequence[dict[str, Any]] = (), tables: Mapping[str, Any] | None = None
+) -> Path:
     """Write the record and its samples, whole or not at all, and return their folder.
+
+    `tables`: further Arrow tables by name, written as `<name>.parquet`.
 
     Raises FileExistsError when the task is recorded already, OSError as the file system does.
     """
@@ -162,6 +170,8 @@ def write_record(results: Path, record: Record, samples: Sequence[dict[str, Any]
         (temporary / "record.json").write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
         if samples:
             _write_samples(temporary / "samples.parquet", samples)
+        for name, table in (tables or {}).items():
+            _write_table(temporary / f"{name}.parquet", table)
         publish_folder(temporary, final)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -181,8 +191,13 @@ def folder_name(task: str) -> str:
 
 def _write_samples(path: Path, samples: Sequence[dict[str, Any]]) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     types = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "DOUBLE": pa.float64()}
     schema = pa.schema([(name, types[kind]) for name, kind in SAMPLE_COLUMNS.items()])
-    pq.write_table(pa.Table.from_pylist(list(samples), schema=schema), path, compression="zstd")
+    _write_table(path, pa.Table.from_pylist(list(samples), schema=schema))
+
+
+def _write_table(path: Path, table: Any) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path, compression="zstd")

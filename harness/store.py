@@ -18,10 +18,11 @@ from filelock import FileLock, Timeout
 
 from harness.records import SAMPLE_COLUMNS, Record, read_record
 from harness.scan import Found, scan
+from harness.speed import tables as speed
 from zoo.errors import EnvironmentFault
 from zoo.registry import load_registry
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STORAGE_VERSION = "v1.4.0"
 LOCK_SECONDS = 120
 
@@ -50,6 +51,7 @@ TABLES = {
         "origin": "VARCHAR", "quote": "VARCHAR",
     },
     "bad_records": {"path": "VARCHAR", "reason": "VARCHAR"},
+    **speed.TABLES,
 }  # fmt: skip
 UNIT_OF = {"percent": 100.0, "fraction": 1.0, "points": 1.0}
 
@@ -130,6 +132,7 @@ def _build(results: Path) -> int:
             listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
             connection.execute(f"CREATE TABLE {name} ({listed})")
         connection.execute(Path(__file__).with_name("views.sql").read_text("utf-8"))
+        speed.create_speed_views(connection)
         connection.execute("INSERT INTO meta VALUES (?, '')", [SCHEMA_VERSION])
         taken = _take_in(connection, results)
         connection.execute("CHECKPOINT")
@@ -173,8 +176,11 @@ def _insert_runs(connection: Any, results: Path, changed: list[Found]) -> int:
     _insert(connection, "records", [_record_row(record) for record, _ in records])
     _insert(connection, "metrics", [row for record, _ in records for row in _metric_rows(record)])
     _insert(connection, "bad_records", bad)
+    for table in speed.TABLES:
+        _insert(connection, table, [row for record, _ in records for row in speed.rows_of(record).get(table, ())])
     for record, path in records:
         _insert_samples(connection, record, path.with_name("samples.parquet"))
+        speed.insert_trials(connection, record, path.with_name("trials.parquet"))
     connection.execute("DELETE FROM folders WHERE run_id IN (SELECT unnest(?))", [runs])
     _insert(connection, "folders", [{"run_id": f.run_id, "modified_ns": f.modified_ns} for f in changed])
     return len(records)
@@ -233,7 +239,7 @@ def _record_row(record: Record) -> dict[str, Any]:
         **record.setting.model_dump(exclude={"versions"}),
         **record.model_dump(include={"run_id", "task", "status", "reason", "suite", "shots", "limit"}),
         "model": record.subject.id,
-        "source": "measured",
+        "source": record.source,
         "truncated": record.counts.truncated if record.counts else None,
         "started_at": record.started_at,
         "finished_at": record.finished_at,

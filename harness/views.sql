@@ -10,6 +10,7 @@ UNION ALL BY NAME
 SELECT r.run_id, r.finished_at, r.model, r.backend, r.device, r.gpu, r.suite, r.task, r.shots,
        0 AS n, r.status, r.reason, r.source, r.dtype, r."limit", r.truncated
 FROM records r WHERE r.status <> 'ok'
+  AND NOT EXISTS (SELECT 1 FROM speed_points p WHERE p.run_id = r.run_id AND p.task = r.task)
 UNION ALL BY NAME
 SELECT model, task, metric, filter, shots, value, raw_value, higher_is_better, 'ok' AS status, 'published' AS source
 FROM published;

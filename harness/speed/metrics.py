@@ -1,0 +1,118 @@
+"""Speed metrics: defined once in metrics.yaml, derived from raw rows by SQL, here and in the results database alike."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.speed.facts import Statistic
+from harness.speed.percentiles import Percentile, percentile
+from harness.speed.trials import TRIAL_COLUMNS
+
+HERE = Path(__file__).parent
+
+
+class Metric(BaseModel):
+    """A metric's one definition."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    display: str
+    formula: str
+    unit: str
+    higher_is_better: bool
+    sample: str
+    percentiles: tuple[int, ...]
+    sql: str
+
+
+@functools.cache
+def load_metrics() -> Mapping[str, Metric]:
+    """Every metric by name, in the order of the file."""
+    from ruamel.yaml import YAML
+
+    read: dict[str, Any] = YAML(typ="safe", pure=True).load((HERE / "metrics.yaml").read_text("utf-8"))
+    return {name: Metric.model_validate(fields) for name, fields in read.items()}
+
+
+def create_views(connection: Any) -> None:
+    """Create the base views, a view metric_<name> for each metric, and the table of their definitions.
+
+    The connection has the tables trial_rows and speed_points.
+    """
+    connection.execute((HERE / "views.sql").read_text("utf-8"))
+    connection.execute(
+        "CREATE TABLE speed_definitions (metric VARCHAR, formula VARCHAR, unit VARCHAR, higher_is_better BOOLEAN, "
+        "sample VARCHAR)"
+    )
+    for name, metric in load_metrics().items():
+        connection.execute(f"CREATE VIEW metric_{name} AS {metric.sql}")
+        connection.execute(
+            "INSERT INTO speed_definitions VALUES (?, ?, ?, ?, ?)",
+            [name, metric.formula, metric.unit, metric.higher_is_better, metric.sample],
+        )
+
+
+def samples_of(rows: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> dict[str, list[float]]:
+    """Each metric's samples in rising order, from the rows of one point (see TRIAL_COLUMNS), by the very SQL of the results
+    database."""
+    import duckdb
+    import pyarrow as pa
+
+    connection = duckdb.connect()
+    try:
+        listed = ", ".join(f"{name} {kind}" for name, kind in TRIAL_COLUMNS.items())
+        connection.execute(f"CREATE TABLE trial_rows (run_id VARCHAR, task VARCHAR, {listed})")
+        connection.execute(
+            "CREATE TABLE speed_points AS SELECT '' AS run_id, '' AS task, ?::DOUBLE AS ttft_limit, "
+            "?::DOUBLE AS tpot_limit, ?::DOUBLE AS e2e_limit",
+            [limits.get(name) for name in ("ttft", "tpot", "e2e")],
+        )
+        if rows:
+            connection.register("incoming", pa.Table.from_pylist([dict(row) for row in rows], schema=trial_schema()))
+            connection.execute("INSERT INTO trial_rows SELECT '', '', * FROM incoming")
+        create_views(connection)
+        return {
+            name: [row[0] for row in connection.execute(f"SELECT value FROM metric_{name} ORDER BY value").fetchall()]
+            for name in load_metrics()
+        }
+    finally:
+        connection.close()
+
+
+def statistics(samples: Mapping[str, Sequence[float]]) -> tuple[Statistic, ...]:
+    """The percentiles of every metric that has samples; where even a median is refused, the mean stands beside."""
+    found: list[Statistic] = []
+    for name, metric in load_metrics().items():
+        values = samples[name]
+        for percent in metric.percentiles if values else ():
+            found += _statistic(name, values, percent)
+    return tuple(found)
+
+
+def trial_schema() -> Any:
+    """The Arrow schema of trials.parquet."""
+    import pyarrow as pa
+
+    types = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "DOUBLE": pa.float64(), "DOUBLE[]": pa.list_(pa.float64())}
+    return pa.schema([(name, types[kind]) for name, kind in TRIAL_COLUMNS.items()])
+
+
+def _statistic(name: str, values: Sequence[float], percent: int) -> list[Statistic]:
+    result = percentile(values, percent / 100)
+    n, label = len(values), f"p{percent}"
+    if isinstance(result, Percentile):
+        return [
+            Statistic(
+                metric=name, statistic=label, value=result.value, lower=result.lower, upper=result.upper, n=n,
+                confidence=result.confidence,
+            )
+        ]  # fmt: skip
+    refused = [Statistic(metric=name, statistic=label, value=None, n=n, refused=str(result))]
+    if percent == 50:
+        refused.append(Statistic(metric=name, statistic="mean", value=sum(values) / n, n=n))
+    return refused

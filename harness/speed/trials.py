@@ -1,0 +1,96 @@
+"""The raw material of every speed metric: one row a request, with its times as the clock gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from backends.contract import Step, StreamRequest
+
+Phase = Literal["warmup", "trial"]
+
+TRIAL_COLUMNS: dict[str, str] = {
+    "trial": "BIGINT",
+    "phase": "VARCHAR",
+    "cluster": "BIGINT",
+    "request": "BIGINT",
+    "input_tokens": "BIGINT",
+    "wanted_tokens": "BIGINT",
+    "submit_s": "DOUBLE",
+    "start_s": "DOUBLE",
+    "token_s": "DOUBLE[]",
+    "energy_window": "BIGINT",
+    "window_j": "DOUBLE",
+}
+"""Columns of trials.parquet. Times are seconds of one clock with an arbitrary zero: `submit_s` when the request was due,
+`start_s` when the backend took it, `token_s` when each token was there. Requests of one `cluster` ran as one batch and
+count as one sample. `window_j` is the energy of the whole `energy_window` that the trial lies in."""
+
+
+@dataclass
+class Trial:
+    """One batch (closed loop) or one run of arrivals (open loop), while it runs and after."""
+
+    number: int
+    phase: Phase
+    requests: Sequence[StreamRequest]
+    submitted: dict[int, float]
+    started: dict[int, float] = field(default_factory=dict[int, float])
+    steps: list[Step] = field(default_factory=list[Step])
+    clustered: bool = True
+
+    @property
+    def seconds(self) -> float:
+        """From the first submission to the last token."""
+        return self.steps[-1].time - min(self.submitted.values()) if self.steps else 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Output tokens of all its requests."""
+        return sum(len(step.tokens) for step in self.steps)
+
+
+def rows(trials: Iterable[Trial], windows: dict[int, tuple[int, float]]) -> list[dict[str, Any]]:
+    """The trials as rows of TRIAL_COLUMNS. `windows`: trial → its energy window and that window's joules."""
+    found: list[dict[str, Any]] = []
+    for trial in trials:
+        times: dict[int, list[float]] = {request.index: [] for request in trial.requests}
+        for step in trial.steps:
+            for index, _ in step.tokens:
+                times[index].append(step.time)
+        window, joules = windows.get(trial.number, (None, None)) if trial.phase == "trial" else (None, None)
+        for number, request in enumerate(trial.requests):
+            found.append(
+                {
+                    "trial": trial.number,
+                    "phase": trial.phase,
+                    "cluster": 0 if trial.clustered else number,
+                    "request": number,
+                    "input_tokens": len(request.prompt),
+                    "wanted_tokens": request.new_tokens,
+                    "submit_s": trial.submitted[request.index],
+                    "start_s": trial.started.get(request.index),
+                    "token_s": times[request.index],
+                    "energy_window": window,
+                    "window_j": joules,
+                }
+            )
+    return found
+
+
+class Prompts:
+    """Random token ids, the same for the same seed, trial and request; the tokens that begin or end a text are avoided."""
+
+    def __init__(self, vocabulary: int, seed: int, avoid: Iterable[int | None] = ()) -> None:
+        special = {token for token in avoid if token is not None}
+        self._allowed = np.array([t for t in range(vocabulary) if t not in special], dtype=np.int64)
+        self._seed = seed
+
+    def requests(self, trial: int, count: int, input_tokens: int, output_tokens: int) -> list[StreamRequest]:
+        """`count` requests of that shape, numbered from 0."""
+        generator = np.random.default_rng([self._seed, trial])
+        drawn = self._allowed[generator.integers(0, len(self._allowed), (count, input_tokens))]
+        return [StreamRequest(i, tuple(ids), output_tokens) for i, ids in enumerate(drawn.tolist())]

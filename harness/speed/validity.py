@@ -1,0 +1,195 @@
+"""Whether a measurement can be trusted: a table of checks, each of which gives reasons against it, or notes.
+
+Clock event bits: NVML's nvmlClocksEventReasons. A software power cap is how an A100 or H100 works under load and only
+annotates; a hardware slow-down, a thermal one and a power brake mean that another day gives another figure.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.speed.facts import Validity
+from harness.speed.telemetry import Sample
+
+SW_POWER_CAP = 0x04
+INVALIDATING = {
+    0x08: "hardware slow-down",
+    0x20: "software thermal slow-down",
+    0x40: "hardware thermal slow-down",
+    0x80: "power brake",
+}
+OTHERS_BUSY = 0.1
+"""Processors that others may keep busy."""
+CLOCK_DRIFT = 0.1
+"""Share by which the SM clock may fall between the first and the last fifth of the samples."""
+SETTINGS = ("power_limit_w", "max_sm_mhz", "mig", "ecc", "processors")
+"""Facts of the machine that must not change while something is measured."""
+LATE = 0.05
+"""Share by which an open loop's requests may take longer to be served than to arrive, before the rate counts as too high."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict is reached on. `samples` are those between the first and the last measured trial."""
+
+    device: str
+    rows: Sequence[Mapping[str, Any]]
+    """Of measured trials, see TRIAL_COLUMNS."""
+    settled: bool
+    warmups: int
+    samples: Sequence[Sample]
+    facts: Mapping[str, Any]
+    """What the machine said of itself before the measurement."""
+    facts_after: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    lost: str | None = None
+    rate: float | None = None
+    weights: str = "real"
+    refused: Sequence[tuple[str, str]] = ()
+    """Metrics and why a percentile of theirs is refused."""
+
+
+def judge(evidence: Evidence) -> Validity:
+    """The verdict: valid, or every reason why not; and the notes."""
+    reasons = [reason for check in REASONS for reason in check(evidence)]
+    notes = [note for check in NOTES for note in check(evidence)]
+    return Validity(valid=not reasons, reasons=tuple(reasons), notes=tuple(notes))
+
+
+def clock_events(samples: Sequence[Sample]) -> int:
+    """All clock event bits that were seen."""
+    bits = 0
+    for sample in samples:
+        bits |= int(sample.get("clock_events") or 0)
+    return bits
+
+
+def _nothing(e: Evidence) -> list[str]:
+    return [] if e.rows else ["nothing was measured"]
+
+
+def _short(e: Evidence) -> list[str]:
+    missed = [row for row in e.rows if len(row["token_s"]) != row["wanted_tokens"]]
+    if not missed:
+        return []
+    first = missed[0]
+    return [
+        f"output length not reached: {len(missed)} of {len(e.rows)} requests, the first with {len(first['token_s'])} of "
+        f"{first['wanted_tokens']} tokens"
+    ]
+
+
+def _clock(e: Evidence) -> list[str]:
+    def rises(row: Mapping[str, Any]) -> bool:
+        times = [row["submit_s"], *row["token_s"]]
+        return all(a <= b for a, b in itertools.pairwise(times))
+
+    if not all(map(rises, e.rows)):
+        return ["the clock went backwards"]
+    still = any(row["token_s"] and row["token_s"][-1] == row["submit_s"] for row in e.rows)
+    return ["the clock stood still"] if still else []
+
+
+def _unsettled(e: Evidence) -> list[str]:
+    return [] if e.settled else [f"the warm-up had not settled after {e.warmups} trials"]
+
+
+def _throttled(e: Evidence) -> list[str]:
+    seen = clock_events(e.samples)
+    return [f"clocks were held down: {name}" for bit, name in INVALIDATING.items() if seen & bit]
+
+
+def _shared(e: Evidence) -> list[str]:
+    others = max((int(s.get("other_processes") or 0) for s in e.samples), default=0)
+    return [f"{others} other process{'es' if others > 1 else ''} on the GPU"] if others else []
+
+
+def _busy(e: Evidence) -> list[str]:
+    told = [float(value) for s in e.samples[1:] if (value := s.get("others_busy")) is not None]
+    mean = sum(told) / len(told) if told else 0.0
+    if mean <= OTHERS_BUSY:
+        return []
+    return [f"other processes kept {mean:.2f} of {e.facts.get('processors', '?')} processors busy"]
+
+
+def _memory_errors(e: Evidence) -> list[str]:
+    counts = [int(value) for s in e.samples if (value := s.get("ecc_uncorrected")) is not None]
+    return ["uncorrected memory errors occurred"] if counts and max(counts) > counts[0] else []
+
+
+def _drifted(e: Evidence) -> list[str]:
+    told = [float(value) for s in e.samples if (value := s.get("sm_mhz")) is not None]
+    fifth = max(1, len(told) // 5)
+    if len(told) < 5 or clock_events(e.samples) & SW_POWER_CAP:
+        return []
+    first, last = sum(told[:fifth]) / fifth, sum(told[-fifth:]) / fifth
+    return [f"the clock fell from {first:.0f} to {last:.0f} MHz"] if last < first * (1 - CLOCK_DRIFT) else []
+
+
+def _changed(e: Evidence) -> list[str]:
+    moved = [name for name, now in e.facts_after.items() if name in SETTINGS and now != e.facts.get(name)]
+    return [f"{name} changed from {e.facts.get(name)} to {e.facts_after[name]} meanwhile" for name in moved]
+
+
+def _blind(e: Evidence) -> list[str]:
+    if not e.device.startswith("cuda"):
+        return []
+    if "telemetry" in e.facts:
+        return [f"no telemetry ({e.facts['telemetry']}): throttling and other processes cannot be ruled out"]
+    if not any(s.get("clock_events") is not None for s in e.samples):
+        return ["the GPU does not tell its clock events: throttling cannot be ruled out"]
+    return []
+
+
+def _vanished(e: Evidence) -> list[str]:
+    return [f"the device stopped answering ({e.lost})"] if e.lost else []
+
+
+def _capped(e: Evidence) -> list[str]:
+    return ["power-capped: the clock was set by the power limit"] if clock_events(e.samples) & SW_POWER_CAP else []
+
+
+def _random(e: Evidence) -> list[str]:
+    if e.weights != "random":
+        return []
+    return ["random weights: values change power and, at the power limit, clocks; no energy is taken from them"]
+
+
+def _unseen(e: Evidence) -> list[str]:
+    if e.device.startswith("cuda") or any(s.get("others_busy") is not None for s in e.samples):
+        return []
+    return ["this system does not tell what other processes did: they cannot be ruled out"]
+
+
+def _split(e: Evidence) -> list[str]:
+    return ["MIG is on: power and energy are the whole GPU's and are not taken"] if e.facts.get("mig") else []
+
+
+def _unlatched(e: Evidence) -> list[str]:
+    return ["persistence mode is off"] if e.facts.get("persistence") is False else []
+
+
+def _overloaded(e: Evidence) -> list[str]:
+    if not e.rate or len(e.rows) < 2:
+        return []
+    due = [row["submit_s"] for row in e.rows]
+    done = [row["token_s"][-1] for row in e.rows if row["token_s"]]
+    arriving = max(due) - min(due)
+    if not done or max(done) - min(done) <= arriving * (1 + LATE):
+        return []
+    return [f"{e.rate:g} requests/s are more than it serves: the queue grew"]
+
+
+def _few(e: Evidence) -> list[str]:
+    by_reason: dict[str, list[str]] = {}
+    for metric, reason in e.refused:
+        by_reason.setdefault(reason, []).append(metric)
+    return [f"{reason} ({', '.join(metrics)})" for reason, metrics in by_reason.items()]
+
+
+REASONS: tuple[Callable[[Evidence], list[str]], ...] = (
+    _nothing, _short, _clock, _unsettled, _throttled, _shared, _busy, _memory_errors, _drifted, _changed, _blind, _vanished,
+)  # fmt: skip
+NOTES: tuple[Callable[[Evidence], list[str]], ...] = (_capped, _random, _unseen, _split, _unlatched, _overloaded, _few)
