@@ -18,7 +18,7 @@ eval: install
 	$(BIN)/minizoo report --out results/report
 
 test: install lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .
