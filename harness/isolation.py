@@ -51,30 +51,24 @@ class Tier:
         return self.walls in ("landlock", "none")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Choice:
-    """What a user says of isolation: a command of their own, or that code may run without any."""
+    """What the user says of isolation, for this process: a command of their own, and whether code may run without any."""
 
     command: tuple[str, ...] = ()
     allow_none: bool = False
 
 
-_choice = Choice()
-
-
-def choose(choice: Choice) -> None:
-    """Take the user's word for this process."""
-    global _choice
-    _choice = choice
+CHOICE = Choice()
 
 
 def allowed_tiers() -> list[Tier]:
     """The tiers that may be tried, in order: the user's command alone, else ours, else none at all if that was allowed."""
-    if _choice.command:
-        return [_of_command(_choice.command)]
+    if CHOICE.command:
+        return [_of_command(CHOICE.command)]
     names = os.environ.get(TIERS_VARIABLE)
     tiers = [tier for tier in TIERS if names is None or tier.name in names.split(",")]
-    return [*tiers, Tier(UNSANDBOXED, list, "none", "")] if _choice.allow_none else tiers
+    return [*tiers, Tier(UNSANDBOXED, list, "none", "")] if CHOICE.allow_none else tiers
 
 
 def mends() -> list[str]:

