@@ -218,6 +218,11 @@ def _build(name: str, spec: dict[str, Any], config: Mapping[str, Any], manager: 
         return manager.load([{"group": f"minizoo::{name}", "task": [spec]}])["tasks"][name]
     except MinizooError:
         raise
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"Task {name} needs a package that is not installed ({error}).",
+            "`pip install 'minizoo[instruct]'` has what the tasks of minizoo's suites need beyond the rest.",
+        ) from None
     except Exception as error:
         if _is_missing_data(error):
             raise EnvironmentFault(

@@ -100,6 +100,7 @@ class Recorder:
             finished_at=datetime.now(UTC),
             subject=self._subject,
             setting=self._setting,
+            chat_template=self._evaluation.chat_template,
             **fields,
         )
         write_record(self._results, record, samples)
