@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,17 @@ def load_tasks(
             for name, (config, below) in leaves.groups.items()
         }
     return LoadedSuite(tasks, tuple(group for group in groups.values() if group.has_aggregation))
+
+
+def leaf_configs(suite: Suite) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """Name, configuration and shots of every leaf task of the suite, from the YAML alone: no data is read."""
+    manager = _manager(suite)
+    for entry in suite.tasks:
+        leaves = _Leaves()
+        _walk(entry.task, {}, manager.task_index, leaves)
+        for name, overrides in leaves.overrides.items():
+            config = {**(manager.task_index[name].cfg or {}), **overrides}
+            yield name, config, _shots(config, entry.shots)
 
 
 def _manager(suite: Suite) -> Any:
@@ -229,6 +240,11 @@ def _build(name: str, spec: dict[str, Any], config: Mapping[str, Any], manager: 
                 f"Task {name} needs the data set {config.get('dataset_path')}, which is not in the cache and the hub cannot "
                 f"be reached ({type(error).__name__}).",
                 "Give a local mirror with --data DIR, or run again with the network up.",
+            ) from None
+        if "scripts are no longer supported" in str(error):
+            raise EnvironmentFault(
+                f"Task {name}'s data set {config.get('dataset_path')} is a script on the hub, which is never run.",
+                f"Take the hub's Parquet export of it: `minizoo data pull --tasks {name} --data DIR`, then give --data DIR.",
             ) from None
         raise UsageError(
             f"lm-eval cannot load task {name} ({type(error).__name__}: {' '.join(str(error).split())[:200]}).",

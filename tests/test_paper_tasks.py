@@ -202,6 +202,16 @@ def test_a_window_longer_than_the_context_is_refused(minizoo, stories, data, tmp
     assert "windows of 2048 tokens" in ran.err
 
 
+def test_a_data_set_that_is_a_script_on_the_hub_is_pulled_and_never_run(minizoo, stories, tmp_path, monkeypatch):
+    def refuses(*_, **__):
+        raise RuntimeError("Dataset scripts are no longer supported, but found xlsum.py")  # datasets 5.2, load.py
+
+    monkeypatch.setattr("datasets.load_dataset", refuses)
+    ran = minizoo("eval", "--model", stories, "--tasks", "xlsum_en", "--results", tmp_path)
+    assert ran.code == 4
+    assert "minizoo data pull --tasks xlsum_en" in ran.err
+
+
 def test_an_unknown_field_of_a_suite_is_named(tmp_path):
     (tmp_path / "mine.yaml").write_text("name: mine\ntasks:\n  - {task: gsm8k, decoding: {temprature: 0.2}}\n")
     with pytest.raises(UsageError, match="temprature"):
