@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
+from harness import sandbox
+from harness.isolation import TIERS, TIERS_VARIABLE, NoIsolation
+
 ROOT = Path(__file__).parent.parent
 MAY_SKIP = ("GPU", "works here)")
 """Parts of reasons: a test that wants a machine without a GPU, and a way of isolation that this machine forbids beside one
@@ -54,6 +57,17 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"skipped, which is not allowed here: {report.longrepr[-1]}"
     return report
+
+
+@pytest.fixture(params=[tier.name for tier in TIERS])
+def tier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each way of isolating that works here, one at a time; skips where it does not, with its own reason."""
+    best = sandbox.isolation()
+    monkeypatch.setenv(TIERS_VARIABLE, request.param)
+    try:
+        return sandbox.require_isolation()
+    except NoIsolation as fault:
+        pytest.skip(f"{fault.what} ({best} works here)" if best else fault.what)
 
 
 class Ran(NamedTuple):
