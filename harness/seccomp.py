@@ -22,8 +22,13 @@ ALWAYS: Calls = {
     "add_key": (248, 217), "request_key": (249, 218), "perf_event_open": (298, 241), "userfaultfd": (323, 282),
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "open_tree": (428, 428),
     "move_mount": (429, 429), "fsopen": (430, 430), "mount_setattr": (442, 442), "open_by_handle_at": (304, 265),
-    "pidfd_open": (434, 434), "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424), "shmget": (29, 194),
-    "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),
+    "pidfd_open": (434, 434), "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424),
+    # A socket pair is let through (event loops wake themselves by one), and leads nowhere.
+    "connect": (42, 203), "bind": (49, 200), "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269),
+    # Objects of System V and POSIX are reached by number or name, outside any file system.
+    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190), "semop": (65, 193),
+    "semctl": (66, 191), "semtimedop": (220, 192), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188),
+    "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181),
 }  # fmt: skip
 WITHOUT_NAMESPACES: Calls = {
     "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
@@ -36,14 +41,18 @@ WITHOUT_NAMESPACES: Calls = {
     "sched_setattr": (314, 274), "ioprio_set": (251, 30),
 }  # fmt: skip
 """What a namespace would keep away and Landlock does not: signals to others, and changes to a file that do not write it."""
-CLONE3, IOCTL, PRLIMIT64 = (435, 435), (16, 29), (302, 261)
+CLONE3, IOCTL, FCNTL, PRLIMIT64 = (435, 435), (16, 29), (72, 25), (302, 261)
+IOCTL_ALLOWED = (0x5421, 0x541B, 0x5450, 0x5451)
+"""FIONBIO, FIONREAD, FIONCLEX, FIOCLEX: of the descriptor itself."""
+FCNTL_REFUSED = (8, 10, 15, 1024)
+"""F_SETOWN, F_SETSIG, F_SETOWN_EX: a file that signals another process; F_SETLEASE: one that others wait for."""
 
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of the tables, AUDIT_ARCH of linux/audit.h
 X32_BIT = 0x40000000
 
 LOAD, JUMP_EQ, JUMP_GE, RETURN = 0x20, 0x15, 0x35, 0x06
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-AT_NUMBER, AT_ARCH, AT_FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+AT_NUMBER, AT_ARCH, AT_ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 
 
 def deny_filter(namespaces: bool, machine: str | None = None) -> bytes:
@@ -60,14 +69,29 @@ def deny_filter(namespaces: bool, machine: str | None = None) -> bytes:
     refused += [(CLONE3[column], errno.ENOSYS)]  # its flags cannot be read here; libc then falls back to clone
     if not namespaces:
         refused += [(call[column], errno.EPERM) for call in WITHOUT_NAMESPACES.values()]
-        refused += [(IOCTL[column], errno.ENOTTY)]  # as for a file that is no terminal, which Python takes calmly
     code = [(LOAD, 0, 0, AT_ARCH), (JUMP_EQ, 1, 0, arch), (RETURN, 0, 0, KILL), (LOAD, 0, 0, AT_NUMBER)]
     if machine == "x86_64":
         code += [(JUMP_GE, 0, 1, X32_BIT), (RETURN, 0, 0, ERRNO | errno.EPERM)]
     for number, error in refused:
         if number is not None:
             code += [(JUMP_EQ, 0, 1, number), (RETURN, 0, 0, ERRNO | error)]
-    # Limits of this process only, which is pid 0 to the call.
-    code += [(JUMP_EQ, 0, 4, PRLIMIT64[column]), (LOAD, 0, 0, AT_FIRST_ARGUMENT), (JUMP_EQ, 1, 0, 0)]
-    code += [(RETURN, 0, 0, ERRNO | errno.EPERM), (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, ALLOW)]
+    if not namespaces:  # ENOTTY as for a file that is no terminal, which Python takes calmly
+        code += _of_argument(IOCTL[column], 1, IOCTL_ALLOWED, refuse=False, error=errno.ENOTTY)
+    code += _of_argument(FCNTL[column], 1, FCNTL_REFUSED, refuse=True)
+    code += _of_argument(
+        PRLIMIT64[column], 0, (0,), refuse=False
+    )  # limits of this process only, which is pid 0 to the call
+    code += [(RETURN, 0, 0, ALLOW)]
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in code)
+
+
+def _of_argument(
+    number: int, argument: int, values: tuple[int, ...], refuse: bool, error: int = errno.EPERM
+) -> list[tuple[int, int, int, int]]:
+    """Refuse (else allow) the call where its argument has one of the values, and allow (else refuse) it otherwise."""
+    listed, other = (ERRNO | error, ALLOW) if refuse else (ALLOW, ERRNO | error)
+    body = [(LOAD, 0, 0, AT_ARGUMENTS + 8 * argument)]
+    for value in values:
+        body += [(JUMP_EQ, 0, 1, value), (RETURN, 0, 0, listed)]
+    body += [(RETURN, 0, 0, other)]
+    return [(JUMP_EQ, 0, len(body), number), *body]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -92,6 +93,63 @@ def test_no_signal_reaches_this_process(tier: str):
     finally:
         signal.signal(signal.SIGUSR1, previous)
     assert received == []
+
+
+def test_no_file_signals_this_process_in_the_programs_stead(tier: str):
+    received: list[int] = []
+    previous = signal.signal(signal.SIGUSR1, lambda number, _: received.append(number))
+    indirect = f"""
+import fcntl, os
+r, w = os.pipe()
+for call in (lambda: fcntl.fcntl(r, 10, 10), lambda: fcntl.fcntl(r, fcntl.F_SETOWN, {os.getpid()}),
+             lambda: fcntl.fcntl(r, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK), lambda: os.write(w, b"x")):
+    try: call()
+    except OSError: pass
+"""
+    try:
+        assert one(indirect).passed
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+    assert received == []
+
+
+def test_no_local_socket_is_reached_from_a_pair_of_ones_own(tier: str, tmp_path: Path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(tmp_path / "log"))
+        server.setblocking(False)
+        reach = f"""
+import socket
+mine, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+for call in (lambda: mine.connect({str(tmp_path / "log")!r}), lambda: mine.send(b"x"),
+             lambda: mine.sendto(b"x", {str(tmp_path / "log")!r})):
+    try: call()
+    except OSError: pass
+"""
+        assert one(reach).passed
+        with pytest.raises(BlockingIOError):
+            server.recv(1)
+
+
+def test_shared_memory_of_this_machine_is_neither_read_nor_removed(tier: str):
+    libc = ctypes.CDLL(None, use_errno=True)
+    segment = libc.shmget(0, 4096, 0o1600)  # IPC_PRIVATE, IPC_CREAT
+    if segment < 0:
+        pytest.skip("no System V shared memory")
+    try:
+        attempt = f"libc.shmat({segment}, None, 0) != ctypes.c_void_p(-1).value or libc.shmctl({segment}, 0, None) == 0"
+        program = (
+            f"import ctypes\nlibc = ctypes.CDLL(None)\nlibc.shmat.restype = ctypes.c_void_p\nassert not ({attempt})"
+        )
+        assert one(program).passed
+        assert libc.shmctl(segment, 2, ctypes.create_string_buffer(256)) == 0, "it is gone"  # IPC_STAT
+    finally:
+        libc.shmctl(segment, 0, None)
+
+
+def test_an_event_loop_works(tier: str):
+    assert one(
+        "import asyncio\nasync def f(): await asyncio.sleep(0); return 3\nassert asyncio.run(f()) == 3", 20
+    ).passed
 
 
 PROCESS_STARTS = {
