@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,15 +90,13 @@ def load_tasks(
     return LoadedSuite(tasks, tuple(group for group in groups.values() if group.has_aggregation))
 
 
-def leaf_configs(suite: Suite) -> Iterator[tuple[str, dict[str, Any], int]]:
-    """Name, configuration and shots of every leaf task of the suite, from the YAML alone: no data is read."""
+def leaf_configs(suite: Suite, entry: SuiteTask) -> list[dict[str, Any]]:
+    """The YAML of every leaf task of an entry, with its shots and decoding as the suite says them; no data is read."""
     manager = _manager(suite)
-    for entry in suite.tasks:
-        leaves = _Leaves()
-        _walk(entry.task, {}, manager.task_index, leaves)
-        for name, overrides in leaves.overrides.items():
-            config = {**(manager.task_index[name].cfg or {}), **overrides}
-            yield name, config, _shots(config, entry.shots)
+    leaves = _Leaves()
+    _walk(entry.task, {}, manager.task_index, leaves)
+    configs = [{**(manager.task_index[name].cfg or {}), **over} for name, over in leaves.overrides.items()]
+    return [{**config, **_decoded(config, entry), "num_fewshot": _shots(config, entry.shots)} for config in configs]
 
 
 def _manager(suite: Suite) -> Any:

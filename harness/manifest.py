@@ -75,17 +75,18 @@ class Held:
 def needed_files(suites: Iterable[Suite]) -> list[Needed]:
     """The files that the tasks of these suites read, in order; UsageError for a data set's name that is no path of ours."""
     tasks: dict[Needed, list[str]] = {}
-    for suite in suites:
-        for name, config, shots in leaf_configs(suite):
-            dataset = config.get("dataset_path")
-            if not dataset or config.get("custom_dataset") or dataset in LOCAL_FORMATS:
-                continue
-            splits = {evaluated_split(config), fewshot_split(config) if shots else None}
-            for split in sorted(filter(None, splits)):
-                needed = Needed(dataset, config.get("dataset_name") or "default", split)
-                if not (HUB_ID.fullmatch(dataset) and PART.fullmatch(needed.config) and PART.fullmatch(split)):
-                    raise UsageError(f"Task {name} names the data {needed.path}, which is no data set of the hub.")
-                tasks.setdefault(needed, []).append(name)
+    for config in (config for suite in suites for entry in suite.tasks for config in leaf_configs(suite, entry)):
+        dataset = config.get("dataset_path")
+        if not dataset or config.get("custom_dataset") or dataset in LOCAL_FORMATS:
+            continue
+        splits = {evaluated_split(config), fewshot_split(config) if config["num_fewshot"] else None}
+        for split in sorted(filter(None, splits)):
+            needed = Needed(dataset, config.get("dataset_name") or "default", split)
+            if not (HUB_ID.fullmatch(dataset) and PART.fullmatch(needed.config) and PART.fullmatch(split)):
+                raise UsageError(
+                    f"Task {config['task']} names the data {needed.path}, which is no data set of the hub."
+                )
+            tasks.setdefault(needed, []).append(config["task"])
     return [Needed(n.dataset, n.config, n.split, tuple(dict.fromkeys(named))) for n, named in sorted(tasks.items())]
 
 
