@@ -102,7 +102,9 @@ def _fetch(dataset: str, files: Sequence[Needed]) -> tuple[Path, str]:
 
 
 def _is_network(error: Exception) -> bool:
-    """Whether this is the hub or the way to it, and not a fault of ours."""
+    """Whether this is the hub or the way to it, and not a fault of this machine (a full disk) or of ours."""
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+        return error.errno is None
     return isinstance(error, OSError) or type(error).__module__.split(".")[0] in ("httpx", "httpx2", "huggingface_hub")
 
 
