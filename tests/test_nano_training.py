@@ -61,7 +61,7 @@ def test_training_gives_a_checkpoint_that_loads_and_runs(fresh: Path):
     logits = model(**tokenizer("Ann has a red hat.", return_tensors="pt", return_token_type_ids=False)).logits
     assert logits.shape[-1] == len(tokenizer)
     assert torch.isfinite(logits).all()
-    assert AutoConfig.from_pretrained(fresh).to_dict() == AutoConfig.from_pretrained(SHIPPED).to_dict()
+    assert (fresh / "config.json").read_bytes() == (SHIPPED / "config.json").read_bytes()
 
 
 def test_same_seed_gives_the_same_bytes_and_another_seed_others(fresh: Path, tmp_path: Path):
