@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,10 @@ from zoo.errors import UsageError
 
 
 class HfTokenizer:
-    """A transformers tokenizer read from a folder; no code of the checkpoint's is run."""
+    """A transformers tokenizer read from a folder; no code of the checkpoint's is run.
+
+    `chat_template` is the text of its chat template (`default` where it has several), None where it has none.
+    """
 
     def __init__(self, folder: Path) -> None:
         from transformers import AutoTokenizer
@@ -27,6 +30,7 @@ class HfTokenizer:
         self.bos_id: int | None = self._tokenizer.bos_token_id
         self.eos_id: int | None = self._tokenizer.eos_token_id
         self.vocab_size = len(self._tokenizer)
+        self.chat_template = _template_of(self._tokenizer)
 
     def encode(self, texts: Sequence[str], add_special_tokens: bool | None = None) -> list[list[int]]:
         """Token ids of each text; None leaves special tokens to the tokenizer's own rule."""
@@ -38,3 +42,31 @@ class HfTokenizer:
     def decode(self, tokens: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text of the token ids."""
         return self._tokenizer.decode(list(tokens), skip_special_tokens=skip_special_tokens)
+
+    def chat(self, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
+        """The text of a conversation as the model was tuned for; without a prompt for an answer the last turn stays open.
+
+        A template that refuses a system turn gets the others only, as in lm-eval. Raises UsageError where it refuses all.
+        """
+        from jinja2 import TemplateError
+
+        others = [message for message in messages if message["role"] != "system"]
+        refusal: TemplateError | None = None
+        for turns in (messages, others):
+            try:
+                return self._tokenizer.apply_chat_template(
+                    list(turns),
+                    tokenize=False,
+                    add_generation_prompt=add_generation_prompt,
+                    continue_final_message=not add_generation_prompt,
+                )
+            except TemplateError as error:
+                refusal = error
+        raise UsageError(
+            f"The chat template does not take these turns ({refusal}).", "Take a suite without `chat: true`."
+        )
+
+
+def _template_of(tokenizer: Any) -> str | None:
+    template = tokenizer.chat_template
+    return template.get("default") if isinstance(template, dict) else template

@@ -116,6 +116,7 @@ class _Run:
             for record in self._recorder.recorded_before(name):
                 self.outcome.reused += len(self._plans[name].units) if record.task == name else 0
                 self._add(record)
+        self._refuse_code()
         left = [unit for name in list(self._answers) for unit in self._take_answered(self._plans[name])]
         for name in list(self._answers):
             self._finish_if_complete(name)
@@ -129,6 +130,19 @@ class _Run:
             self._add(self._recorder.failure(self._plans[name], "infra_failed", reason))
         done = {record.task: record.run_id for record in self.outcome.records if record.status == "ok"}
         self._partial.hand_over(new_run_id(), done)
+
+    def _refuse_code(self) -> None:
+        """Where generated code cannot be run, the tasks that need it fail before a model spends hours on writing it."""
+        waiting = [plan for name in self._answers if (plan := self._plans[name]).loaded.runs_code]
+        if not waiting:
+            return
+        from harness.sandbox import NoIsolation, require_isolation
+
+        try:
+            require_isolation()
+        except NoIsolation as fault:
+            for plan in waiting:
+                self._add(self._recorder.failure(plan, "failed", str(fault)))
 
     def _take_answered(self, plan: TaskPlan) -> list[Unit]:
         """Take the answers that an interrupted run left for this task; return the units still to be computed."""

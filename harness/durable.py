@@ -23,5 +23,5 @@ def check_writable(folder: Path) -> None:
     except OSError as error:
         raise EnvironmentFault(
             f"The folder {folder} cannot be written to ({error.strerror or error}).",
-            "Free some space or mend its permissions, or give another --results.",
+            "Free some space or mend its permissions, or give another folder.",
         ) from None

@@ -97,12 +97,36 @@ class Encoder:
     def _rolling(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
         from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
-        prefix = self._needed_prefix(loaded.name)
         texts = self._encode([instance.args[0] for _, instance in instances])
+        if window := window_of(loaded):
+            yield from self._windows(loaded, instances, texts, window)
+            return
+        prefix = self._needed_prefix(loaded.name)
         for (doc_id, instance), tokens in zip(instances, texts, strict=True):
             windows = get_rolling_token_windows(list(tokens), prefix, self._max_length, context_len=1)
             for part, (context, continuation) in enumerate(map(make_disjoint_window, windows)):
                 request = ScoreRequest(tuple(context), tuple(continuation))
+                yield Unit(unit_key(loaded.name, doc_id, instance.idx, part), loaded.name, request)
+
+    def _windows(
+        self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]], texts: Sequence[Tokens], window: int
+    ) -> Iterator[Unit]:
+        """Windows of `window` tokens that see nothing of each other, their first token given; what is left over is left out."""
+        if window > self._max_length:
+            raise UsageError(
+                f"Task {loaded.name} needs windows of {window} tokens, and the model's context is {self._max_length}.",
+                "Leave the task out for this model.",
+            )
+        for (doc_id, instance), tokens in zip(instances, texts, strict=True):
+            if len(tokens) < window:
+                raise UsageError(
+                    f"Task {loaded.name}, document {doc_id}: its text has {len(tokens)} tokens, less than one window of "
+                    f"{window}.",
+                    "Take the whole test set.",
+                )
+            for part in range(len(tokens) // window):
+                cut = tokens[part * window : (part + 1) * window]
+                request = ScoreRequest(tuple(cut[:1]), tuple(cut[1:]))
                 yield Unit(unit_key(loaded.name, doc_id, instance.idx, part), loaded.name, request)
 
     def _generation(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
@@ -162,6 +186,12 @@ class Encoder:
                 "Name one in tokenizer_config.json.",
             )
         return self.prefix
+
+
+def window_of(loaded: LoadedTask) -> int | None:
+    """The window of a perplexity a token, which the task's YAML gives as `metadata: {window: N}`; None for lm-eval's rule."""
+    metadata = loaded.task.config.metadata
+    return metadata.get("window") if isinstance(metadata, dict) else None
 
 
 def overflowing(units: Iterable[Unit]) -> list[Unit]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,8 @@ class Evaluation:
     suite: Suite
     loaded: LoadedSuite
     plans: Sequence[TaskPlan]
+    chat_template: str | None = None
+    """sha256 of the chat template that every prompt went through; None for plain text."""
 
 
 def prepare(request: Request) -> Evaluation:
@@ -57,9 +60,11 @@ def prepare(request: Request) -> Evaluation:
     suite = requested_suite(request)
     check_backend(request.backend)
     checkpoint = locate(request.model)
-    loaded, plans = _plans(request, suite, HfTokenizer(checkpoint.folder), checkpoint.max_length)
+    tokenizer = HfTokenizer(checkpoint.folder)
+    loaded, plans = _plans(request, suite, tokenizer, checkpoint.max_length)
     check_overflow(plans)
-    return Evaluation(request, checkpoint, suite, loaded, plans)
+    template = hashlib.sha256((tokenizer.chat_template or "").encode()).hexdigest() if suite.chat else None
+    return Evaluation(request, checkpoint, suite, loaded, plans, template)
 
 
 def dry_run(request: Request, tokenizer: Path | None = None) -> tuple[Suite, list[TaskPlan]]:
@@ -94,5 +99,12 @@ def requested_suite(request: Request) -> Suite:
 def _plans(
     request: Request, suite: Suite, tokenizer: HfTokenizer, max_length: int
 ) -> tuple[LoadedSuite, list[TaskPlan]]:
+    if suite.chat and tokenizer.chat_template is None:
+        raise UsageError(
+            f"Suite {suite.name} puts every prompt through the tokenizer's chat template, and {request.model} has none: "
+            "it is no instruction-tuned model.",
+            "Take a suite for base models (`smoke`, `paper`), or an instruct model.",
+        )
     loaded = load_tasks(suite, request.data, request.limit, request.overflow)
-    return loaded, make_plan(loaded, Encoder(tokenizer, max_length, request.seed))
+    encoder = Encoder(tokenizer, max_length, request.seed)
+    return loaded, make_plan(loaded, encoder, tokenizer.chat if suite.chat else None)

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.mirror import mirrored
 from harness.suites import Overflow, Suite, SuiteTask, known_folders
-from harness.task_index import folders_of
+from harness.task_index import folders_of, lm_eval_tasks
 from zoo.errors import EnvironmentFault, MinizooError, UsageError
 from zoo.names import unknown
 
@@ -25,6 +25,26 @@ class LoadedTask:
     shots: int
     limit: int | None
     overflow: Overflow
+    entry: SuiteTask
+    """The suite's entry that it comes from, its own or its group's."""
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether it runs what the model writes."""
+        return bool(getattr(self.task, "UNSAFE_CODE", False))
+
+    @property
+    def decoding(self) -> dict[str, Any] | None:
+        """Samples a document, temperature and top-p of a task that generates text; None for one that does not."""
+        if self.task.OUTPUT_TYPE != "generate_until":
+            return None
+        kwargs = self.task.config.generation_kwargs or {}
+        sampled = kwargs.get("do_sample", bool(kwargs.get("temperature")))
+        return {
+            "n": self.task.config.repeats or 1,
+            "temperature": float(kwargs.get("temperature") or 1.0) if sampled else 0.0,
+            "top_p": float(kwargs.get("top_p", 1.0)) if sampled else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -68,6 +88,15 @@ def load_tasks(
             for name, (config, below) in leaves.groups.items()
         }
     return LoadedSuite(tasks, tuple(group for group in groups.values() if group.has_aggregation))
+
+
+def leaf_configs(suite: Suite, entry: SuiteTask) -> list[dict[str, Any]]:
+    """The YAML of every leaf task of an entry, with its shots and decoding as the suite says them; no data is read."""
+    manager = _manager(suite)
+    leaves = _Leaves()
+    _walk(entry.task, {}, manager.task_index, leaves)
+    configs = [{**(manager.task_index[name].cfg or {}), **over} for name, over in leaves.overrides.items()]
+    return [{**config, **_decoded(config, entry), "num_fewshot": _shots(config, entry.shots)} for config in configs]
 
 
 def _manager(suite: Suite) -> Any:
@@ -152,12 +181,38 @@ def _load(
 ) -> LoadedTask:
     config = {**(manager.task_index[name].cfg or {}), **overrides}
     shots = _shots(config, entry.shots)
-    spec = {**overrides, "task": name}
+    spec = {**overrides, "task": name, **_decoded(config, entry)}
+    _refuse_loose_code(name, config, manager)
     if data is not None and config.get("dataset_path") and not config.get("custom_dataset"):
         spec |= mirrored(config, shots, data)
     task = _build(name, spec, config, manager)
     task.set_config(key="num_fewshot", value=shots)
-    return LoadedTask(name, task, shots, limit or entry.limit, overflow or entry.overflow or "refuse")
+    return LoadedTask(name, task, shots, limit or entry.limit, overflow or entry.overflow or "refuse", entry)
+
+
+def _decoded(config: Mapping[str, Any], entry: SuiteTask) -> dict[str, Any]:
+    """The overrides that make a task generate as its suite entry says."""
+    wanted = entry.decoding
+    if wanted is None or config.get("output_type") != "generate_until":
+        return {}
+    kwargs = dict(config.get("generation_kwargs") or {})
+    if wanted.temperature is not None:
+        kwargs |= {"do_sample": wanted.temperature > 0, "temperature": wanted.temperature}
+    if wanted.top_p is not None:
+        kwargs["top_p"] = wanted.top_p
+    if wanted.max_tokens is not None:
+        kwargs["max_gen_toks"] = wanted.max_tokens
+    return {"generation_kwargs": kwargs} | ({"repeats": wanted.n} if wanted.n is not None else {})
+
+
+def _refuse_loose_code(name: str, config: Mapping[str, Any], manager: Any) -> None:
+    """lm-eval's own code tasks run what a model writes in this very process: none of them is loaded."""
+    path = manager.task_index[name].yaml_path
+    if config.get("unsafe_code") and path is not None and Path(path).is_relative_to(lm_eval_tasks()):
+        raise UsageError(
+            f"Task {name} of lm-eval runs what the model writes inside the measuring process, so it is not loaded.",
+            "minizoo's own `humaneval` and `mbpp_0shot` run it in a sandbox.",
+        )
 
 
 def _shots(config: Mapping[str, Any], wanted: int | None) -> int:
@@ -172,12 +227,22 @@ def _build(name: str, spec: dict[str, Any], config: Mapping[str, Any], manager: 
         return manager.load([{"group": f"minizoo::{name}", "task": [spec]}])["tasks"][name]
     except MinizooError:
         raise
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"Task {name} needs a package that is not installed ({error}).",
+            "`pip install 'minizoo[instruct]'` has what the tasks of minizoo's suites need beyond the rest.",
+        ) from None
     except Exception as error:
         if _is_missing_data(error):
             raise EnvironmentFault(
                 f"Task {name} needs the data set {config.get('dataset_path')}, which is not in the cache and the hub cannot "
                 f"be reached ({type(error).__name__}).",
                 "Give a local mirror with --data DIR, or run again with the network up.",
+            ) from None
+        if "scripts are no longer supported" in str(error):
+            raise EnvironmentFault(
+                f"Task {name}'s data set {config.get('dataset_path')} is a script on the hub, which is never run.",
+                f"Take the hub's Parquet export of it: `minizoo data pull --tasks {name} --data DIR`, then give --data DIR.",
             ) from None
         raise UsageError(
             f"lm-eval cannot load task {name} ({type(error).__name__}: {' '.join(str(error).split())[:200]}).",

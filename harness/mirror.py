@@ -24,7 +24,7 @@ def mirrored(config: Mapping[str, Any], shots: int, data: Path) -> dict[str, Any
         if split is not None and split not in present:
             raise EnvironmentFault(
                 f"Task {config['task']} needs {folder / f'{split}.jsonl'}, which is not there.",
-                "Fill the mirror from the hub, or give another --data.",
+                f"Fill the mirror: `minizoo data pull --tasks {config['task']} --data {data}`; or give another --data.",
             )
     absent = {key: None for key in SPLITS if config.get(key) is not None and config[key] not in present}
     wanted = sorted({config[key] for key in SPLITS if config.get(key) in present})

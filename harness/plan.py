@@ -13,7 +13,7 @@ from backends.contract import ScoreRequest
 from backends.scoring import tree_of
 from harness.encoding import Encoder, Unit, overflowing
 from harness.lm_tasks import LoadedSuite, LoadedTask
-from harness.prompts import Document, build_documents
+from harness.prompts import Chat, Document, build_documents
 from harness.statistics import detectable_difference
 from zoo.errors import UsageError
 
@@ -61,11 +61,14 @@ class TaskPlan:
         return detectable_difference(len(self.documents)) if self.loaded.task.OUTPUT_TYPE in shares else None
 
 
-def make_plan(suite: LoadedSuite, encoder: Encoder) -> list[TaskPlan]:
-    """Build every request of the suite and encode it; UsageError where a task's data does not suit it."""
+def make_plan(suite: LoadedSuite, encoder: Encoder, chat: Chat | None = None) -> list[TaskPlan]:
+    """Build every request of the suite, through a chat template where one is given, and encode it.
+
+    Raises UsageError where a task's data does not suit it.
+    """
     plans: list[TaskPlan] = []
     for loaded in suite.tasks.values():
-        documents, total = _documents(loaded)
+        documents, total = _documents(loaded, chat)
         plans.append(TaskPlan(loaded, documents, total, encoder.units(loaded, documents)))
     return plans
 
@@ -84,9 +87,9 @@ def check_overflow(plans: Sequence[TaskPlan]) -> None:
         )
 
 
-def _documents(loaded: LoadedTask) -> tuple[list[Document], int]:
+def _documents(loaded: LoadedTask, chat: Chat | None) -> tuple[list[Document], int]:
     try:
-        return build_documents(loaded)
+        return build_documents(loaded, chat=chat)
     except (AssertionError, KeyError, IndexError, TypeError, ValueError) as error:
         raise UsageError(
             f"Task {loaded.name}: lm-eval cannot build its prompts from the data ({type(error).__name__}: "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ from harness.lm_tasks import LoadedTask
 SALT = "minizoo/1"
 FEWSHOT_SEED = 1234
 """lm-eval's default, so that the examples drawn are the ones it draws."""
+
+Chat = Callable[..., str]
+"""A chat template: (messages, add_generation_prompt) → the prompt's text."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,29 @@ class Document:
         return _sha256(self.instances[0].args[0])
 
 
-def build_documents(loaded: LoadedTask) -> tuple[list[Document], int]:
-    """The chosen documents in data-set order with their requests, and how many documents the task has in all."""
-    loaded.task.set_fewshot_seed(seed=FEWSHOT_SEED)
+def build_documents(
+    loaded: LoadedTask, fewshot_seed: int = FEWSHOT_SEED, chat: Chat | None = None
+) -> tuple[list[Document], int]:
+    """The chosen documents in data-set order with their requests, and how many documents the task has in all.
+
+    With `chat` every prompt goes through a chat template, examples as turns.
+    """
+    loaded.task.set_fewshot_seed(seed=fewshot_seed)
     docs = list(loaded.task.eval_docs)
     keys = _keys(docs)
-    chosen = choose(keys, loaded.limit)
+    chosen = choose(keys, count_of(len(docs), loaded.limit, loaded.entry.share))
     last = max(chosen, default=-1)
     built = [
-        Document(i, docs[i], *keys[i], tuple(instances)) for i, instances in _requests(loaded, docs[: last + 1], chosen)
+        Document(i, docs[i], *keys[i], tuple(instances))
+        for i, instances in _requests(loaded, docs[: last + 1], chosen, chat)
     ]
     return built, len(docs)
+
+
+def count_of(total: int, limit: int | None, share: float | None) -> int | None:
+    """How many of `total` documents a limit and a share leave, at least one; None for all."""
+    wanted = [n for n in (limit, None if share is None else max(1, round(share * total))) if n is not None]
+    return min(wanted) if wanted else None
 
 
 def choose(keys: Sequence[tuple[str, int]], limit: int | None) -> set[int]:
@@ -63,7 +78,9 @@ def choose(keys: Sequence[tuple[str, int]], limit: int | None) -> set[int]:
     return set(order if limit is None else order[:limit])
 
 
-def _requests(loaded: LoadedTask, docs: Sequence[Any], chosen: set[int]) -> Iterator[tuple[int, list[Any]]]:
+def _requests(
+    loaded: LoadedTask, docs: Sequence[Any], chosen: set[int], chat: Chat | None
+) -> Iterator[tuple[int, list[Any]]]:
     from lm_eval.api.task import ConfigurableTask
 
     task = loaded.task
@@ -76,12 +93,21 @@ def _requests(loaded: LoadedTask, docs: Sequence[Any], chosen: set[int]) -> Iter
                     n=loaded.shots, eval_doc=doc if task.fewshot_cfg.split == task.config.test_split else None
                 )
             continue
-        context = task.fewshot_context(doc, num_fewshot=loaded.shots, gen_prefix=task.doc_to_prefix(doc))
+        context = task.fewshot_context(
+            doc, num_fewshot=loaded.shots, gen_prefix=task.doc_to_prefix(doc), **_chat_words(chat, multiturn=True)
+        )
         made = task.construct_requests(
-            doc=doc, ctx=context, metadata=(task.config["task"], doc_id, task.config.repeats)
+            doc=doc, ctx=context, metadata=(task.config["task"], doc_id, task.config.repeats), **_chat_words(chat)
         )
         if doc_id in chosen:
             yield doc_id, made if isinstance(made, list) else [made]
+
+
+def _chat_words(chat: Chat | None, multiturn: bool = False) -> dict[str, Any]:
+    """lm-eval's own words for a chat template, as its `simple_evaluate` gives them; none without one."""
+    if chat is None:
+        return {}
+    return {"apply_chat_template": True, "chat_template": chat} | ({"fewshot_as_multiturn": True} if multiturn else {})
 
 
 def _keys(docs: Sequence[Any]) -> list[tuple[str, int]]:

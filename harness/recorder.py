@@ -100,6 +100,7 @@ class Recorder:
             finished_at=datetime.now(UTC),
             subject=self._subject,
             setting=self._setting,
+            chat_template=self._evaluation.chat_template,
             **fields,
         )
         write_record(self._results, record, samples)
@@ -161,7 +162,7 @@ def _counts(plan: TaskPlan, reused: int) -> Counts:
 
 def _isolation(plan: TaskPlan) -> str | None:
     """How generated code was kept apart, for a task that runs any."""
-    if not getattr(plan.loaded.task, "UNSAFE_CODE", False):
+    if not plan.loaded.runs_code:
         return None
     from harness.sandbox import isolation
 

@@ -107,6 +107,8 @@ class Record(_Frozen):
     """The leaf tasks of a group; empty for a task."""
     isolation: str | None = None
     """How generated code was kept apart, where a task runs any."""
+    chat_template: str | None = None
+    """sha256 of the chat template that prompts went through, as lm-eval's `chat_template_sha`; None for plain text."""
     started_at: datetime
     finished_at: datetime
     subject: Subject

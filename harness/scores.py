@@ -6,11 +6,10 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from harness import statistics
+from harness.facts import facts_of
 from harness.lm_tasks import LoadedTask
 from harness.prompts import Document
 from harness.records import MetricScore
@@ -32,8 +31,10 @@ def score_task(loaded: LoadedTask, documents: Sequence[Document]) -> tuple[list[
         for document in documents:
             filtered = [instance.filtered_resps[name] for instance in document.instances]
             for metric, value in task.process_results(document.doc, filtered).items():
-                values[metric, name].append(value)
-                rows.append(_row(task, document, name, metric, value, filtered))
+                windows = _is_windows(value)
+                values[metric, name] += value if windows else [value]
+                whole = tuple(map(sum, zip(*value, strict=True))) if windows else value
+                rows.append(_row(task, document, name, metric, whole, filtered))
     return [_metric_score(loaded, metric, name, items, documents) for (metric, name), items in values.items()], rows
 
 
@@ -108,7 +109,7 @@ def _published(
 
 
 def _chance(loaded: LoadedTask, metric: str, documents: Sequence[Document]) -> float | None:
-    known = _facts().get(loaded.name, {}).get(metric)
+    known = facts_of(loaded.name).chance.get(metric)
     if known is not None:
         return known
     if loaded.task.OUTPUT_TYPE != "multiple_choice" or metric not in ("acc", "acc_norm", "acc_bytes"):
@@ -117,13 +118,6 @@ def _chance(loaded: LoadedTask, metric: str, documents: Sequence[Document]) -> f
         labels = [document.doc["mc2_targets"]["labels"] for document in documents]
         return sum(sum(listed) / len(listed) for listed in labels) / len(labels)
     return sum(1 / len(document.instances) for document in documents) / len(documents)
-
-
-@cache
-def _facts() -> dict[str, dict[str, float]]:
-    from ruamel.yaml import YAML
-
-    return YAML(typ="safe", pure=True).load(Path(__file__).with_name("task_facts.yaml").read_text("utf-8"))
 
 
 def _row(task: Any, document: Document, name: str, metric: str, value: Any, filtered: list[Any]) -> dict[str, Any]:
@@ -142,6 +136,11 @@ def _row(task: Any, document: Document, name: str, metric: str, value: Any, filt
         "responses": json.dumps([i.resps for i in document.instances], ensure_ascii=False, default=str),
         "filtered": json.dumps(filtered, ensure_ascii=False, default=str),
     }
+
+
+def _is_windows(value: Any) -> bool:
+    """Whether a document's value is a list of (log-likelihood, weight) pairs, each an observation of its own."""
+    return isinstance(value, list) and bool(value) and all(isinstance(v, tuple) and len(v) == 2 for v in value)
 
 
 def _real(value: Any) -> float | None:

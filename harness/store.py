@@ -32,7 +32,7 @@ RECORD_COLUMNS = {
     "driver": "VARCHAR", "dtype": "VARCHAR", "shots": "BIGINT", "limit": "BIGINT", "truncated": "BIGINT",
     "started_at": "TIMESTAMPTZ", "finished_at": "TIMESTAMPTZ", "weights_digest": "VARCHAR", "seed": "BIGINT",
     "host": "VARCHAR", "platform": "VARCHAR", "versions": "VARCHAR", "git_sha": "VARCHAR", "command": "VARCHAR",
-    "record": "VARCHAR",
+    "isolation": "VARCHAR", "record": "VARCHAR",
 }  # fmt: skip
 METRIC_COLUMNS = {
     "run_id": "VARCHAR", "task": "VARCHAR", "metric": "VARCHAR", "filter": "VARCHAR", "value": "DOUBLE",
@@ -237,7 +237,7 @@ def _record_row(record: Record) -> dict[str, Any]:
     row = {
         **record.subject.model_dump(include={"weights_digest"}),
         **record.setting.model_dump(exclude={"versions"}),
-        **record.model_dump(include={"run_id", "task", "status", "reason", "suite", "shots", "limit"}),
+        **record.model_dump(include={"run_id", "task", "status", "reason", "suite", "shots", "limit", "isolation"}),
         "model": record.subject.id,
         "source": record.source,
         "truncated": record.counts.truncated if record.counts else None,

@@ -16,6 +16,19 @@ Overflow = Literal["refuse", "truncate"]
 FOLDER = Path(__file__).parent / "suites"
 
 
+class Decoding(BaseModel):
+    """How text is generated, where a suite says it otherwise than the task's own file; None keeps the task's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int | None = Field(default=None, ge=1)
+    """Generations of each document."""
+    temperature: float | None = Field(default=None, ge=0)
+    """0 is greedy."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+
+
 class SuiteTask(BaseModel):
     """One lm-eval task or group of a suite."""
 
@@ -24,10 +37,19 @@ class SuiteTask(BaseModel):
     task: str
     shots: int | None = Field(default=None, ge=0)
     """Few-shot examples; None takes the task's own number."""
+    metric: str | None = None
+    """The metric that the suite is about, e.g. `acc_norm`; the task's others are recorded as well."""
+    filter: str | None = None
+    """The filter of that metric, where the task has several."""
+    decoding: Decoding | None = None
+    share: float | None = Field(default=None, gt=0, le=1)
+    """The part of each leaf task's documents that the protocol takes, chosen by hash; None takes all."""
     limit: int | None = Field(default=None, gt=0)
-    """Documents of each leaf task, chosen by hash; None takes all."""
+    """Documents of each leaf task, chosen by hash; None takes all. For a quick look: a limited task is not the protocol."""
     overflow: Overflow | None = None
     """What to do with a prompt longer than the context; None takes the command's rule."""
+    assumed: tuple[str, ...] = ()
+    """What the source of the protocol does not say, and is taken as here."""
 
 
 class Suite(BaseModel):
@@ -39,7 +61,13 @@ class Suite(BaseModel):
     description: str = ""
     folders: tuple[str, ...] = ()
     """Folders of lm-eval YAML as `package/path`, e.g. `harness/tasks/nano` or `lm_eval/tasks/arc`."""
+    chat: bool = False
+    """Put every prompt through the tokenizer's chat template, shots as turns."""
     tasks: tuple[SuiteTask, ...] = Field(min_length=1)
+
+    def entry(self, task: str) -> SuiteTask | None:
+        """The entry of that name."""
+        return next((entry for entry in self.tasks if entry.task == task), None)
 
     def paths(self) -> list[Path]:
         """The folders on this machine; UsageError for one that does not exist."""

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prune": ("minizoo.commands.prune:prune", "Cut a checkpoint to a smaller one, streamed."),
     "report": ("minizoo.commands.report:report", "Write the results as one self-contained HTML page."),
     "db": ("minizoo.commands.db:db", "Find, check or rebuild the results database."),
+    "data": ("minizoo.commands.data:data", "Fill or check a local mirror of the data sets that suites read."),
     "doctor": ("minizoo.commands.doctor:doctor", "Say what works on this machine, and what mends the rest."),
 }
 

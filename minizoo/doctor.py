@@ -217,12 +217,18 @@ def check_cache(_: Path) -> Finding:
 
 def check_isolation(_: Path) -> Finding:
     """Generated code can be kept apart (tasks such as HumanEval run what a model wrote)."""
-    from harness.sandbox import NoIsolation, require_isolation
+    from harness.isolation import UNSANDBOXED, NoIsolation, mends
+    from harness.sandbox import faults, require_isolation
 
     try:
-        return Finding("ok", f"generated code runs under {require_isolation()}")
+        best = require_isolation()
     except NoIsolation as fault:
         return Finding("fail", fault.what, fault.mend)
+    others = [
+        f"{name} {f'does not ({fault})' if fault else 'works too'}" for name, fault in faults().items() if name != best
+    ]
+    found = "; ".join([f"generated code runs under {best}", *others])
+    return Finding("warn", found, "; ".join(mends())) if best == UNSANDBOXED else Finding("ok", found)
 
 
 def check_database(results: Path) -> Finding:

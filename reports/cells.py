@@ -47,7 +47,7 @@ class Row:
 
 
 def row_of(score: Mapping[str, Any]) -> Row:
-    """Write one row of the view `scores`. Keys beyond its documented columns (`limit`, `truncated`) may be absent."""
+    """Write one row of the view `scores`. Its keys `limit`, `truncated` and `isolation` may be absent."""
     failed = score["status"] != "ok"
     return Row(
         run=text(score["run_id"]),
@@ -122,6 +122,11 @@ def _device(score: Mapping[str, Any]) -> str:
 
 
 def _note(score: Mapping[str, Any]) -> str:
-    """What makes a number less than the whole task's: a limit, prompts that were cut."""
-    limit, cut = score.get("limit"), score.get("truncated")
-    return ", ".join(filter(None, (f"limit {limit}" if limit else "", f"{cut} prompts cut" if cut else "")))
+    """What makes a number less than the whole task's (a limit, prompts cut), and how generated code was kept apart."""
+    limit, cut, isolation = score.get("limit"), score.get("truncated"), score.get("isolation")
+    told = (
+        f"limit {limit}" if limit else "",
+        f"{cut} prompts cut" if cut else "",
+        f"code: {isolation}" if isolation else "",
+    )
+    return ", ".join(filter(None, told))

@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 import pytest
 
+from harness import sandbox
+from harness.isolation import TIERS, TIERS_VARIABLE, NoIsolation
+
 ROOT = Path(__file__).parent.parent
+MAY_SKIP = ("GPU", "works here)")
+"""Parts of reasons: a test that wants a machine without a GPU, and a way of isolation that this machine forbids beside one
+that works."""
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -44,12 +50,24 @@ def stories(assets: Path) -> Path:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Where MINIZOO_TESTS_MAY_NOT_SKIP is set, a skip is a failure, but for tests that want a machine without a GPU."""
+    """Where MINIZOO_TESTS_MAY_NOT_SKIP is set, a skip is a failure, but for what the machine decides."""
     report = yield
-    if report.skipped and os.environ.get("MINIZOO_TESTS_MAY_NOT_SKIP") and "GPU" not in str(report.longrepr):
+    allowed = any(words in str(report.longrepr) for words in MAY_SKIP)
+    if report.skipped and os.environ.get("MINIZOO_TESTS_MAY_NOT_SKIP") and not allowed:
         report.outcome = "failed"
         report.longrepr = f"skipped, which is not allowed here: {report.longrepr[-1]}"
     return report
+
+
+@pytest.fixture(params=[tier.name for tier in TIERS])
+def tier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each way of isolating that works here, one at a time; skips where it does not, with its own reason."""
+    best = sandbox.isolation()
+    monkeypatch.setenv(TIERS_VARIABLE, request.param)
+    try:
+        return sandbox.require_isolation()
+    except NoIsolation as fault:
+        pytest.skip(f"{fault.what} ({best} works here)" if best else fault.what)
 
 
 class Ran(NamedTuple):

@@ -225,3 +225,57 @@ def test_database_commands_without_results(minizoo, tmp_path):
         ran = minizoo("db", *words, "--results", tmp_path / "nowhere")
         assert ran.code == 4
         assert "no results folder" in ran.err
+
+
+@pytest.fixture
+def bare(copy):
+    """A checkpoint whose tokenizer has neither BOS nor EOS."""
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        content = json.loads((copy / name).read_text())
+        content.pop("bos_token", None), content.pop("eos_token", None)
+        if "post_processor" in content:
+            content["post_processor"] = None
+        (copy / name).write_text(json.dumps(content))
+    (copy / "special_tokens_map.json").unlink(missing_ok=True)
+    return copy
+
+
+def test_tokenizer_without_bos_and_eos_is_refused_only_where_a_first_token_is_needed(evaluate, bare, tmp_path):
+    evaluate("--model", bare, "--tasks", "nano_prose", "--limit", 2, says=["neither BOS nor EOS", "nano_prose"])
+    suite = tmp_path / "mine.yaml"
+    suite.write_text(
+        "name: mine\nfolders: [lm_eval/tasks/winogrande, lm_eval/tasks/gsm8k]\n"
+        "tasks: [{task: winogrande, limit: 2}, {task: gsm8k, shots: 0, limit: 2, decoding: {max_tokens: 8}}]\n"
+    )
+    evaluate("--model", bare, "--suite", suite, code=0, records=2)
+
+
+COLUMNS = {
+    "xlsum_en_0shot": ("csebuetnlp/xlsum/english/test.jsonl", {"text": "An article."}, "summary"),
+    "mbpp_0shot": ("google-research-datasets/mbpp/full/test.jsonl", {"text": "Add two numbers.", "code": ""}, "test_list"),
+    "wikitext2_2048": (
+        "EleutherAI/wikitext_document_level/wikitext-2-raw-v1/test.jsonl", {"text": "A page."}, "page",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("task", COLUMNS)
+def test_data_without_a_column_of_minizoos_own_tasks_is_refused_before_anything_runs(evaluate, stories, tmp_path, task):
+    path, row, column = COLUMNS[task]
+    mirror = tmp_path / "mirror"
+    (mirror / path).parent.mkdir(parents=True)
+    (mirror / path).write_text(json.dumps(row) + "\n")
+    evaluate(
+        "--model", stories, "--tasks", task, "--data", mirror, "--overflow", "truncate", says=[task, column, "column"]
+    )
+
+
+@pytest.mark.parametrize("task", COLUMNS)
+def test_an_absent_split_of_minizoos_own_tasks_is_named_with_the_command_that_fetches_it(
+    evaluate, stories, tmp_path, task
+):
+    (tmp_path / "mirror").mkdir()
+    evaluate(
+        "--model", stories, "--tasks", task, "--data", tmp_path / "mirror",
+        code=4, says=[COLUMNS[task][0], f"minizoo data pull --tasks {task}"],
+    )  # fmt: skip

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from harness.suites import load_suite, suite_names
+from zoo.errors import EnvironmentFault, UsageError
 
 GOLDEN = Path(__file__).with_name("golden_prompts.json")
 DOCUMENTS = 3
+ABSENT = {"piqa", "boolq", "arc_easy", "openbookqa", "ifeval", "mmlu_pro"}
+"""Tasks of suites whose data, or whose packages, the assets do not hold."""
 
 
 def hashes(suite, data):
@@ -21,10 +24,17 @@ def hashes(suite, data):
     from harness.prompts import build_documents
 
     found = {}
-    for name, loaded in load_tasks(load_suite(suite), data, DOCUMENTS).tasks.items():
-        documents, _ = build_documents(loaded)
-        assert len(documents) == DOCUMENTS
-        found[name] = hashlib.sha256("".join(d.request_hash for d in documents).encode()).hexdigest()
+    whole = load_suite(suite)
+    for entry in whole.tasks:
+        try:
+            tasks = load_tasks(whole.model_copy(update={"tasks": (entry,)}), data, DOCUMENTS).tasks
+        except (EnvironmentFault, UsageError):
+            assert entry.task in ABSENT
+            continue
+        for name, loaded in tasks.items():
+            documents, total = build_documents(loaded)
+            assert len(documents) == min(DOCUMENTS, total)
+            found[name] = hashlib.sha256("".join(d.request_hash for d in documents).encode()).hexdigest()
     return found
 
 

@@ -85,6 +85,11 @@ def test_a_limited_or_cut_score_says_so():
     assert page.rows[1][9:11] == ["40", "ok limit 40, 3 prompts cut"]
 
 
+def test_a_score_of_generated_code_says_how_the_code_was_kept_apart():
+    page = Page(render_page([score(task="humaneval", isolation="landlock")], [run()], MADE))
+    assert page.rows[1][10] == "ok code: landlock"
+
+
 def test_a_run_tells_what_repeats_it():
     page = Page(render_page([score()], [run()], MADE))
     for fact in (RUN, "sha256:abcd", "1234", "870c414", "lm-eval 0.4.13, torch 2.13.0", "float32"):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
-from minizoo.options import results_option
+from minizoo.options import results_option, sandbox_options
 from minizoo.output import Column, Output, json_option
 
 
 @click.command()
 @results_option
+@sandbox_options
 @json_option
 def doctor(results: Path, as_json: bool) -> int:
     """Check Python, torch, GPU, hub, disk, isolation and database; say what mends each. Exit 4 when something fails."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minizoo.options import results_option
+from minizoo.options import results_option, sandbox_options
 from minizoo.output import Column, Output, json_option, note
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--exact", is_flag=True, help="Score without sharing prefixes: the slow reference for packing.")
 @click.option("--fresh", is_flag=True, help="Start anew instead of going on with an interrupted run.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
+@sandbox_options
 @results_option
 @json_option
 def evaluate(
@@ -112,6 +113,8 @@ def _show_outcome(output: Output, outcome: Outcome, results: Path) -> int:
     if any(cut.values()):
         told = ", ".join(f"{task} {count:,}" for task, count in cut.items() if count)
         note(f"Prompts cut on the left to fit the context: {told}.")
+    for how in dict.fromkeys(record.isolation for record in outcome.records if record.isolation):
+        note(f"Generated code ran under: {how}.")
     if outcome.reused:
         note(f"{outcome.reused:,} answers taken over from an interrupted run, {outcome.computed:,} computed.")
     output.text(f"Records: {results}/runs (run {outcome.run_id}).  Page: minizoo report --out DIR")

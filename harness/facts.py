@@ -1,0 +1,42 @@
+"""What minizoo knows of tasks beyond their YAML: what counts as independent, what guessing scores, what papers call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """The facts of one task or group; a task that nobody described has the defaults."""
+
+    unit: str = "document"
+    """What is drawn independently: a document, a problem, a passage, a window, or subjects as strata of a group."""
+    cluster: str | None = None
+    """The column that names a document's unit, where several documents share one."""
+    chance: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Metric → what guessing scores, where it is not computed from the data."""
+    published: str | None = None
+    """Its name in the registry's published scores, where that is another."""
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
+    """A publication's name of a metric → ours."""
+    documents: int | None = None
+    """Documents of the whole benchmark, where the registry does not say."""
+
+
+def facts_of(task: str) -> TaskFacts:
+    """The facts of that task or group."""
+    return _all().get(task, TaskFacts())
+
+
+@cache
+def _all() -> Mapping[str, TaskFacts]:
+    from ruamel.yaml import YAML
+
+    text = Path(__file__).with_name("task_facts.yaml").read_text("utf-8")
+    listed: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(text)
+    return MappingProxyType({name: TaskFacts(**facts) for name, facts in listed.items()})
