@@ -35,6 +35,8 @@ class Request:
     overflow: Overflow | None = None
     data: Path | None = None
     seed: int = 0
+    fewshot_seeds: int = 1
+    """Draws of few-shot examples, lm-eval's own first."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +64,6 @@ def prepare(request: Request) -> Evaluation:
     return Evaluation(request, checkpoint, suite, loaded, plans)
 
 
-def dry_run(request: Request, tokenizer: Path | None = None) -> tuple[Suite, list[TaskPlan]]:
-    """The same, without weights: what would run. `tokenizer` stands in for the checkpoint's own.
-
-    Prompts that do not fit are counted, not refused.
-    """
-    suite = requested_suite(request)
-    check_backend(request.backend)
-    model = load_registry().find(request.model)
-    context = model.architecture.max_context if model else None
-    if tokenizer is not None and context is not None:
-        words, max_length = HfTokenizer(tokenizer), context
-    else:
-        checkpoint = locate(request.model)
-        words, max_length = HfTokenizer(tokenizer or checkpoint.folder), checkpoint.max_length
-    return suite, _plans(request, suite, words, max_length)[1]
-
-
 def requested_suite(request: Request) -> Suite:
     """The suite that the request means: its own, its tasks, or the model's default."""
     if request.suite and request.tasks:
@@ -95,4 +80,4 @@ def _plans(
     request: Request, suite: Suite, tokenizer: HfTokenizer, max_length: int
 ) -> tuple[LoadedSuite, list[TaskPlan]]:
     loaded = load_tasks(suite, request.data, request.limit, request.overflow)
-    return loaded, make_plan(loaded, Encoder(tokenizer, max_length, request.seed))
+    return loaded, make_plan(loaded, Encoder(tokenizer, max_length, request.seed), request.fewshot_seeds)

@@ -16,12 +16,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from harness import protocols
+from harness.published import UNIT_OF
 from harness.records import SAMPLE_COLUMNS, Record, read_record
 from harness.scan import Found, scan
 from zoo.errors import EnvironmentFault
 from zoo.registry import load_registry
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 STORAGE_VERSION = "v1.4.0"
 LOCK_SECONDS = 120
 
@@ -36,7 +38,8 @@ RECORD_COLUMNS = {
 METRIC_COLUMNS = {
     "run_id": "VARCHAR", "task": "VARCHAR", "metric": "VARCHAR", "filter": "VARCHAR", "value": "DOUBLE",
     "stderr": "DOUBLE", "lower": "DOUBLE", "upper": "DOUBLE", "n": "BIGINT", "chance": "DOUBLE",
-    "higher_is_better": "BOOLEAN", "raw_value": "DOUBLE",
+    "higher_is_better": "BOOLEAN", "raw_value": "DOUBLE", "total": "BIGINT", "clusters": "BIGINT",
+    "whole_stderr": "DOUBLE", "decoding_stderr": "DOUBLE", "fewshot_draws": "BIGINT", "fewshot_sd": "DOUBLE",
 }  # fmt: skip
 TABLES = {
     "meta": {"schema_version": "BIGINT", "registry": "VARCHAR"},
@@ -50,8 +53,8 @@ TABLES = {
         "origin": "VARCHAR", "quote": "VARCHAR",
     },
     "bad_records": {"path": "VARCHAR", "reason": "VARCHAR"},
+    **protocols.TABLES,
 }  # fmt: skip
-UNIT_OF = {"percent": 100.0, "fraction": 1.0, "points": 1.0}
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ def _build(results: Path) -> int:
             listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
             connection.execute(f"CREATE TABLE {name} ({listed})")
         connection.execute(Path(__file__).with_name("views.sql").read_text("utf-8"))
+        protocols.create_view(connection)
         connection.execute("INSERT INTO meta VALUES (?, '')", [SCHEMA_VERSION])
         taken = _take_in(connection, results)
         connection.execute("CHECKPOINT")
@@ -172,6 +176,7 @@ def _insert_runs(connection: Any, results: Path, changed: list[Found]) -> int:
                 records.append((record, path))
     _insert(connection, "records", [_record_row(record) for record, _ in records])
     _insert(connection, "metrics", [row for record, _ in records for row in _metric_rows(record)])
+    _insert(connection, "run_protocols", [protocols.protocol_row(record) for record, _ in records])
     _insert(connection, "bad_records", bad)
     for record, path in records:
         _insert_samples(connection, record, path.with_name("samples.parquet"))
@@ -224,6 +229,8 @@ def _insert_published(connection: Any) -> None:
             for score in model.published_scores
         ],
     )  # fmt: skip
+    connection.execute("DELETE FROM expected")
+    _insert(connection, "expected", protocols.expected_rows(registry))
     connection.execute("UPDATE meta SET registry = ?", [state])
 
 
@@ -245,9 +252,12 @@ def _record_row(record: Record) -> dict[str, Any]:
 
 def _metric_rows(record: Record) -> list[dict[str, Any]]:
     return [
-        {"run_id": record.run_id, "task": record.task, "raw_value": score.value, **score.model_dump()}
+        {
+            "run_id": record.run_id, "task": record.task, "raw_value": score.value,
+            **score.model_dump(exclude={"draws"}), **protocols.fewshot_columns(score),
+        }
         for score in record.scores
-    ]
+    ]  # fmt: skip
 
 
 def _readable(found: Found) -> Iterator[Record]:
