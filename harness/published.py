@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from harness.facts import TaskFacts, described, facts_of
-from zoo.registry import PublishedScore, Registry
+from zoo.registry import PublishedScore, Registry, same_figure
 
 UNIT_OF = {"percent": 100.0, "fraction": 1.0, "points": 1.0}
 """What a printed figure is divided by to stand in the metric's own unit."""
@@ -46,7 +46,7 @@ def expected_scores(registry: Registry, model: str | None = None) -> list[Expect
     for task, facts in tasks.items():
         measuring.setdefault(facts.published or task, []).append(task)
     return [
-        _expected(name, score, task, tasks.get(task, TaskFacts()), registry)
+        _expected(name, _completed(score, entry.published_scores), task, tasks.get(task, TaskFacts()), registry)
         for name, entry in registry.models.items()
         if model in (None, name)
         for score in entry.published_scores
@@ -67,6 +67,14 @@ def documents_of(registry: Registry, task: str) -> int | None:
     facts = facts_of(task)
     benchmark = registry.benchmarks.get(facts.published or task)
     return (benchmark.items if benchmark else None) or facts.documents
+
+
+def _completed(score: PublishedScore, others: Sequence[PublishedScore]) -> PublishedScore:
+    """A score with what its source leaves unsaid taken from a source that prints the same figure with the same shots."""
+    twins = [o for o in others if (o.task, o.shots) == (score.task, score.shots) and same_figure(o, score)]
+    silent = [name for name in ("metric", "filter", "decoding", "subset") if getattr(score, name) is None]
+    said = {name: next((value for o in twins if (value := getattr(o, name)) is not None), None) for name in silent}
+    return replace(score, **said)
 
 
 def _expected(model: str, score: PublishedScore, task: str, facts: TaskFacts, registry: Registry) -> Expected:
