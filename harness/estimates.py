@@ -39,8 +39,7 @@ def estimate_of(metric: str, aggregate: Any, items: Sequence[Any], clusters: Seq
     """lm-eval's aggregate of the items with our error. `clusters` are used where there is an item a document."""
     from lm_eval.api import metrics
 
-    mean = aggregate is None or aggregate is metrics.mean
-    if mean:
+    if aggregate is None or aggregate is metrics.mean:
         shared = clusters if len(clusters) == len(items) else ()
         return mean_estimate([float(item) for item in items], shared, metric in SHARES)
     if aggregate is metrics.perplexity:

@@ -89,7 +89,7 @@ def dry_run(request: Request, tokenizer: Path | None = None) -> tuple[Suite, lis
     if encoder is not None:
         works = _planned(make_plan(loaded, encoder, request.fewshot_seeds))
     else:
-        works = _counted(loaded.tasks.values())
+        works = _counted(loaded.tasks.values(), request.fewshot_seeds)
     expected = expected_scores(registry, model.id) if model else []
     rows = [
         _forecast(entry, works.get(entry.task) or _estimated(suite, entry, request, registry), request, expected)
@@ -132,21 +132,23 @@ def _planned(plans: Sequence[TaskPlan]) -> dict[str, _Work]:
     }
 
 
-def _counted(tasks: Iterable[LoadedTask]) -> dict[str, _Work]:
+def _counted(tasks: Iterable[LoadedTask], seeds: int) -> dict[str, _Work]:
     """Data without a tokenizer: entry → the work of its leaves, requests exact, tokens by their characters."""
     works: dict[str, _Work] = {}
     for task, below in _by_entry(tasks, lambda loaded: loaded).items():
         made = [task_documents(loaded) for loaded in below]
         instances = [instance for documents, _ in made for document in documents for instance in document.instances]
-        requests = sum(instance.repeats or 1 for instance in instances)
-        characters = sum((instance.repeats or 1) * len("".join(_texts(instance))) for instance in instances)
+        config, shots = below[0].task.config.to_dict(), _same([loaded.shots for loaded in below])
+        draws = _draws(config, shots, seeds)
+        requests = draws * sum(instance.repeats or 1 for instance in instances)
+        characters = draws * sum((instance.repeats or 1) * len("".join(_texts(instance))) for instance in instances)
         works[task] = _Work(
             kind=below[0].task.OUTPUT_TYPE,
-            shots=_same([loaded.shots for loaded in below]),
+            shots=shots,
             documents=sum(len(documents) for documents, _ in made),
             total=sum(total for _, total in made),
             requests=requests,
-            tokens=characters // CHARACTERS_A_TOKEN + requests * _generated(below[0].task.config.to_dict()),
+            tokens=characters // CHARACTERS_A_TOKEN + requests * _generated(config),
             basis=f"{CHARACTERS_A_TOKEN} characters a token",
         )
     return works
@@ -173,10 +175,17 @@ def _estimated(suite: Suite, entry: SuiteTask, request: Request, registry: Regis
     limit = request.limit or entry.limit
     documents = count_of(total, limit and limit * len(configs), entry.share) or total
     repeats = max(config.get("repeats") or 1 for config in configs)
-    requests = round(documents * facts.size.requests * repeats)
+    draws = _draws(configs[0], shots, request.fewshot_seeds)
+    requests = round(documents * facts.size.requests * repeats) * draws
     each = facts.size.tokens + shots * facts.size.example + max(map(_generated, configs))
     basis = f"GPT-2's tokens in {facts.size_of}"
     return _Work(kind, shots, documents, total, requests, round(requests * each), basis)
+
+
+def _draws(config: Mapping[str, Any], shots: int | None, seeds: int) -> int:
+    """How often a task is run: once where it has no examples or always takes the first ones."""
+    first = (config.get("fewshot_config") or {}).get("sampler") == "first_n"
+    return 1 if first or not shots else seeds
 
 
 def _generated(config: Mapping[str, Any]) -> int:

@@ -133,10 +133,16 @@ def test_sampled_answers_leave_an_error_on_both_sides_when_all_problems_are_run(
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"shots": 0, "scores": (score(1020, 1267),)}, None),  # the card says 0 shots: comparable with that source alone
+        (
+            {"shots": 0, "scores": (score(1020, 1267),)},
+            None,
+        ),  # the card says 0 shots: comparable with that source alone
         ({"shots": 3}, "3 shots here, 5 in the source"),
         ({"scores": (score(640, 800, total=800),)}, "the data here has 800 documents, the benchmark 1,267"),
-        ({"counts": Counts(documents=9, documents_total=9, requests=9, tokens=9, truncated=7, reused=0)}, "7 prompts were"),
+        (
+            {"counts": Counts(documents=9, documents_total=9, requests=9, tokens=9, truncated=7, reused=0)},
+            "7 prompts were",
+        ),
         ({"resolved_suite": suite(decoding={"max_tokens": 128})}, "answers ended after 128 tokens"),
         ({"resolved_suite": suite(share=0.2)}, "the suite takes a part"),
         ({"scores": (score(1020, 1267, total=None, whole_stderr=None),)}, "does not say how many documents"),
