@@ -12,6 +12,7 @@ from harness.records import Counts, MetricScore, Subject, new_run_id, write_reco
 from harness.reproduction import of_model, of_run, verdict_words
 from harness.statistics import Z, mean_estimate
 from harness.store import query
+from zoo.registry import default_path
 
 MODEL = "mistral-nemo-minitron-8b"  # winogrande, 5 shots: 80.4 in its paper, 80.35 in the blog; 1,267 documents
 SUBJECT = Subject(
@@ -207,3 +208,61 @@ def test_show_makes_no_results_folder(minizoo, tmp_path):
     ran = minizoo("show", MODEL, "--results", tmp_path / "none")
     assert "Beside the published scores" not in ran.out
     assert not (tmp_path / "none").exists()
+
+
+def test_a_source_that_took_an_unknown_part_adds_the_error_of_its_own(store):
+    """XL-Sum, 20 % of 11,535 documents on both sides: twice the variance of one side."""
+    value, half = 0.32, 0.006
+    fields = {"metric": "rougeL", "filter": "none", "value": value, "stderr": half / Z, "n": 2307, "total": 11535}
+    whole = whole_stderr(half / Z, 2307, 11535)
+    made = MetricScore(
+        **fields, lower=value - half, upper=value + half, whole_stderr=whole, higher_is_better=True, chance=0.0
+    )
+    entry = {"task": "xlsum_en", "metric": "rougeL", "share": 0.2, "overflow": "truncate"}
+    cut = Counts(documents=2307, documents_total=11535, requests=2307, tokens=9, truncated=5, reused=0)
+    changes = {"task": "xlsum_en", "shots": 3, "counts": cut}
+    (row,) = store(made, **changes, resolved_suite={"tasks": [entry]})
+    assert (row["published"], row["verdict"]) == (0.3194, "reproduced")
+    around = math.sqrt(2) * Z * whole
+    assert row["difference_upper"] - row["difference"] == pytest.approx(around + 0.00005, rel=1e-4)
+    (row,) = store(made, **changes, resolved_suite={"tasks": [{**entry, "share": None}]})
+    assert verdict_words(row) == "not comparable (published on 20 % of the English set, not on all)"
+
+
+def test_eval_prints_the_published_score_beside_its_own(minizoo, data, tmp_path, monkeypatch):
+    """A published score that is made up, in a registry of the test's own, for a model that can be run here."""
+    text = default_path().read_text("utf-8")
+    published = (
+        "    published:\n"
+        "      - {source: minitron-8b-card, protocol: base-cards, values: {winogrande: 52.0}}\n"
+        "    default_suite: nano\n    notes: [Trained from scratch"
+    )
+    changed = text.replace("    default_suite: nano\n    notes: [Trained from scratch", published, 1)
+    assert changed != text
+    (tmp_path / "registry.yaml").write_text(changed, "utf-8")
+    monkeypatch.setenv("MINIZOO_REGISTRY", str(tmp_path / "registry.yaml"))
+    argv = ["eval", "--model", "nano-teacher", "--tasks", "winogrande", "--shots", 0, "--limit", 16, "--device", "cpu"]
+    ran = minizoo(*argv, "--data", data, "--results", tmp_path / "results")
+    assert ran.code == 0, ran.err
+    assert "Beside the published scores" in ran.out
+    assert "0.5200" in ran.out
+    assert "minitron-8b-card" in ran.out
+    assert "reproduced" not in ran.out
+    told = minizoo(*argv, "--data", data, "--results", tmp_path / "results", "--json").json()
+    (row,) = told["reproduction"]
+    assert row["verdict"] in ("not resolved", "differs")
+    assert row["n"] == 16
+    ran = minizoo(
+        *argv[:5],
+        "--shots",
+        3,
+        "--limit",
+        4,
+        "--data",
+        data,
+        "--results",
+        tmp_path / "results",
+        "--overflow",
+        "truncate",
+    )
+    assert "not comparable (3 shots here, 0 in the source)" in ran.out
