@@ -47,9 +47,9 @@ def mean_estimate(values: Sequence[float], clusters: Sequence[Hashable] = (), sh
     n = len(values)
     mean = math.fsum(values) / n
     units = len(set(clusters)) if clusters else n
-    if n < 2 or units < 2:
-        return Estimate(mean, None, None, None)
     binary = all(v in (0, 1) for v in values)
+    if units < 2:
+        return Estimate(mean, None, *(wilson_interval(mean, 1) if binary and n == 1 else (None, None)))
     stderr = clustered_stderr(values, clusters or range(n))
     if binary and units == n:
         return Estimate(mean, stderr, *wilson_interval(mean, n))

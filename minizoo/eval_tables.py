@@ -45,12 +45,28 @@ def show_forecasts(output: Output, rows: Sequence[Forecast], title: str) -> None
 
 
 def show_scores(output: Output, records: Sequence[Record], title: str) -> None:
-    """Values as lm-eval prints them: shares between 0 and 1, perplexities in their own unit."""
+    """Values as lm-eval prints them: shares between 0 and 1, perplexities in their own unit. A group stands for its members."""
+    members = {task for record in records for task in record.members}
+    left_out = sum(record.task in members for record in records)
+    records = [record for record in records if record.task not in members]
     drawn = any(score.draws for record in records for score in record.scores)
     columns = [Column("task"), Column("metric"), Column("filter"), Column("shots", True), Column("value", True)]
     columns += [Column("stderr", True), Column("95 % interval", True), Column("chance", True), Column("n", True)]
     columns += [Column("few-shot sd", True)] if drawn else []
     output.table(columns, [_score(r, s, drawn) for r in records for s in r.scores], title)
+    if left_out:
+        output.text(f"{left_out} tasks that a group stands for are in --json and in the view scores.")
+
+
+def cut_prompts(records: Sequence[Record]) -> dict[str, int]:
+    """Prompts that were cut to fit, by task; a group's are counted once, under the widest group."""
+    groups = [set(record.members) for record in records]
+    return {
+        record.task: record.counts.truncated
+        for record in records
+        if record.counts and record.counts.truncated
+        and not any(set(record.members or [record.task]) < group or record.task in group for group in groups)
+    }  # fmt: skip
 
 
 def show_beside(output: Output, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -25,5 +25,9 @@ def test_mmlu_group_equals_lm_evals_aggregate_by_the_subjects_whole_sizes(minizo
     assert 0 <= score["lower"] < score["value"] < score["upper"] <= 1
     assert group["counts"]["documents"] == 78
     assert score["chance"] == 0.25
+    shown = minizoo(*argv, "--data", data, "--results", tmp_path / "again", "--device", "cpu")
+    assert "mmlu_humanities" in shown.out
+    assert "mmlu_philosophy" not in shown.out
+    assert "13 tasks that a group stands for" in shown.out
     on_disk = [json.loads(path.read_text())["task"] for path in tmp_path.glob("runs/*/*/*/record.json")]
     assert sorted(on_disk) == sorted([*records, "mmlu_humanities"])

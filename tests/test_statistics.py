@@ -44,8 +44,10 @@ def test_a_perfect_score_still_has_an_interval():
     assert made.lower < 1 == made.upper
 
 
-def test_one_document_has_no_error():
-    assert mean_estimate([0.5]).stderr is None
+def test_one_document_has_no_error_and_a_right_or_wrong_one_wilsons_interval():
+    assert mean_estimate([0.5]) == Estimate(0.5, None, None, None)
+    assert mean_estimate([1]) == Estimate(1.0, None, *wilson_interval(1.0, 1))
+    assert mean_estimate([1, 1, 0], [7, 7, 7]) == Estimate(2 / 3, None, None, None)
     assert ratio_estimate([(-1.0, 2.0)]).stderr is None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minizoo.eval_tables import show_beside, show_forecasts, show_scores
+from minizoo.eval_tables import cut_prompts, show_beside, show_forecasts, show_scores
 from minizoo.options import results_option
 from minizoo.output import Output, json_option, note
 from zoo.errors import EnvironmentFault
@@ -105,9 +105,8 @@ def _show_outcome(output: Output, outcome: Outcome, results: Path) -> int:
     show_beside(output, published)
     for record in failed:
         note(f"{record.task} failed: {record.reason}")
-    cut = {r.task: r.counts.truncated for r in outcome.records if r.counts and not r.members}
-    if any(cut.values()):
-        told = ", ".join(f"{task} {count:,}" for task, count in cut.items() if count)
+    if cut := cut_prompts(outcome.records):
+        told = ", ".join(f"{task} {count:,}" for task, count in cut.items())
         note(f"Prompts cut on the left to fit the context: {told}.")
     if outcome.reused:
         note(f"{outcome.reused:,} answers taken over from an interrupted run, {outcome.computed:,} computed.")
