@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minizoo.output import Column, Output
+from minizoo.output import Column, Output, note
+from zoo.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from harness.forecast import Forecast
@@ -67,6 +68,15 @@ def cut_prompts(records: Sequence[Record]) -> dict[str, int]:
         if record.counts and record.counts.truncated
         and not any(set(record.members or [record.task]) < group or record.task in group for group in groups)
     }  # fmt: skip
+
+
+def or_note(read: Callable[[], list[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
+    """What `read` gives; a database that cannot be had now costs this table and nothing else: the records are there."""
+    try:
+        return read()
+    except (EnvironmentFault, OSError) as fault:
+        note(f"Published beside measured is not shown: {fault}")
+        return []
 
 
 def show_beside(output: Output, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -266,3 +266,17 @@ def test_eval_prints_the_published_score_beside_its_own(minizoo, data, tmp_path,
         "truncate",
     )
     assert "not comparable (3 shots here, 0 in the source)" in ran.out
+
+
+def test_a_database_that_cannot_be_read_costs_show_its_table_only(store, minizoo, monkeypatch):
+    from harness import reproduction
+    from zoo.errors import EnvironmentFault
+
+    def locked(*_):
+        raise EnvironmentFault("The database is open in another program.", "Close it there.")
+
+    store(score(1020, 1267))
+    monkeypatch.setattr(reproduction, "query", locked)
+    ran = minizoo("show", MODEL, "--results", store.results)
+    assert (ran.code, "80.35" in ran.out) == (0, True)
+    assert "open in another program" in ran.err

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from minizoo.eval_tables import cut_prompts, show_beside, show_forecasts, show_scores
+from minizoo.eval_tables import cut_prompts, or_note, show_beside, show_forecasts, show_scores
 from minizoo.options import results_option
 from minizoo.output import Output, json_option, note
-from zoo.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from harness.accuracy import Outcome
@@ -85,8 +83,10 @@ def _show_plan(output: Output, request: Request, tokenizer: Path | None) -> int:
 
 
 def _show_outcome(output: Output, outcome: Outcome, results: Path) -> int:
+    from harness.reproduction import of_run
+
     failed = [record for record in outcome.records if record.status != "ok"]
-    published = _beside(results, outcome.run_id)
+    published = or_note(lambda: of_run(results, outcome.run_id))
     if output.as_json:
         output.document(
             "evaluation",
@@ -112,14 +112,3 @@ def _show_outcome(output: Output, outcome: Outcome, results: Path) -> int:
         note(f"{outcome.reused:,} answers taken over from an interrupted run, {outcome.computed:,} computed.")
     output.text(f"Records: {results}/runs (run {outcome.run_id}).  Page: minizoo report --out DIR")
     return 4 if failed else 0
-
-
-def _beside(results: Path, run_id: str) -> list[Mapping[str, Any]]:
-    """The run beside what is published; a database that cannot be had now loses nothing: the records are there."""
-    from harness.reproduction import of_run
-
-    try:
-        return of_run(results, run_id)
-    except EnvironmentFault as fault:
-        note(f"The published scores are not shown: {fault}")
-        return []

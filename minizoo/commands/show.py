@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minizoo.eval_tables import show_beside
+from minizoo.eval_tables import or_note, show_beside
 from minizoo.options import results_option
 from minizoo.output import Column, Output, json_option
 
@@ -73,7 +73,7 @@ def _measured(results: Path, model: str) -> list[Mapping[str, Any]]:
         return []
     from harness.reproduction import of_model
 
-    return of_model(results, model)
+    return or_note(lambda: of_model(results, model))
 
 
 def _show_check(out: Output, model: Model, where: str) -> int:
