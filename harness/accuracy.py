@@ -13,6 +13,7 @@ from backends.opening import open_backend
 from harness.durable import check_writable
 from harness.encoding import Unit
 from harness.evaluation import Evaluation, Request, prepare
+from harness.fewshot import with_draws
 from harness.partial import Partial, open_partial, partial_key
 from harness.plan import TaskPlan
 from harness.recorder import Recorder, one_line, subject_of
@@ -177,12 +178,13 @@ class _Run:
             return
         fill_responses(plan, self._answers[name])
         try:
-            scores, samples = score_task(plan.loaded, plan.documents)
+            scores, samples = score_task(plan.loaded, plan.documents, plan.documents_total)
+            drawn = [score_task(plan.loaded, draw.documents)[0] for draw in plan.draws]
         except Exception as error:  # a task's own code: whatever it raises is that task's failure, not the run's
             reason = str(error) if isinstance(error, MinizooError) else f"{type(error).__name__}: {one_line(error)}"
             self._add(self._recorder.failure(plan, "failed", reason))
         else:
-            for record in self._recorder.success(plan, scores, samples, self._reused[name]):
+            for record in self._recorder.success(plan, with_draws(scores, drawn), samples, self._reused[name]):
                 self._add(record)
         clear_responses(plan)
 

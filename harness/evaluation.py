@@ -36,6 +36,8 @@ class Request:
     overflow: Overflow | None = None
     data: Path | None = None
     seed: int = 0
+    fewshot_seeds: int = 1
+    """Draws of few-shot examples, lm-eval's own first."""
 
 
 @dataclass(frozen=True)
@@ -67,23 +69,6 @@ def prepare(request: Request) -> Evaluation:
     return Evaluation(request, checkpoint, suite, loaded, plans, template)
 
 
-def dry_run(request: Request, tokenizer: Path | None = None) -> tuple[Suite, list[TaskPlan]]:
-    """The same, without weights: what would run. `tokenizer` stands in for the checkpoint's own.
-
-    Prompts that do not fit are counted, not refused.
-    """
-    suite = requested_suite(request)
-    check_backend(request.backend)
-    model = load_registry().find(request.model)
-    context = model.architecture.max_context if model else None
-    if tokenizer is not None and context is not None:
-        words, max_length = HfTokenizer(tokenizer), context
-    else:
-        checkpoint = locate(request.model)
-        words, max_length = HfTokenizer(tokenizer or checkpoint.folder), checkpoint.max_length
-    return suite, _plans(request, suite, words, max_length)[1]
-
-
 def requested_suite(request: Request) -> Suite:
     """The suite that the request means: its own, its tasks, or the model's default."""
     if request.suite and request.tasks:
@@ -107,4 +92,4 @@ def _plans(
         )
     loaded = load_tasks(suite, request.data, request.limit, request.overflow)
     encoder = Encoder(tokenizer, max_length, request.seed)
-    return loaded, make_plan(loaded, encoder, tokenizer.chat if suite.chat else None)
+    return loaded, make_plan(loaded, encoder, request.fewshot_seeds, tokenizer.chat if suite.chat else None)

@@ -9,6 +9,24 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+SHARES = frozenset(
+    {"acc", "acc_norm", "acc_bytes", "exact_match", "em", "f1", "rouge1", "rouge2", "rougeL", "pass@1", "pass@10",
+     "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc", "inst_level_loose_acc"}
+)  # fmt: skip
+"""Metrics whose value for a document lies between 0 and 1."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A document's prompts, to estimate a run by when the data or the tokenizer is not at hand."""
+
+    requests: float
+    """Requests a document, on average."""
+    tokens: float
+    """Tokens of a request without examples, on average."""
+    example: float = 0.0
+    """Tokens that each example adds."""
+
 
 @dataclass(frozen=True)
 class TaskFacts:
@@ -26,11 +44,20 @@ class TaskFacts:
     """A publication's name of a metric → ours."""
     documents: int | None = None
     """Documents of the whole benchmark, where the registry does not say."""
+    size: Size | None = None
+    """How long its prompts are in GPT-2's tokens."""
+    size_of: str = "the benchmark's own data"
+    """What `size` was measured on."""
 
 
 def facts_of(task: str) -> TaskFacts:
     """The facts of that task or group."""
     return _all().get(task, TaskFacts())
+
+
+def described() -> list[str]:
+    """The tasks and groups that something is known of."""
+    return list(_all())
 
 
 @cache
@@ -39,4 +66,9 @@ def _all() -> Mapping[str, TaskFacts]:
 
     text = Path(__file__).with_name("task_facts.yaml").read_text("utf-8")
     listed: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(text)
-    return MappingProxyType({name: TaskFacts(**facts) for name, facts in listed.items()})
+    return MappingProxyType({name: _facts(facts) for name, facts in listed.items()})
+
+
+def _facts(facts: dict[str, Any]) -> TaskFacts:
+    size: dict[str, float] | None = facts.pop("size", None)
+    return TaskFacts(**facts, size=Size(**size) if size else None)

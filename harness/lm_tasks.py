@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.facts import TaskFacts, facts_of
 from harness.mirror import mirrored
 from harness.suites import Overflow, Suite, SuiteTask, known_folders
 from harness.task_index import folders_of, lm_eval_tasks
@@ -27,6 +28,11 @@ class LoadedTask:
     overflow: Overflow
     entry: SuiteTask
     """The suite's entry that it comes from, its own or its group's."""
+
+    @property
+    def facts(self) -> TaskFacts:
+        """What is known of it beyond its YAML."""
+        return facts_of(self.name)
 
     @property
     def runs_code(self) -> bool:
@@ -64,11 +70,16 @@ class _Leaves:
 
 
 def load_tasks(
-    suite: Suite, data: Path | None, limit: int | None = None, overflow: Overflow | None = None
+    suite: Suite,
+    data: Path | None,
+    limit: int | None = None,
+    overflow: Overflow | None = None,
+    absent: dict[str, MinizooError] | None = None,
 ) -> LoadedSuite:
     """Load every leaf task of the suite, with its data (from the mirror `data` where given, else as lm-eval does).
 
-    `limit` and `overflow` are the command's and win over the suite's. Raises UsageError for an unknown task, the mirror's
+    `limit` and `overflow` are the command's and win over the suite's. With `absent` an entry whose data cannot be had is left
+    out and named there with the reason. Raises UsageError for an unknown task, the mirror's
     errors for absent data, EnvironmentFault when data must come from the hub and cannot.
     """
     _quiet()
@@ -79,10 +90,19 @@ def load_tasks(
     for entry in suite.tasks:
         leaves = _Leaves()
         _walk(entry.task, {}, manager.task_index, leaves)
-        for name, overrides in leaves.overrides.items():
+        for name in leaves.overrides:
             if name in tasks:
                 raise UsageError(f"Task {name} stands twice in suite {suite.name}.", "Name it once.")
-            tasks[name] = _load(name, overrides, entry, manager, data, limit, overflow)
+        try:
+            tasks |= {
+                name: _load(name, overrides, entry, manager, data, limit, overflow)
+                for name, overrides in leaves.overrides.items()
+            }
+        except EnvironmentFault as error:
+            if absent is None:
+                raise
+            absent[entry.task] = error
+            continue
         groups |= {
             name: _group(name, config, [tasks[n].task for n in below])
             for name, (config, below) in leaves.groups.items()

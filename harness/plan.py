@@ -6,15 +6,14 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from backends.contract import ScoreRequest
 from backends.scoring import tree_of
 from harness.encoding import Encoder, Unit, overflowing
+from harness.fewshot import Draw, draw_name, make_draws
 from harness.lm_tasks import LoadedSuite, LoadedTask
 from harness.prompts import Chat, Document, build_documents
-from harness.statistics import detectable_difference
 from zoo.errors import UsageError
 
 
@@ -26,6 +25,9 @@ class TaskPlan:
     documents: list[Document]
     documents_total: int
     units: list[Unit]
+    """Every draw's."""
+    draws: list[Draw] = field(default_factory=list[Draw])
+    """Draws of few-shot examples beyond lm-eval's own."""
 
     @property
     def name(self) -> str:
@@ -34,8 +36,13 @@ class TaskPlan:
 
     @property
     def requests(self) -> int:
-        """lm-eval's requests, with repeats."""
-        return sum(instance.repeats or 1 for d in self.documents for instance in d.instances)
+        """lm-eval's requests, with repeats, of every draw."""
+        return sum(i.repeats or 1 for documents in self.sets.values() for d in documents for i in d.instances)
+
+    @property
+    def sets(self) -> dict[str, list[Document]]:
+        """First part of a unit's key → the documents it belongs to: the task's own, then those of each further draw."""
+        return {self.name: self.documents, **{draw_name(self.name, d.seed): d.documents for d in self.draws}}
 
     @property
     def tokens(self) -> int:
@@ -51,25 +58,23 @@ class TaskPlan:
         """A digest of the task's text and of every request made from its data."""
         config = json.dumps(self.loaded.task.dump_config(), sort_keys=True, default=str)
         whole = hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", config).encode())
-        for document in self.documents:
+        for document in (d for documents in self.sets.values() for d in documents):
             whole.update(f"{document.doc_id}|{document.doc_hash}|{document.request_hash}\n".encode())
         return whole.hexdigest()
 
-    def detectable(self) -> float | None:
-        """The smallest difference of two shares that this many documents would show; None where the metric is no share."""
-        shares = {"multiple_choice", "generate_until", "loglikelihood"}
-        return detectable_difference(len(self.documents)) if self.loaded.task.OUTPUT_TYPE in shares else None
 
-
-def make_plan(suite: LoadedSuite, encoder: Encoder, chat: Chat | None = None) -> list[TaskPlan]:
+def make_plan(suite: LoadedSuite, encoder: Encoder, fewshot_seeds: int = 1, chat: Chat | None = None) -> list[TaskPlan]:
     """Build every request of the suite, through a chat template where one is given, and encode it.
 
-    Raises UsageError where a task's data does not suit it.
+    With several `fewshot_seeds` every task whose examples are drawn is run once a seed. Raises UsageError where a task's data
+    does not suit it.
     """
     plans: list[TaskPlan] = []
     for loaded in suite.tasks.values():
-        documents, total = _documents(loaded, chat)
-        plans.append(TaskPlan(loaded, documents, total, encoder.units(loaded, documents)))
+        documents, total = task_documents(loaded, chat)
+        draws = list(make_draws(loaded, documents, encoder, fewshot_seeds, chat))
+        units = [*encoder.units(loaded, documents), *(unit for draw in draws for unit in draw.units)]
+        plans.append(TaskPlan(loaded, documents, total, units, draws))
     return plans
 
 
@@ -87,7 +92,8 @@ def check_overflow(plans: Sequence[TaskPlan]) -> None:
         )
 
 
-def _documents(loaded: LoadedTask, chat: Chat | None) -> tuple[list[Document], int]:
+def task_documents(loaded: LoadedTask, chat: Chat | None = None) -> tuple[list[Document], int]:
+    """The task's chosen documents with their requests, and how many it has in all; UsageError where data does not suit."""
     try:
         return build_documents(loaded, chat=chat)
     except (AssertionError, KeyError, IndexError, TypeError, ValueError) as error:
@@ -103,21 +109,3 @@ def sharing(plans: Sequence[TaskPlan]) -> tuple[int, int]:
     requests = [unit.request for plan in plans for unit in plan.units if isinstance(unit.request, ScoreRequest)]
     tree = tree_of(requests)
     return tree.asked_tokens, len(tree)
-
-
-def as_rows(plans: Sequence[TaskPlan]) -> list[dict[str, Any]]:
-    """A plan as plain data: a row a task."""
-    return [
-        {
-            "task": plan.name,
-            "shots": plan.loaded.shots,
-            "documents": len(plan.documents),
-            "documents_total": plan.documents_total,
-            "requests": plan.requests,
-            "tokens": plan.tokens,
-            "truncated": plan.truncated,
-            "overflow": plan.loaded.overflow,
-            "detectable_difference": plan.detectable(),
-        }
-        for plan in plans
-    ]

@@ -87,7 +87,7 @@ class Recorder:
             overflow=self._evaluation.request.overflow or "refuse",
             members=tuple(leaves),
             status="ok",
-            counts=None,
+            counts=_summed([_counts(plan, 0) for plan in self._evaluation.plans if plan.name in leaves]),
             scores=tuple(scores),
         )
 
@@ -127,6 +127,7 @@ class Recorder:
             "shots": plan.loaded.shots,
             "limit": plan.loaded.limit,
             "overflow": plan.loaded.overflow,
+            "decoding": plan.loaded.decoding,
         }
 
 
@@ -158,6 +159,11 @@ def _counts(plan: TaskPlan, reused: int) -> Counts:
         truncated=plan.truncated,
         reused=reused,
     )
+
+
+def _summed(counts: Sequence[Counts]) -> Counts:
+    """The work of a group: that of its tasks together."""
+    return Counts(**{name: sum(getattr(each, name) for each in counts) for name in Counts.model_fields})
 
 
 def _isolation(plan: TaskPlan) -> str | None:

@@ -43,6 +43,16 @@ class MetricScore(_Frozen):
     higher_is_better: bool
     chance: float | None
     """What guessing would score; None where that is unknown or means nothing."""
+    clusters: int | None = None
+    """Independent units that the n documents form, where several share one."""
+    total: int | None = None
+    """Documents of the whole task, of which n were chosen; None where n does not count documents."""
+    whole_stderr: float | None = None
+    """The standard error that is left when the question is what all of the task's documents would give."""
+    decoding_stderr: float | None = None
+    """The part of the standard error that comes from sampling the answers."""
+    draws: tuple[float, ...] = ()
+    """The value with each draw of few-shot examples, lm-eval's own first; empty where one draw was run."""
 
 
 class Counts(_Frozen):
@@ -105,6 +115,8 @@ class Record(_Frozen):
     overflow: str
     members: tuple[str, ...] = ()
     """The leaf tasks of a group; empty for a task."""
+    decoding: dict[str, Any] | None = None
+    """Samples a document, temperature (0 is greedy) and top-p of a task that generates text."""
     isolation: str | None = None
     """How generated code was kept apart, where a task runs any."""
     chat_template: str | None = None

@@ -22,19 +22,19 @@ def answer_of(result: Score | Generation, tokenizer: Tokenizer) -> Answer:
 
 def fill_responses(plan: TaskPlan, answers: Mapping[str, Answer]) -> None:
     """Give each of the task's instances its responses, in the form in which lm-eval's models return them."""
-    parts: dict[tuple[int, int], list[tuple[Unit, Answer]]] = {}
+    parts: dict[tuple[str, int, int], list[tuple[Unit, Answer]]] = {}
     for unit in plan.units:
-        _, doc_id, index, _ = unit.key.rsplit("/", 3)
-        parts.setdefault((int(doc_id), int(index)), []).append((unit, answers[unit.key]))
-    for document in plan.documents:
+        name, doc_id, index, _ = unit.key.rsplit("/", 3)
+        parts.setdefault((name, int(doc_id), int(index)), []).append((unit, answers[unit.key]))
+    for name, document in ((name, document) for name, documents in plan.sets.items() for document in documents):
         for instance in document.instances:
-            mine = parts.get((document.doc_id, instance.idx), [])
+            mine = parts.get((name, document.doc_id, instance.idx), [])
             instance.resps = _responses(instance.request_type, mine, window_of(plan.loaded) is not None)
 
 
 def clear_responses(plan: TaskPlan) -> None:
     """Forget the responses: a long suite keeps only what is still to come."""
-    for document in plan.documents:
+    for document in (document for documents in plan.sets.values() for document in documents):
         for instance in document.instances:
             instance.resps, instance.filtered_resps = [], {}
 

@@ -8,19 +8,20 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness import statistics
-from harness.facts import facts_of
+from harness.estimates import chance_of, clusters_of, error_of_whole, estimate_of, group_chance, group_estimate
 from harness.lm_tasks import LoadedTask
 from harness.prompts import Document
 from harness.records import MetricScore
 from harness.statistics import Estimate
 
 
-def score_task(loaded: LoadedTask, documents: Sequence[Document]) -> tuple[list[MetricScore], list[dict[str, Any]]]:
+def score_task(
+    loaded: LoadedTask, documents: Sequence[Document], total: int | None = None
+) -> tuple[list[MetricScore], list[dict[str, Any]]]:
     """Score the answered requests (each instance's `resps` filled): the task's numbers, and a row a document and metric.
 
-    lm-eval does the judging, so the numbers are its own; only errors and intervals are ours. Raises what a task's own
-    code raises.
+    lm-eval does the judging, so the numbers are its own; only errors and intervals are ours. `total` is the number of
+    documents that the task has in all, those given where it is None. Raises what a task's own code raises.
     """
     task = loaded.task
     task._instances = [instance for document in documents for instance in document.instances]
@@ -35,89 +36,75 @@ def score_task(loaded: LoadedTask, documents: Sequence[Document]) -> tuple[list[
                 values[metric, name] += value if windows else [value]
                 whole = tuple(map(sum, zip(*value, strict=True))) if windows else value
                 rows.append(_row(task, document, name, metric, whole, filtered))
-    return [_metric_score(loaded, metric, name, items, documents) for (metric, name), items in values.items()], rows
+    whole = total or len(documents)
+    return [_metric_score(loaded, *key, items, documents, whole) for key, items in values.items()], rows
 
 
 def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list[MetricScore]:
-    """The numbers of an lm-eval group from those of its leaf tasks, by lm-eval's own weighting and pooled error."""
+    """The numbers of an lm-eval group from those of its leaf tasks, by lm-eval's own weighting.
+
+    A leaf's weight is the number of its documents in all, so that a limited run estimates the same mean as a whole one.
+    """
     leaves = {
         task: {
-            "sample_len": max((s.n for s in listed), default=0),
+            "sample_len": max((s.total or s.n for s in listed), default=0),
             **{f"{s.metric},{s.filter}": s.value for s in listed if s.value is not None},
-            **{f"{s.metric}_stderr,{s.filter}": s.stderr if s.stderr is not None else "N/A" for s in listed},
         }
         for task, listed in scores.items()
     }
     found: Mapping[str, Any] = group.aggregate(leaves)
+    weighted = {entry.metric: bool(entry.weight_by_size) for entry in group.aggregate_metric_list or ()}
     made: list[MetricScore] = []
     for key in [key for key in found if "," in key and "_stderr," not in key]:
         metric, name = key.split(",", 1)
         below = [s for listed in scores.values() for s in listed if (s.metric, s.filter) == (metric, name)]
-        stderr = found.get(f"{metric}_stderr,{name}")
-        estimate = statistics.given_stderr(float(found[key]), None if stderr in (None, "N/A") else float(stderr))
-        chance = None
-        if all(s.chance is not None for s in below):
-            chance = sum((s.chance or 0.0) * s.n for s in below) / sum(s.n for s in below)
-        made.append(_published(metric, name, estimate, sum(s.n for s in below), below[0].higher_is_better, chance))
+        estimate, whole = group_estimate(float(found[key]), weighted.get(metric, True), below)
+        made.append(
+            _published(
+                estimate,
+                metric=metric,
+                filter=name,
+                n=sum(s.n for s in below),
+                total=None if any(s.total is None for s in below) else sum(s.total or 0 for s in below),
+                whole_stderr=_finite(whole),
+                higher_is_better=below[0].higher_is_better,
+                chance=group_chance(below),
+            )
+        )
     return made
 
 
 def _metric_score(
-    loaded: LoadedTask, metric: str, name: str, items: list[Any], documents: Sequence[Document]
+    loaded: LoadedTask, metric: str, name: str, items: list[Any], documents: Sequence[Document], total: int
 ) -> MetricScore:
-    aggregate = loaded.task.aggregation().get(metric)
-    estimate = _estimate(aggregate, items)
-    better = loaded.task.higher_is_better().get(metric)
-    return _published(metric, name, estimate, len(items), better is not False, _chance(loaded, metric, documents))
-
-
-def _estimate(aggregate: Any, items: list[Any]) -> Estimate:
-    """lm-eval's aggregate of the items; the error is ours, by the kind of aggregate."""
-    from lm_eval.api import metrics
-
-    errors = {
-        metrics.mean: lambda: statistics.mean_estimate(items),
-        metrics.perplexity: lambda: statistics.exponential(statistics.mean_estimate(items)),
-        metrics.weighted_perplexity: lambda: statistics.exponential(statistics.ratio_estimate(items)),
-        metrics.bits_per_byte: lambda: statistics.scaled(statistics.ratio_estimate(items), -1 / math.log(2)),
-    }
-    aggregate = aggregate or metrics.mean
-    value = float(aggregate(items))
-    if aggregate not in errors:
-        return Estimate(value, None, None, None)
-    made = errors[aggregate]()
-    return Estimate(value, made.stderr, made.lower, made.upper)
-
-
-def _published(
-    metric: str, name: str, estimate: Estimate, n: int, higher_is_better: bool, chance: float | None
-) -> MetricScore:
-    def finite(x: float | None) -> float | None:
-        return x if x is not None and math.isfinite(x) else None
-
-    return MetricScore(
+    clusters = clusters_of(loaded, documents)
+    estimate = estimate_of(metric, loaded.task.aggregation().get(metric), items, clusters)
+    by_document = len(items) == len(documents)
+    return _published(
+        estimate,
         metric=metric,
         filter=name,
-        value=finite(estimate.value),
-        stderr=finite(estimate.stderr),
-        lower=finite(estimate.lower),
-        upper=finite(estimate.upper),
-        n=n,
-        higher_is_better=higher_is_better,
-        chance=chance,
+        n=len(items),
+        clusters=len(set(clusters)) if clusters and by_document else None,
+        total=total if by_document else None,
+        **(error_of_whole(loaded, metric, estimate, items, total) if by_document else {}),
+        higher_is_better=loaded.task.higher_is_better().get(metric) is not False,
+        chance=chance_of(loaded, metric, documents),
     )
 
 
-def _chance(loaded: LoadedTask, metric: str, documents: Sequence[Document]) -> float | None:
-    known = facts_of(loaded.name).chance.get(metric)
-    if known is not None:
-        return known
-    if loaded.task.OUTPUT_TYPE != "multiple_choice" or metric not in ("acc", "acc_norm", "acc_bytes"):
-        return None
-    if loaded.name == "truthfulqa_mc2":
-        labels = [document.doc["mc2_targets"]["labels"] for document in documents]
-        return sum(sum(listed) / len(listed) for listed in labels) / len(labels)
-    return sum(1 / len(document.instances) for document in documents) / len(documents)
+def _published(estimate: Estimate, **fields: Any) -> MetricScore:
+    return MetricScore(
+        value=_finite(estimate.value),
+        stderr=_finite(estimate.stderr),
+        lower=_finite(estimate.lower),
+        upper=_finite(estimate.upper),
+        **fields,
+    )
+
+
+def _finite(x: float | None) -> float | None:
+    return x if x is not None and math.isfinite(x) else None
 
 
 def _row(task: Any, document: Document, name: str, metric: str, value: Any, filtered: list[Any]) -> dict[str, Any]:

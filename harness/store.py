@@ -16,13 +16,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from harness import protocols
+from harness.published import UNIT_OF
 from harness.records import SAMPLE_COLUMNS, Record, read_record
 from harness.scan import Found, scan
 from harness.speed import tables as speed
 from zoo.errors import EnvironmentFault
 from zoo.registry import load_registry
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 STORAGE_VERSION = "v1.4.0"
 LOCK_SECONDS = 120
 
@@ -37,7 +39,8 @@ RECORD_COLUMNS = {
 METRIC_COLUMNS = {
     "run_id": "VARCHAR", "task": "VARCHAR", "metric": "VARCHAR", "filter": "VARCHAR", "value": "DOUBLE",
     "stderr": "DOUBLE", "lower": "DOUBLE", "upper": "DOUBLE", "n": "BIGINT", "chance": "DOUBLE",
-    "higher_is_better": "BOOLEAN", "raw_value": "DOUBLE",
+    "higher_is_better": "BOOLEAN", "raw_value": "DOUBLE", "total": "BIGINT", "clusters": "BIGINT",
+    "whole_stderr": "DOUBLE", "decoding_stderr": "DOUBLE", "fewshot_draws": "BIGINT", "fewshot_sd": "DOUBLE",
 }  # fmt: skip
 TABLES = {
     "meta": {"schema_version": "BIGINT", "registry": "VARCHAR"},
@@ -52,8 +55,8 @@ TABLES = {
     },
     "bad_records": {"path": "VARCHAR", "reason": "VARCHAR"},
     **speed.TABLES,
+    **protocols.TABLES,
 }  # fmt: skip
-UNIT_OF = {"percent": 100.0, "fraction": 1.0, "points": 1.0}
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ def _build(results: Path) -> int:
             connection.execute(f"CREATE TABLE {name} ({listed})")
         connection.execute(Path(__file__).with_name("views.sql").read_text("utf-8"))
         speed.create_speed_views(connection)
+        protocols.create_view(connection)
         connection.execute("INSERT INTO meta VALUES (?, '')", [SCHEMA_VERSION])
         taken = _take_in(connection, results)
         connection.execute("CHECKPOINT")
@@ -175,6 +179,7 @@ def _insert_runs(connection: Any, results: Path, changed: list[Found]) -> int:
                 records.append((record, path))
     _insert(connection, "records", [_record_row(record) for record, _ in records])
     _insert(connection, "metrics", [row for record, _ in records for row in _metric_rows(record)])
+    _insert(connection, "run_protocols", [protocols.protocol_row(record) for record, _ in records])
     _insert(connection, "bad_records", bad)
     for table in speed.TABLES:
         _insert(connection, table, [row for record, _ in records for row in speed.rows_of(record).get(table, ())])
@@ -230,6 +235,8 @@ def _insert_published(connection: Any) -> None:
             for score in model.published_scores
         ],
     )  # fmt: skip
+    connection.execute("DELETE FROM expected")
+    _insert(connection, "expected", protocols.expected_rows(registry))
     connection.execute("UPDATE meta SET registry = ?", [state])
 
 
@@ -251,9 +258,12 @@ def _record_row(record: Record) -> dict[str, Any]:
 
 def _metric_rows(record: Record) -> list[dict[str, Any]]:
     return [
-        {"run_id": record.run_id, "task": record.task, "raw_value": score.value, **score.model_dump()}
+        {
+            "run_id": record.run_id, "task": record.task, "raw_value": score.value,
+            **score.model_dump(exclude={"draws"}), **protocols.fewshot_columns(score),
+        }
         for score in record.scores
-    ]
+    ]  # fmt: skip
 
 
 def _readable(found: Found) -> Iterator[Record]:

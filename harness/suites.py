@@ -48,6 +48,9 @@ class SuiteTask(BaseModel):
     """Documents of each leaf task, chosen by hash; None takes all. For a quick look: a limited task is not the protocol."""
     overflow: Overflow | None = None
     """What to do with a prompt longer than the context; None takes the command's rule."""
+    margin: float | None = Field(default=None, gt=0)
+    """How far from a published score still counts as reproduced, in the metric's unit; None takes one point or the spread over
+    few-shot draws, whichever is larger."""
     assumed: tuple[str, ...] = ()
     """What the source of the protocol does not say, and is taken as here."""
 

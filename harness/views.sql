@@ -3,7 +3,7 @@
 CREATE VIEW scores AS
 SELECT s.run_id, r.finished_at, r.model, r.backend, r.device, r.gpu, r.suite, s.task, s.metric, s.filter, r.shots,
        s.value, s.stderr, s.lower, s.upper, s.n, s.chance, s.higher_is_better, r.status, r.reason, r.source,
-       r.dtype, r."limit", r.truncated, s.raw_value, r.isolation
+       r.dtype, r."limit", r.truncated, s.raw_value, s.total, s.clusters, s.fewshot_draws, s.fewshot_sd, r.isolation
 FROM metrics s JOIN records r USING (run_id, task)
 UNION ALL BY NAME
 -- A task that failed has no numbers, and must not look as if it had never run.

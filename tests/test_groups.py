@@ -5,8 +5,8 @@ import json
 import pytest
 
 
-def test_mmlu_group_equals_lm_evals_aggregate(minizoo, stories, data, tmp_path):
-    from lm_eval.api.metrics import aggregate_subtask_metrics, pooled_sample_stderr
+def test_mmlu_group_equals_lm_evals_aggregate_by_the_subjects_whole_sizes(minizoo, stories, data, tmp_path):
+    from lm_eval.api.metrics import aggregate_subtask_metrics
 
     argv = ["eval", "--model", stories, "--tasks", "mmlu_humanities", "--limit", 6, "--overflow", "truncate"]
     ran = minizoo(*argv, "--data", data, "--results", tmp_path, "--device", "cpu", "--json")
@@ -15,11 +15,19 @@ def test_mmlu_group_equals_lm_evals_aggregate(minizoo, stories, data, tmp_path):
     group = records.pop("mmlu_humanities")
     assert set(group["members"]) == set(records)
     leaves = [record["scores"][0] for record in records.values()]
-    sizes = [leaf["n"] for leaf in leaves]
+    sizes = [leaf["total"] for leaf in leaves]
     (score,) = group["scores"]
-    assert score["n"] == sum(sizes) == 78
+    assert (score["n"], score["total"]) == (78, 4705)
     assert score["value"] == pytest.approx(aggregate_subtask_metrics([leaf["value"] for leaf in leaves], sizes))
-    assert score["stderr"] == pytest.approx(pooled_sample_stderr([leaf["stderr"] for leaf in leaves], sizes))
+    strata = sum((size / 4705 * leaf["stderr"]) ** 2 for size, leaf in zip(sizes, leaves, strict=True))
+    assert score["stderr"] == pytest.approx(strata**0.5)
+    assert 0 < score["whole_stderr"] < score["stderr"]
+    assert 0 <= score["lower"] < score["value"] < score["upper"] <= 1
+    assert group["counts"]["documents"] == 78
     assert score["chance"] == 0.25
+    shown = minizoo(*argv, "--data", data, "--results", tmp_path / "again", "--device", "cpu")
+    assert "mmlu_humanities" in shown.out
+    assert "mmlu_philosophy" not in shown.out
+    assert "13 tasks that a group stands for" in shown.out
     on_disk = [json.loads(path.read_text())["task"] for path in tmp_path.glob("runs/*/*/*/record.json")]
     assert sorted(on_disk) == sorted([*records, "mmlu_humanities"])

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minizoo.eval_tables import cut_prompts, or_note, show_beside, show_forecasts, show_scores
 from minizoo.options import results_option, sandbox_options
-from minizoo.output import Column, Output, json_option, note
+from minizoo.output import Output, json_option, note
 
 if TYPE_CHECKING:
     from harness.accuracy import Outcome
     from harness.evaluation import Request
-    from harness.records import MetricScore, Record
 
 
 @click.command()
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--tokenizer", type=click.Path(path_type=Path), help="Tokenizer folder, to plan without a checkpoint.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of sampled generations.")
+@click.option(
+    "--fewshot-seeds", type=click.IntRange(min=1, max=100), default=1, show_default=True,
+    help="Draws of few-shot examples: the spread of the score over them is recorded, and widens the margin of a verdict.",
+)  # fmt: skip
 @click.option("--exact", is_flag=True, help="Score without sharing prefixes: the slow reference for packing.")
 @click.option("--fresh", is_flag=True, help="Start anew instead of going on with an interrupted run.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
@@ -62,35 +66,28 @@ def evaluate(
 
 
 def _show_plan(output: Output, request: Request, tokenizer: Path | None) -> int:
-    from harness.evaluation import dry_run
-    from harness.plan import as_rows
+    from dataclasses import asdict
 
-    suite, plans = dry_run(request, tokenizer)
-    rows = as_rows(plans)
+    from harness.forecast import dry_run
+
+    suite, rows, missing = dry_run(request, tokenizer)
+    if missing:
+        note(f"Estimated where not at hand: {', '.join(missing)}. --tokenizer and --data give exact numbers.")
+    for task, reason in missing.items() if request.data else ():
+        note(f"{task}: {reason}")
     if output.as_json:
-        output.document("plan", {"model": request.model, "suite": suite.name, "tasks": rows})
-        return 0
-    columns = [Column("task"), *(Column(h, True) for h in ("shots", "documents", "of", "requests", "tokens"))]
-    columns += [Column("too long", True), Column("detects", True)]
-    output.table(
-        columns,
-        [
-            [
-                r["task"], str(r["shots"]), f"{r['documents']:,}", f"{r['documents_total']:,}", f"{r['requests']:,}",
-                f"{r['tokens']:,}", f"{r['truncated']:,}" if r["truncated"] else "–",
-                f"{100 * r['detectable_difference']:.1f} points" if r["detectable_difference"] else "–",
-            ]
-            for r in rows
-        ],
-        f"{request.model}, suite {suite.name}: what would run",
-    )  # fmt: skip
-    output.text(f"{sum(r['requests'] for r in rows):,} requests, {sum(r['tokens'] for r in rows):,} tokens at most.")
-    output.text("'detects': the smallest difference of two such runs that would show (95 % confidence, 80 % power).")
+        tasks = [asdict(row) for row in rows]
+        output.document("plan", {"model": request.model, "suite": suite.name, "tasks": tasks, "missing": missing})
+    else:
+        show_forecasts(output, rows, f"{request.model}, suite {suite.name}: what would run")
     return 0
 
 
 def _show_outcome(output: Output, outcome: Outcome, results: Path) -> int:
+    from harness.reproduction import of_run
+
     failed = [record for record in outcome.records if record.status != "ok"]
+    published = or_note(lambda: of_run(results, outcome.run_id))
     if output.as_json:
         output.document(
             "evaluation",
@@ -99,19 +96,18 @@ def _show_outcome(output: Output, outcome: Outcome, results: Path) -> int:
                 "computed": outcome.computed,
                 "reused": outcome.reused,
                 "records": [record.model_dump(mode="json") for record in outcome.records],
+                "reproduction": published,
             },
         )
         return 4 if failed else 0
     first = outcome.records[0]
-    columns = [Column("task"), Column("metric"), Column("filter"), Column("shots", True), Column("value", True)]
-    columns += [Column("stderr", True), Column("95 % interval", True), Column("chance", True), Column("n", True)]
-    rows = [_row(record, score) for record in outcome.records for score in record.scores]
-    output.table(columns, rows, f"{first.subject.id} on {first.suite} ({first.setting.backend}, {first.setting.dtype})")
+    title = f"{first.subject.id} on {first.suite} ({first.setting.backend}, {first.setting.dtype})"
+    show_scores(output, outcome.records, title)
+    show_beside(output, published)
     for record in failed:
         note(f"{record.task} failed: {record.reason}")
-    cut = {record.task: record.counts.truncated for record in outcome.records if record.counts}
-    if any(cut.values()):
-        told = ", ".join(f"{task} {count:,}" for task, count in cut.items() if count)
+    if cut := cut_prompts(outcome.records):
+        told = ", ".join(f"{task} {count:,}" for task, count in cut.items())
         note(f"Prompts cut on the left to fit the context: {told}.")
     for how in dict.fromkeys(record.isolation for record in outcome.records if record.isolation):
         note(f"Generated code ran under: {how}.")
@@ -119,16 +115,3 @@ def _show_outcome(output: Output, outcome: Outcome, results: Path) -> int:
         note(f"{outcome.reused:,} answers taken over from an interrupted run, {outcome.computed:,} computed.")
     output.text(f"Records: {results}/runs (run {outcome.run_id}).  Page: minizoo report --out DIR")
     return 4 if failed else 0
-
-
-def _row(record: Record, score: MetricScore) -> list[str]:
-    """Values as lm-eval prints them: shares between 0 and 1, perplexities in their own unit."""
-    interval = f"{score.lower:.4f} – {score.upper:.4f}" if score.lower is not None else "–"
-    return [
-        record.task, score.metric, score.filter, "–" if record.shots is None else str(record.shots),
-        _number(score.value), _number(score.stderr), interval, _number(score.chance), f"{score.n:,}",
-    ]  # fmt: skip
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"

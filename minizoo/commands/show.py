@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from minizoo.eval_tables import or_note, show_beside
+from minizoo.options import results_option
 from minizoo.output import Column, Output, json_option
 
 if TYPE_CHECKING:
@@ -26,9 +30,11 @@ SHOWN_DIMENSIONS = (
 @click.command(short_help="Show one model: lineage, dimensions, parameters, published scores.")
 @click.argument("model")
 @click.option("--check", metavar="FILE|DIR|hub", help="Compare a config.json, or the hub's, with the entry.")
+@results_option
 @json_option
-def show(model: str, check: str | None, as_json: bool) -> int:
-    """Show one MODEL (id, alias or hub id): lineage, dimensions, parameters, tokens, published scores with source.
+def show(model: str, check: str | None, results: Path, as_json: bool) -> int:
+    """Show one MODEL (id, alias or hub id): lineage, dimensions, parameters, tokens, published scores with source, and
+    what the results folder measured beside them.
 
     With --check the exit code is 1 when the config contradicts the entry.
     """
@@ -43,8 +49,9 @@ def show(model: str, check: str | None, as_json: bool) -> int:
     from zoo.lineage import family_tree, root_of
 
     told = facts(found, registry)
+    measured = _measured(results, found.id)
     if as_json:
-        out.document("model", told)
+        out.document("model", {**told, "reproduction": measured})
         return 0
     out.text(f"{found.display} ({found.id})")
     out.text()
@@ -56,7 +63,17 @@ def show(model: str, check: str | None, as_json: bool) -> int:
     out.table([Column("dimension"), Column("value", number=True)], _dimension_rows(told["architecture"]))
     _show_statements(out, told["statements"])
     _show_scores(out, told["published_scores"])
+    show_beside(out, measured)
     return 0
+
+
+def _measured(results: Path, model: str) -> list[Mapping[str, Any]]:
+    """The model's measured scores beside the published ones; none where there is no results folder, and none is made."""
+    if not results.is_dir():
+        return []
+    from harness.reproduction import of_model
+
+    return or_note(lambda: of_model(results, model))
 
 
 def _show_check(out: Output, model: Model, where: str) -> int:
