@@ -112,5 +112,3 @@ class SpeedFacts(_Frozen):
     telemetry: dict[str, float] = {}
     energy_integrated_j: float | None = None
     comparisons: tuple[Comparison, ...] = ()
-    imported: dict[str, Any] | None = None
-    """Of an imported result: the file's digest, its tool, and what of it has no place here."""
