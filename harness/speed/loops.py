@@ -41,6 +41,8 @@ class Loop:
 
     def __init__(self, point: Point, rule: Rule, prompts: Prompts, clock: Clock, meter: Meter) -> None:
         self.trials: list[Trial] = []
+        self.has_settled = False
+        """Whether the warm-up ended because trials agreed, and not because there were enough."""
         self.point, self.rule, self.clock = point, rule, clock
         self._prompts, self._meter = prompts, meter
         self._current: Trial | None = None
@@ -62,15 +64,26 @@ class Loop:
         return [trial for trial in self.trials if trial.phase == "trial"]
 
     @property
-    def has_settled(self) -> bool:
-        """Whether the warm-up ended because trials agreed, and not because there were enough."""
-        return settled([t.seconds for t in self.warmups], self.rule.settled)
+    def is_warm(self) -> bool:
+        """Whether the warm-up is over, by agreement or by number."""
+        return self.has_settled or len(self.warmups) >= self.rule.warmup
 
     def record(self, step: Step) -> None:
         """Take in what the backend did. Cheap: it lies between two steps."""
         if self._current is not None:
             self._current.steps.append(step)
             self._left -= len(step.tokens)
+
+    def finish(self) -> None:
+        """The running trial, where there is one, is over: `complete`, or the backend idle before it was."""
+        trial, self._current = self._current, None
+        if trial is None:
+            return
+        self.trials.append(trial)
+        if trial.phase == "trial":
+            self._meter.end(trial.number)
+        else:
+            self.has_settled = self.has_settled or settled([t.seconds for t in self.warmups], self.rule.settled)
 
     def take(self, room: int, idle: bool) -> Sequence[StreamRequest] | None:
         """See `Feed`."""
@@ -80,10 +93,11 @@ class Loop:
                 return arrived
         if not idle:
             return ()
-        self._finish()
-        if len(self.warmups) >= self.rule.warmup or self.has_settled:
-            return self._measure(room)
-        return self._batch("warmup", self.point.batch or 1)
+        self.finish()
+        return self._measure(room) if self._may_measure() else self._batch("warmup", self.point.batch or room)
+
+    def _may_measure(self) -> bool:
+        return self.is_warm
 
     def _batch(self, phase: Phase, size: int) -> Sequence[StreamRequest]:
         shape = self.point.shape
@@ -96,13 +110,6 @@ class Loop:
         self._left = size * shape.output
         return requests
 
-    def _finish(self) -> None:
-        if self._current is not None:
-            self.trials.append(self._current)
-            if self._current.phase == "trial":
-                self._meter.end(self._current.number)
-        self._current = None
-
     def _more(self, room: int, idle: bool) -> Sequence[StreamRequest] | None:
         """What else arrives in the running trial; None when that is over as soon as the backend is idle."""
         return None
@@ -113,15 +120,24 @@ class Loop:
 
 
 class ClosedLoop(Loop):
-    """Batches of one size, one after another. `partner`, where trials are interleaved, is the loop to go on with."""
+    """Batches of one size, one after another.
+
+    `partner`: the loop whose trials alternate with these. Neither measures before both are warm, nor ends before both have
+    enough, so they stand trial beside trial.
+    """
 
     partner: ClosedLoop | None = None
 
     @property
     def has_enough(self) -> bool:
-        """Whether there are as many trials and seconds of them as the rule wants."""
-        done = self.measured
-        return len(done) >= self.rule.trials and sum(trial.seconds for trial in done) >= self.rule.seconds
+        """Whether there are as many trials and seconds of them as the rule wants; also where the clock stands still or goes
+        back, since waiting for seconds would not end then."""
+        seconds = [trial.seconds for trial in self.measured]
+        stopped = any(s <= 0 for s in seconds)
+        return len(seconds) >= self.rule.trials and (stopped or sum(seconds) >= self.rule.seconds)
+
+    def _may_measure(self) -> bool:
+        return self.is_warm and (self.partner is None or self.partner.is_warm)
 
     def _measure(self, room: int) -> Sequence[StreamRequest] | None:
         if self.has_enough and (self.partner is None or self.partner.has_enough):

@@ -21,6 +21,7 @@ class Metric(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    display: str
     formula: str
     unit: str
     higher_is_better: bool
@@ -57,7 +58,8 @@ def create_views(connection: Any) -> None:
 
 
 def samples_of(rows: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> dict[str, list[float]]:
-    """Each metric's samples from the rows of one point (see TRIAL_COLUMNS), by the very SQL of the results database."""
+    """Each metric's samples in rising order, from the rows of one point (see TRIAL_COLUMNS), by the very SQL of the results
+    database."""
     import duckdb
     import pyarrow as pa
 
@@ -75,7 +77,7 @@ def samples_of(rows: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -
             connection.execute("INSERT INTO trial_rows SELECT '', '', * FROM incoming")
         create_views(connection)
         return {
-            name: [row[0] for row in connection.execute(f"SELECT value FROM metric_{name}").fetchall()]
+            name: [row[0] for row in connection.execute(f"SELECT value FROM metric_{name} ORDER BY value").fetchall()]
             for name in load_metrics()
         }
     finally:

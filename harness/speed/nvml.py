@@ -21,12 +21,16 @@ def open_nvml(device: str) -> Probe:
     """The probe of a CUDA device of this process, found in NVML by its UUID, whatever CUDA_VISIBLE_DEVICES hides."""
     import torch
 
-    properties: Any = torch.cuda.get_device_properties(device)
-    return find_device(str(properties.uuid))
+    told: Any = torch.cuda.get_device_properties(device)
+    known = {"product": told.name, "capability": f"{told.major}.{told.minor}", "memory_bytes": told.total_memory}
+    return find_device(str(told.uuid), known)
 
 
-def find_device(uuid: str) -> Probe:
-    """The probe of the device with that UUID (with or without its `GPU-` or `MIG-`); NoTelemetry where NVML refuses."""
+def find_device(uuid: str, known: Mapping[str, Any] | None = None) -> Probe:
+    """The probe of the device with that UUID (with or without its `GPU-` or `MIG-`).
+
+    NoTelemetry, with what is `known` otherwise, where NVML is absent or refuses.
+    """
     import pynvml as nvml
 
     try:
@@ -39,7 +43,7 @@ def find_device(uuid: str) -> Probe:
                 continue
         return NvmlProbe(nvml.nvmlDeviceGetHandleByUUID(names[-1]))
     except nvml.NVMLError as refusal:
-        return NoTelemetry(f"NVML: {refusal}")
+        return NoTelemetry(f"NVML: {refusal}", known or {})
 
 
 class NvmlProbe:
@@ -57,7 +61,11 @@ class NvmlProbe:
 
         ask = self._ask
         capability = ask(nvml.nvmlDeviceGetCudaComputeCapability)
-        mig, ecc = ask(nvml.nvmlDeviceGetMigMode), ask(nvml.nvmlDeviceGetEccMode)
+        mig, slice_, ecc = (
+            ask(nvml.nvmlDeviceGetMigMode),
+            ask(nvml.nvmlDeviceIsMigDeviceHandle),
+            ask(nvml.nvmlDeviceGetEccMode),
+        )
         limit = ask(nvml.nvmlDeviceGetEnforcedPowerLimit)
         persistence = ask(nvml.nvmlDeviceGetPersistenceMode)
         found = {
@@ -67,7 +75,7 @@ class NvmlProbe:
             "power_limit_w": None if limit is None else limit / 1000,
             "max_sm_mhz": ask(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_SM),
             "memory_bytes": getattr(ask(nvml.nvmlDeviceGetMemoryInfo), "total", None),
-            "mig": None if mig is None else bool(mig[0]),
+            "mig": bool(slice_) or (None if mig is None else bool(mig[0])),
             "ecc": None if ecc is None else bool(ecc[0]),
             "persistence": None if persistence is None else bool(persistence),
         }
@@ -117,7 +125,7 @@ class NvmlProbe:
             return function(*arguments)
         except nvml.NVMLError as refusal:
             code = getattr(refusal, "value", None)
-            if code in (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_NOT_FOUND):
+            if code in (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_NOT_FOUND, nvml.NVML_ERROR_RESET_REQUIRED):
                 raise DeviceLost(str(refusal)) from None
             if code != nvml.NVML_ERROR_NOT_SUPPORTED:
                 self.refusals.add(f"{function.__name__}: {refusal}")

@@ -22,10 +22,12 @@ def gpu_of(facts: Mapping[str, Any]) -> Gpu | None:
     return find_gpu(str(product), str(capability)) if product and capability else None
 
 
-def works(dims: Dense | Hybrid, point: Point, dtype: Dtype) -> dict[Step, Work]:
-    """What a decode step (mean cache) and the prefill of the whole batch must do; nothing for an open loop, whose batch
-    changes from step to step."""
-    if point.batch is None:
+def works(dims: Dense | Hybrid | None, point: Point, dtype: Dtype | None) -> dict[Step, Work]:
+    """What a decode step (mean cache) and the prefill of the whole batch must do.
+
+    Nothing for an open loop, whose batch changes from step to step, and where dimensions or dtype are not known.
+    """
+    if dims is None or dtype is None or point.batch is None:
         return {}
     shape = point.shape
     return {
@@ -35,9 +37,15 @@ def works(dims: Dense | Hybrid, point: Point, dtype: Dtype) -> dict[Step, Work]:
 
 
 def achieved(
-    work: Mapping[Step, Work], dtype: Dtype, statistics: Sequence[Statistic], gpu: Gpu | None, rates: Rates | None
+    work: Mapping[Step, Work],
+    dtype: Dtype | None,
+    statistics: Sequence[Statistic],
+    gpu: Gpu | None,
+    rates: Rates | None,
 ) -> tuple[Achieved, ...]:
     """Limit over measured time: the decode step against the median ITL, the prefill against the median TTFT."""
+    if dtype is None:
+        return ()
     medians = {s.metric: s.value for s in statistics if s.statistic in ("p50", "mean") and s.value is not None}
     measured: dict[Step, float | None] = {"decode": medians.get("itl"), "prefill": medians.get("ttft")}
     return tuple(

@@ -172,11 +172,13 @@ class NoTelemetry:
     """Stands where a probe cannot be had; `reason` says why, and the validity of the result tells it."""
 
     reason: str
+    known: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What somebody else (torch) says of the device."""
     interval: float = 3600.0
 
     def facts(self) -> Mapping[str, Any]:
-        """Only why there are none."""
-        return {"telemetry": self.reason}
+        """What is known otherwise, and why there is no more."""
+        return {**self.known, "telemetry": self.reason}
 
     def sample(self) -> Sample:
         """Nothing."""

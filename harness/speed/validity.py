@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.speed.facts import Validity
@@ -25,6 +25,8 @@ OTHERS_BUSY = 0.1
 """Processors that others may keep busy."""
 CLOCK_DRIFT = 0.1
 """Share by which the SM clock may fall between the first and the last fifth of the samples."""
+SETTINGS = ("power_limit_w", "max_sm_mhz", "mig", "ecc", "processors")
+"""Facts of the machine that must not change while something is measured."""
 LATE = 0.05
 """Share by which an open loop's requests may take longer to be served than to arrive, before the rate counts as too high."""
 
@@ -40,11 +42,13 @@ class Evidence:
     warmups: int
     samples: Sequence[Sample]
     facts: Mapping[str, Any]
+    """What the machine said of itself before the measurement."""
+    facts_after: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lost: str | None = None
     rate: float | None = None
     weights: str = "real"
-    refused: Sequence[str] = ()
-    """Percentiles that had too few samples."""
+    refused: Sequence[tuple[str, str]] = ()
+    """Metrics and why a percentile of theirs is refused."""
 
 
 def judge(evidence: Evidence) -> Validity:
@@ -77,12 +81,15 @@ def _short(e: Evidence) -> list[str]:
     ]
 
 
-def _backwards(e: Evidence) -> list[str]:
+def _clock(e: Evidence) -> list[str]:
     def rises(row: Mapping[str, Any]) -> bool:
         times = [row["submit_s"], *row["token_s"]]
         return all(a <= b for a, b in itertools.pairwise(times))
 
-    return [] if all(map(rises, e.rows)) else ["the clock went backwards"]
+    if not all(map(rises, e.rows)):
+        return ["the clock went backwards"]
+    still = any(row["token_s"] and row["token_s"][-1] == row["submit_s"] for row in e.rows)
+    return ["the clock stood still"] if still else []
 
 
 def _unsettled(e: Evidence) -> list[str]:
@@ -119,6 +126,11 @@ def _drifted(e: Evidence) -> list[str]:
         return []
     first, last = sum(told[:fifth]) / fifth, sum(told[-fifth:]) / fifth
     return [f"the clock fell from {first:.0f} to {last:.0f} MHz"] if last < first * (1 - CLOCK_DRIFT) else []
+
+
+def _changed(e: Evidence) -> list[str]:
+    moved = [name for name, now in e.facts_after.items() if name in SETTINGS and now != e.facts.get(name)]
+    return [f"{name} changed from {e.facts.get(name)} to {e.facts_after[name]} meanwhile" for name in moved]
 
 
 def _blind(e: Evidence) -> list[str]:
@@ -165,10 +177,13 @@ def _overloaded(e: Evidence) -> list[str]:
 
 
 def _few(e: Evidence) -> list[str]:
-    return list(e.refused)
+    by_reason: dict[str, list[str]] = {}
+    for metric, reason in e.refused:
+        by_reason.setdefault(reason, []).append(metric)
+    return [f"{reason} ({', '.join(metrics)})" for reason, metrics in by_reason.items()]
 
 
 REASONS: tuple[Callable[[Evidence], list[str]], ...] = (
-    _nothing, _short, _backwards, _unsettled, _throttled, _shared, _busy, _memory_errors, _drifted, _blind, _vanished,
+    _nothing, _short, _clock, _unsettled, _throttled, _shared, _busy, _memory_errors, _drifted, _changed, _blind, _vanished,
 )  # fmt: skip
 NOTES: tuple[Callable[[Evidence], list[str]], ...] = (_capped, _random, _split, _unlatched, _overloaded, _few)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -108,16 +108,19 @@ def load_workload(name: str) -> Workload:
 
 
 def changed(
-    workload: Workload, batches: tuple[int, ...] = (), rates: tuple[float, ...] = (), rule: Rule | None = None
+    workload: Workload,
+    batches: tuple[int, ...] = (),
+    rates: tuple[float, ...] = (),
+    rule: Mapping[str, float] | None = None,
 ) -> Workload:
-    """The workload at other batches or rates, or measured for longer; UsageError for numbers that make no sense."""
+    """The workload at other batches or rates, or by a rule changed in the fields given; UsageError for numbers that make
+    no sense."""
     fields = workload.model_dump()
     if batches and rates:
         raise UsageError("Both batches and rates are given.", "A closed loop has --batch, an open one --rate.")
     if batches or rates:
         fields |= {"batches": batches, "rates": rates}
-    if rule is not None:
-        fields["rule"] = rule.model_dump()
+    fields["rule"] |= rule or {}
     try:
         return Workload.model_validate(fields)
     except ValidationError as error:

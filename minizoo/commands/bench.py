@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from minizoo.output import Column, Output, json_option
+from minizoo.options import results_option
+from minizoo.output import Output, json_option
 
 if TYPE_CHECKING:
-    from harness.speed.ceilings import Need
     from harness.speed.workloads import Workload
 
-GB = 1e9
 N = TypeVar("N", int, float)
 
 
@@ -21,6 +21,12 @@ N = TypeVar("N", int, float)
 @click.option("--model", "name", required=True, help="Registry name, hub id, or folder of a checkpoint.")
 @click.option("--workload", default="batch1", show_default=True, help="Workload by name or YAML file.")
 @click.option("--batch", "batches", default="", help="Batches instead of the workload's, separated by commas.")
+@click.option("--rate", "rates", default="", help="Poisson arrivals a second instead of batches, separated by commas.")
+@click.option("--trials", type=int, help="Trials a point at least, instead of the workload's.")
+@click.option("--seconds", type=float, help="Seconds of trials a point at least.")
+@click.option("--requests", type=int, help="Requests of a point with a rate.")
+@click.option("--backend", default="hf", show_default=True, help="What runs the model.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
 @click.option(
     "--weights",
@@ -29,50 +35,57 @@ N = TypeVar("N", int, float)
     show_default=True,
     help="random: none are fetched.",
 )
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of prompts and arrivals.")
 @click.option("--dry-run", is_flag=True, help="Say what it would need and could reach on each known GPU; run nothing.")
+@results_option
 @json_option
-def bench(name: str, workload: str, batches: str, dtype: str, weights: str, dry_run: bool, as_json: bool) -> int:
-    """Measure a model's speed on a workload, valid or with the reasons why not, and record it."""
+def bench(
+    name: str, workload: str, batches: str, rates: str, trials: int | None, seconds: float | None, requests: int | None,
+    device: str, dtype: str, dry_run: bool, results: Path, as_json: bool, **words: Any,
+) -> int:  # fmt: skip
+    """Measure a model's speed on a workload, valid or with the reasons why not, and record it.
+
+    Exit code 3 where a point was measured and is not valid, 4 where one could not be measured.
+    """
     from harness.speed.workloads import changed, load_workload
 
-    chosen = changed(load_workload(workload), _numbers(batches, int, "--batch"))
-    return _show_ceilings(Output(as_json), name, chosen, dtype)
+    rule = {k: v for k, v in {"trials": trials, "seconds": seconds, "requests": requests}.items() if v is not None}
+    chosen = changed(load_workload(workload), _numbers(batches, int, "--batch"), _numbers(rates, float, "--rate"), rule)
+    output = Output(as_json)
+    if dry_run:
+        return _dry_run(output, name, chosen, dtype)
+    if words["weights"] == "random":
+        raise click.UsageError("--weights random goes with --dry-run.")
+    from backends.contract import Options
+    from harness.speed.bench import run
+    from harness.speed.opening import BenchRequest
+    from minizoo.speed import BenchNotes, show_records
+
+    request = BenchRequest(name, chosen, options=Options(device, dtype), **words)
+    records = run(request, results, BenchNotes(quiet=as_json))
+    if as_json:
+        output.document(
+            "bench", {"run_id": records[0].run_id, "records": [record.model_dump(mode="json") for record in records]}
+        )
+    else:
+        show_records(output, records, results)
+    swept = chosen.batches == "sweep"
+    if any(record.status != "ok" for record in records[: 1 if swept else None]):
+        return 4
+    return 0 if all(r.speed is None or r.speed.validity.valid or r.status != "ok" for r in records) else 3
 
 
-def _show_ceilings(output: Output, name: str, workload: Workload, wanted: str) -> int:
+def _dry_run(output: Output, name: str, workload: Workload, wanted: str) -> int:
     from harness.speed.ceilings import ceilings, dims_of_name, known_dtype
+    from minizoo.speed import show_ceilings
 
-    dims, dtype = dims_of_name(name), known_dtype(wanted)
-    needs = list(ceilings(dims, workload, dtype))
+    dtype = known_dtype(wanted)
+    needs = list(ceilings(dims_of_name(name), workload, dtype))
     if output.as_json:
         output.document("ceilings", {"model": name, "dtype": dtype, "points": [asdict(need) for need in needs]})
-        return 0
-    for need in needs:
-        output.text(f"{name}, {workload.name} {need.point}, {dtype}")
-        output.text(
-            f"  a decode step: {need.decode.bytes / GB:.2f} GB, {need.decode.flops / 1e9:.1f} GFLOP;"
-            f"  the prefill: {need.prefill.bytes / GB:.2f} GB, {need.prefill.flops / 1e12:.2f} TFLOP;"
-            f"  memory: {need.memory / GB:.2f} GB and activations"
-        )
-        _show_table(output, need)
-    output.text("Ceilings: the bytes of the weights (without the input embedding) and of the KV cache, and the FLOPs,")
-    output.text("over the data sheet's bandwidth and dense peak. † a figure of the row is from a secondary source.")
+    else:
+        show_ceilings(output, name, workload.name, dtype, needs)
     return 0
-
-
-def _show_table(output: Output, need: Need) -> None:
-    columns = [Column("GPU"), Column("architecture"), Column("batch", True), Column("tok/s, empty cache", True)]
-    columns += [Column("tok/s, this workload", True), Column("binds"), Column("prefill ms", True), Column("fits")]
-    output.table(
-        columns,
-        [
-            [
-                c.display + ("" if c.checked else " †"), c.architecture or "–", str(c.batch), f"{c.empty_cache:,.0f}",
-                f"{c.workload:,.0f}", c.binds, f"{1e3 * c.prefill_seconds:.1f}", "yes" if c.fits else "no",
-            ]
-            for c in need.ceilings
-        ],
-    )  # fmt: skip
 
 
 def _numbers(listed: str, kind: type[N], option: str) -> tuple[N, ...]:

@@ -1,0 +1,96 @@
+"""From the words of a speed run to a model in memory, ready to be measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from backends.checkpoint import Checkpoint, locate
+from backends.contract import Backend, Options, StreamingBackend
+from backends.opening import check_backend, open_backend
+from harness.recorder import one_line, subject_of
+from harness.records import Subject
+from harness.speed.clock import Clock
+from harness.speed.measure import Bench
+from harness.speed.telemetry import open_probe
+from harness.speed.workloads import Workload
+from zoo.dims import Dense, Hybrid
+from zoo.errors import EnvironmentFault, UsageError
+from zoo.prune.parent import dims_of
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """The words of `minizoo bench`."""
+
+    model: str
+    workload: Workload
+    backend: str = "hf"
+    options: Options = field(default_factory=Options)
+    weights: Literal["real", "random"] = "real"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in memory and what it is. Leaving it as a context gives the memory back."""
+
+    bench: Bench
+    subject: Subject
+    checkpoint: Checkpoint
+
+    def __enter__(self) -> Loaded:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bench.probe.close()
+        self.bench.backend.close()
+
+
+def find_checkpoint(request: BenchRequest) -> Checkpoint:
+    """The checkpoint that the request means; UsageError for a model or a backend that there is not."""
+    check_backend(request.backend)
+    return locate(request.model)
+
+
+def opened(request: BenchRequest, checkpoint: Checkpoint, clock: Clock | None = None) -> Loaded:
+    """Load the checkpoint, timed, and find the probe of its device.
+
+    UsageError for a backend that cannot stream, EnvironmentFault for a device that does not take the model.
+    """
+    clock = clock or Clock()
+    started = clock.now()
+    backend = _load(request, checkpoint)
+    load_s = clock.now() - started
+    if not isinstance(backend, StreamingBackend) or not backend.capabilities.stream:
+        backend.close()
+        raise UsageError(
+            f"The {backend.name} backend does not tell when each token of {checkpoint.name} was there.",
+            "Take one that streams: `--backend hf` or `--backend pruned`.",
+        )
+    dims = dims_of_checkpoint(checkpoint)
+    vocabulary = min(backend.tokenizer.vocab_size, dims.vocab_size if dims else backend.tokenizer.vocab_size)
+    bench = Bench(
+        backend, open_probe(backend.device), dims, vocabulary, request.weights, load_s, request.seed, clock
+    )  # fmt: skip
+    return Loaded(bench, subject_of(checkpoint), checkpoint)
+
+
+def dims_of_checkpoint(checkpoint: Checkpoint) -> Dense | Hybrid | None:
+    """The registry's dimensions, else config.json's; None where that is no architecture with a closed form."""
+    if checkpoint.model is not None:
+        return checkpoint.model.architecture
+    try:
+        return None if checkpoint.only_pruned else dims_of(checkpoint.config, checkpoint.folder)
+    except UsageError:
+        return None
+
+
+def _load(request: BenchRequest, checkpoint: Checkpoint) -> Backend:
+    try:
+        return open_backend(checkpoint, request.backend, request.options)
+    except RuntimeError as error:  # what torch raises for a device that is full, busy or gone
+        raise EnvironmentFault(
+            f"{checkpoint.name} could not be loaded onto {request.options.device} ({one_line(error)}).",
+            "Free the device or take another: `--device cpu`, `--device cuda:1`. `minizoo doctor` says what is here.",
+        ) from error
