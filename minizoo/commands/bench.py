@@ -33,7 +33,7 @@ N = TypeVar("N", int, float)
     type=click.Choice(["real", "random"]),
     default="real",
     show_default=True,
-    help="random: none are fetched.",
+    help="random: of the true dimensions; none are fetched.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of prompts and arrivals.")
 @click.option("--dry-run", is_flag=True, help="Say what it would need and could reach on each known GPU; run nothing.")
@@ -54,8 +54,6 @@ def bench(
     output = Output(as_json)
     if dry_run:
         return _dry_run(output, name, chosen, dtype)
-    if words["weights"] == "random":
-        raise click.UsageError("--weights random goes with --dry-run.")
     from backends.contract import Options
     from harness.speed.bench import run
     from harness.speed.opening import BenchRequest
