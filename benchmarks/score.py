@@ -55,7 +55,7 @@ def main() -> int:
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         for shape in args.shapes:
-            folder = _model(args, shape, Path(scratch) / shape)
+            folder = _model(args, shape, Path(scratch) / Path(shape).name)
             for case in CASES:
                 if not args.tasks or case.task in args.tasks:
                     rows.append(_measure(args, shape, case, folder))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 
-class StepBar:
-    """Call it with what is being done, how much is done, and of how much. A context manager."""
+class TerminalBar:
+    """A context manager that draws while it is open; `_bar` is None where nothing is to be drawn."""
 
-    def __init__(self, quiet: bool) -> None:
-        self._bar: Any = None if quiet or not sys.stderr.isatty() else _make()
-        self._steps: dict[str, Any] = {}
+    def __init__(self, quiet: bool, make: Callable[[], Any]) -> None:
+        self._bar: Any = None if quiet or not sys.stderr.isatty() else make()
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -24,6 +24,14 @@ class StepBar:
     ) -> None:
         if self._bar:
             self._bar.stop()
+
+
+class StepBar(TerminalBar):
+    """Call it with what is being done, how much is done, and of how much."""
+
+    def __init__(self, quiet: bool) -> None:
+        super().__init__(quiet, _make)
+        self._steps: dict[str, Any] = {}
 
     def __call__(self, step: str, done: int, of: int) -> None:
         """Show that `done` of `of` is done of this step."""

@@ -28,6 +28,7 @@ RESULTS_WARN_BYTES, RESULTS_FAIL_BYTES = GIB, 50 * 2**20
 HUB_SECONDS = 4.0
 OTHER_RESULTS = "Give a folder on a local disk: `--results DIR`."
 NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "9p", "fuse.sshfs"}
+UNRUN = "measuring on a GPU is tested with a fake NVML and has not been run on one by the project"
 ENGINES = {"vllm": "vllm", "trtllm": "tensorrt_llm"}  # minizoo's name of the engine → the package it is imported from
 
 
@@ -126,6 +127,21 @@ def check_device(_: Path) -> Finding:
         "warn",
         f"{cpu}; the GPU lies idle: torch is built {built}, the driver serves CUDA {gpus.cuda}",
         "Install a torch built for the driver's CUDA (pytorch.org), or update the driver.",
+    )
+
+
+def check_speed(_: Path) -> Finding:
+    """What `minizoo bench` can watch on the device that it measures by default."""
+    import torch
+
+    from harness.speed.telemetry import watched
+
+    on_gpu = torch.cuda.is_available()
+    told = watched("cuda:0" if on_gpu else "cpu")
+    return (
+        Finding("warn", f"{told}; {UNRUN}", "Hold a first figure against another tool's.")
+        if on_gpu
+        else Finding("ok", told)
     )
 
 
@@ -236,6 +252,7 @@ CHECKS: dict[str, Callable[[Path], Finding]] = {
     "torch": check_torch,
     "device": check_device,
     "GPU": check_gpu,
+    "speed": check_speed,
     "engines": check_engines,
     "hub": check_hub,
     "results": check_results,

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from harness.encoding import Unit
 from harness.plan import TaskPlan
 from harness.records import Record
+from minizoo.bars import TerminalBar
 
 
-class EvalProgress:
+class EvalProgress(TerminalBar):
     """Watches an evaluation. Draws on a terminal; elsewhere it says one line a finished task."""
 
     def __init__(self, quiet: bool, packs: bool = True) -> None:
+        super().__init__(quiet, _make_bar)
         self._lines, self._packs = not quiet, packs
-        self._bar: Any = _make_bar() if self._lines and sys.stderr.isatty() else None
         self._task: Any = None
-
-    def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar:
-            self._bar.stop()
 
     def planned(self, plans: Sequence[TaskPlan]) -> None:
         """Know the whole: the tokens of every task, and how many of them sharing saves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,9 @@ def show_ceilings(output: Output, name: str, workload: str, dtype: str, needs: l
     for need in needs:
         output.text(f"{name}, {workload} {need.point}, {dtype}")
         output.text(
-            f"  a decode step: {need.decode.bytes / GB:.2f} GB, {need.decode.flops / 1e9:.1f} GFLOP;"
-            f"  the prefill: {need.prefill.bytes / GB:.2f} GB, {need.prefill.flops / 1e12:.2f} TFLOP;"
-            f"  memory: {need.memory / GB:.2f} GB and activations"
+            f"  a decode step: {_scaled(need.decode.bytes, 'B')}, {_scaled(need.decode.flops, 'FLOP')};"
+            f"  the prefill: {_scaled(need.prefill.bytes, 'B')}, {_scaled(need.prefill.flops, 'FLOP')};"
+            f"  memory: {_scaled(need.memory, 'B')} and activations"
         )
         _show_gpus(output, need)
     output.text("Ceilings: the bytes of the weights (without the input embedding) and of the KV cache, and the FLOPs,")
@@ -120,9 +121,9 @@ def _lines(speed: SpeedFacts) -> list[str]:
     times += [f"{len(speed.warmup_s)} warm-up trials, {speed.trials} measured in {speed.seconds:.1f} s"]
     lines = ["; ".join(times + ([f"peak memory {peaks}"] if peaks else []))]
     lines += [
-        f"limit, {a.against}: {a.bytes_per_s / GB:,.1f} GB/s"
-        + (f", {a.flops_per_s / 1e12:,.2f} TFLOP/s" if a.flops_per_s else "")
-        + f" ({a.source}); a decode step takes {a.bytes / GB:.3f} GB and {a.flops / 1e9:.2f} GFLOP"
+        f"limit, {a.against}: {_scaled(a.bytes_per_s, 'B/s')}"
+        + (f", {_scaled(a.flops_per_s, 'FLOP/s')}" if a.flops_per_s else "")
+        + f" ({a.source}); a decode step moves {_scaled(a.bytes, 'B')} and does {_scaled(a.flops, 'FLOP')}"
         for a in speed.achieved
         if a.step == "decode"
     ]
@@ -173,11 +174,15 @@ def _verdict(speed: SpeedFacts) -> str:
     return "valid" if speed.validity.valid else "INVALID"
 
 
+def _scaled(value: float, unit: str) -> str:
+    """With the prefix that leaves one to three digits before the point: `2.04 TB/s`."""
+    prefixes = ("", "k", "M", "G", "T", "P")
+    power = next((i for i in range(len(prefixes)) if abs(value) < 1000 ** (i + 1)), len(prefixes) - 1)
+    scaled = value / 1000**power
+    return f"{scaled:.{max(0, 2 - floor(log10(scaled))) if scaled >= 1 else 2}f} {prefixes[power]}{unit}"
+
+
 def _figure(value: float) -> str:
     """Four significant digits, never as a power of ten."""
-    if value == 0:
-        return "0"
-    from math import floor, log10
-
-    digits = max(0, 3 - floor(log10(abs(value))))
-    return f"{value:,.{min(digits, 9)}f}"
+    digits = 3 - floor(log10(abs(value))) if value else 0
+    return f"{value:,.{min(max(digits, 0), 9)}f}"

@@ -125,6 +125,15 @@ def test_a_gpu_that_torch_cannot_use_is_told(nvml: Callable[..., None]):
     assert "CUDA 12.8" in finding.found
 
 
+def test_measuring_on_a_gpu_is_said_to_be_unrun(nvml: Callable[..., None], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("harness.speed.telemetry.watched", lambda device: f"telemetry of {device}")
+    finding = doctor.check_speed(HERE)
+    assert finding.verdict == "warn"
+    assert "telemetry of cuda:0" in finding.found
+    assert "has not been run" in finding.found
+
+
 def test_hub_switched_off_is_never_asked(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: pytest.fail("the network was used"))

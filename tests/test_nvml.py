@@ -8,7 +8,7 @@ import torch
 from speed_fakes import FakeNvml, Hand, fake_bench, measured
 
 from harness.speed.nvml import NvmlProbe, find_device, open_nvml
-from harness.speed.telemetry import DeviceLost, NoTelemetry
+from harness.speed.telemetry import DeviceLost, NoTelemetry, watched
 from zoo.registry import load_registry
 
 DIMS = load_registry().resolve("llama-3.1-minitron-4b-width").architecture
@@ -142,3 +142,12 @@ def test_a_gpu_that_vanishes_is_told_as_lost(nvml):
         probe.sample()
     with pytest.raises(DeviceLost):
         probe.energy()
+
+
+def test_doctor_names_what_the_gpu_tells(nvml, monkeypatch):
+    told = SimpleNamespace(uuid="1234", name=nvml.product, major=8, minor=0, total_memory=1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: told)
+    assert "clock_events" in watched("cuda:0")
+    assert watched("cuda:0").endswith("energy")
+    nvml.refuse = {"nvmlInit": pynvml.NVML_ERROR_LIBRARY_NOT_FOUND}
+    assert "every result is marked invalid" in watched("cuda:0")

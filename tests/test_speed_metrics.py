@@ -1,6 +1,7 @@
 """A backend with known timings gives back exactly the known metrics. Times are binary fractions, so sums are exact."""
 
 import math
+from pathlib import Path
 
 import pytest
 from speed_fakes import FakeProbe, Hand, fake_bench, measured
@@ -93,3 +94,17 @@ def test_every_metric_has_formula_unit_direction_and_what_is_one_sample():
         assert metric.unit
         assert metric.sample
         assert metric.higher_is_better == (metric.unit in ("tokens/s", "requests/s"))
+
+
+def test_a_checkpoint_without_closed_form_is_measured_and_has_no_limit():
+    found = measured(fake_bench(dims=None)).facts
+    assert found.statistics
+    assert found.achieved == ()
+    assert found.limit_note == "no limit: the architecture of this checkpoint has no closed form here"
+
+
+def test_the_documentation_has_every_metric_as_it_is_defined():
+    text = (Path(__file__).parent.parent / "docs" / "performance.md").read_text("utf-8")
+    for name, m in load_metrics().items():
+        better = "higher" if m.higher_is_better else "lower"
+        assert f"| {m.display} | `metric_{name}` | {m.formula} | {m.unit} | {better} | {m.sample} |" in text

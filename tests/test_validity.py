@@ -127,6 +127,16 @@ def test_a_device_that_is_lost_meanwhile_invalidates_what_was_measured():
     assert found.statistics
 
 
+def test_a_probe_that_breaks_is_told_and_does_not_end_the_measurement():
+    class Broken(FakeProbe):
+        def sample(self):
+            raise ValueError("not a number")
+
+    hand = Hand()
+    found = measured(fake_bench(hand, Broken(hand))).facts
+    assert found.validity.reasons == ("the device stopped answering (ValueError: not a number)",)
+
+
 def test_settings_that_change_during_a_measurement_invalidate_it():
     class Moved(FakeProbe):
         def facts(self):

@@ -93,8 +93,9 @@ class Watch:
             self.samples.append({"time_s": now, **self.probe.sample()})
         except DeviceLost as error:
             self.lost = str(error)
-            return False
-        return True
+        except Exception as error:  # a probe that breaks must not end its thread unseen
+            self.lost = f"{type(error).__name__}: {error}"
+        return self.lost is None
 
 
 WINDOW_S = 2.0
@@ -165,6 +166,19 @@ def open_probe(device: str) -> Probe:
     from harness.speed.os_probe import OsProbe
 
     return OsProbe()
+
+
+def watched(device: str) -> str:
+    """In words, what the probe of that device tells here."""
+    probe = open_probe(device)
+    try:
+        told = [name for name, value in probe.sample().items() if value is not None]
+        told += ["energy"] if probe.energy() is not None else []
+    finally:
+        probe.close()
+    if isinstance(probe, NoTelemetry):
+        return f"no telemetry ({probe.reason}), so every result is marked invalid"
+    return f"telemetry: {', '.join(told)}"
 
 
 @dataclass
