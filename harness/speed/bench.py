@@ -134,13 +134,13 @@ def too_large(bench: Bench, point: Point) -> str | None:
         return None
     shape = point.shape
     needs = memory_bytes(bench.dims, bench.room(point), shape.input + shape.output, bench.dtype, bench.dtype)
-    has = _memory(bench)
+    has = memory_of(bench)
     if has is None or needs <= has:
         return None
     return f"out of memory: weights and caches take {needs / 1e9:.2f} GB, {bench.backend.device} has {has / 1e9:.2f} GB"
 
 
-def _memory(bench: Bench) -> int | None:
+def memory_of(bench: Bench) -> int | None:
     """Bytes that weights and caches may take together; None where nobody tells."""
     if bench.backend.device.startswith("cuda"):
         total = bench.probe.facts().get("memory_bytes")
