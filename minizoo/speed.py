@@ -53,6 +53,9 @@ def show_ceilings(output: Output, name: str, workload: str, dtype: str, needs: l
             f"  memory: {_scaled(need.memory, 'B')} and activations"
         )
         _show_gpus(output, need)
+    if not needs:
+        output.text("No ceilings: the batch of an open loop changes from step to step. Give --batch instead of --rate.")
+        return
     output.text("Ceilings: the bytes of the weights (without the input embedding) and of the KV cache, and the FLOPs,")
     output.text("over the data sheet's bandwidth and dense peak. † a figure of the row is from a secondary source.")
 

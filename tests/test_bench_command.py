@@ -130,6 +130,17 @@ def test_a_sweep_of_two_shapes_goes_on_with_the_second(bench, fake, tmp_path):
     assert backend.rooms == [1, 2, 4, 1, 2, 4]
 
 
+@pytest.mark.parametrize(("patience", "rooms"), [(2, [1, 2, 4, 8, 16]), (0, [1, 2, 4, 8, 16, 32, 64])])
+def test_a_sweep_ends_when_larger_batches_have_brought_nothing(bench, fake, tmp_path, patience, rooms):
+    backend = fake(prefill=0.0, step=lambda n: max(1.0, backend.rooms[-1] / 4), room_limit=32)  # saturates at batch 4
+    file = tmp_path / "sweep.yaml"
+    file.write_text(
+        f"name: s\nshapes: [{{input: 8, output: 4}}]\nbatches: sweep\nrule: {{patience: {patience}}}\n", "utf-8"
+    )
+    bench("--workload", file, *QUICK)
+    assert backend.rooms == rooms
+
+
 def test_what_arithmetic_says_cannot_fit_is_not_tried(bench, fake, monkeypatch):
     backend = fake()
     monkeypatch.setattr("harness.speed.bench.available_bytes", lambda: 0)

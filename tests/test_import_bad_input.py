@@ -1,9 +1,18 @@
 """Bad files: refused in one paragraph that names the file, and nothing of any file of the call is stored."""
 
 import json
+from copy import deepcopy
 
 import pytest
 from foreign_results import AIPERF, EVERY, LATENCY, SERVE, THROUGHPUT, TRTLLM, changed, detailed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.imported.drafts import Given
+from harness.imported.importing import drafts_of, import_files
+from harness.speed.facts import SpeedFacts
+from harness.store import check
+from zoo.errors import UsageError
 
 FILES = {
     "empty": "",
@@ -105,6 +114,68 @@ def test_results_that_cannot_be_written_leave_nothing_half(tmp_path, minizoo, mo
     assert ran.code == 4
     assert is_one_paragraph(ran.err)
     assert not list((tmp_path / "results" / "runs").rglob("record.json"))
+
+
+LM_EVAL = {
+    "results": {"arc": {"alias": "arc", "acc,none": 0.5, "acc_stderr,none": 0.01}, "all": {"acc,none": 0.5}},
+    "group_subtasks": {"all": ["arc", "all"]}, "configs": {"arc": {"output_type": "multiple_choice"}}, "versions": {"arc": 1},
+    "n-shot": {"arc": 5}, "higher_is_better": {"arc": {"acc": True}}, "n-samples": {"arc": {"original": 9, "effective": 9}},
+    "config": {"model": "hf", "model_args": "pretrained=x", "random_seed": 0}, "date": 1.7e9, "model_name": "x",
+    "pretty_env_info": "PyTorch version: 2.13.0", "total_evaluation_time_seconds": "12.5",
+}  # fmt: skip
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=5), st.just("\ud800"),
+    st.just([]), st.just({}), st.just([{}]), st.just([None]), st.just({"x": {}}), st.just(10**400),
+)  # fmt: skip
+
+
+def places(document, above=()):
+    """The path of every value of a document."""
+    for key, value in document.items():
+        yield (*above, key)
+        if isinstance(value, dict):
+            yield from places(value, (*above, key))
+
+
+def read_or_refused(document):
+    try:
+        return drafts_of("file.json", document, Given(model="m")), ""
+    except UsageError as refusal:
+        return [], str(refusal)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from([*EVERY.values(), detailed(), LM_EVAL]), st.data())
+def test_any_value_in_any_place_is_taken_or_refused_in_words(document, data):
+    path = data.draw(st.sampled_from(list(places(document))))
+    odd = deepcopy(document)
+    part = odd
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = data.draw(ODD)
+    found, refused = read_or_refused(odd)
+    assert found or (refused.startswith("file.json") and len(refused) < 900)
+    for draft in found:
+        assert draft.scores or draft.speed.statistics
+        json.dumps(draft.rest).encode()
+        if draft.speed:
+            assert SpeedFacts.model_validate_json(draft.speed.model_dump_json()) == draft.speed
+
+
+def test_odd_names_of_tasks_get_folders_of_their_own(tmp_path):
+    scores = {name: {"acc,none": 0.5} for name in ("a/b", "a_b", "a b", "..", "x" * 150, "x" * 151)}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(LM_EVAL | {"results": scores}))
+    (one,) = import_files([path], tmp_path / "results")
+    assert len(one.records) == len(scores)
+    assert check(tmp_path / "results").records == len(scores)
+
+
+def test_older_lm_eval_files_that_say_no_direction_take_lm_evals_own(tmp_path):
+    older = {key: value for key, value in LM_EVAL.items() if key != "higher_is_better"}
+    older["results"] = {"lambada": {"acc,none": 0.5, "perplexity,none": 9.0}}
+    (draft,) = drafts_of("file.json", older, Given())
+    assert {score.metric: score.higher_is_better for score in draft.scores} == {"acc": True, "perplexity": False}
 
 
 HOSTILE = "'; DROP TABLE records; --/../../<script>alert(1)</script>"

@@ -115,3 +115,9 @@ def test_a_workload_file_is_checked(tmp_path):
     file.write_text("name: [\n")
     with pytest.raises(UsageError, match="not YAML"):
         load_workload(str(file))
+
+
+def test_a_dry_run_of_arrivals_at_a_rate_says_that_it_has_no_ceiling(minizoo):
+    ran = minizoo("bench", "--model", "minitron-8b", "--rate", "2", "--dry-run")
+    assert ran.code == 0
+    assert ran.out.startswith("No ceilings")

@@ -63,6 +63,7 @@ def test_what_spoils_a_measurement_makes_it_invalid(words, reason):
     [
         ({"samples": with_last(clock_events=0x04)}, "power-capped"),
         ({"weights": "random"}, "random weights"),
+        ({"device": "cpu", "samples": [{}]}, "this system does not tell what other processes did"),
         ({"facts": {"mig": True}}, "MIG is on"),
         ({"facts": {"persistence": False}}, "persistence mode is off"),
         ({"rate": 100.0, "rows": [row(), row(tokens=5), {**row(), "token_s": [1.0, 2, 3, 4, 50]}]}, "100 requests/s are more"),

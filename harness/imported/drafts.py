@@ -19,8 +19,11 @@ LONGEST_TEXT = 300
 MOST_FACTS = 300
 MS = 1e-3
 
-Number = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-Whole = Annotated[int, Field(strict=True, ge=0)]
+LARGEST = 10**15
+"""Of any count, time or rate: 30 million years in seconds, and far inside what the database can hold."""
+
+Number = Annotated[float, Field(strict=True, ge=0, le=LARGEST, allow_inf_nan=False)]
+Whole = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
 
 
 class Part(BaseModel):
@@ -136,7 +139,7 @@ def scalars(document: Mapping[str, Any], leave_out: Sequence[str] = ()) -> dict[
     for name, value in _leaves(document, "", leave_out):
         if len(found) == MOST_FACTS:
             break
-        found[name] = value[:LONGEST_TEXT] if isinstance(value, str) else value
+        found[_text(name)] = _text(value) if isinstance(value, str) else value
     return found
 
 
@@ -176,4 +179,9 @@ def _leaves(document: Mapping[str, Any], above: str, leave_out: Sequence[str]) -
         if isinstance(value, dict) and name.count(".") < 4:
             yield from _leaves(value, f"{name}.", leave_out)
         elif isinstance(value, str | int | float | bool):
-            yield name[:LONGEST_TEXT], value
+            yield name, value
+
+
+def _text(value: str) -> str:
+    """Cut to a length for people, half a surrogate pair replaced: no file could be written with it."""
+    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")

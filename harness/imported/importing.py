@@ -6,6 +6,7 @@ A file is read and checked whole before anything is written; if one of several i
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shlex
 import shutil
@@ -24,13 +25,15 @@ from harness.imported.drafts import UNKNOWN, Draft, Given, Unusable
 from harness.imported.lm_eval_results import read_lm_eval
 from harness.imported.trtllm import read_trtllm
 from harness.imported.vllm import read_latency, read_serve, read_throughput
-from harness.records import Imported, Record, Setting, Subject, new_run_id, run_folder, write_record
+from harness.records import Imported, Record, Setting, Subject, folder_name, new_run_id, run_folder, write_record
 from harness.store import query
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.registry import load_registry
 
 LOCAL = ("/", "./", "../", "~")
 """What a model's name begins with where it is a folder: results are filed under the folder's own name."""
+LONGEST_TASK = 100
+"""Characters of a task's name that stay where a number has to follow within its folder's name."""
 LARGEST = 2 << 30
 """Bytes of a file; vLLM's detailed files with every generated text can be large, but not as large as this."""
 
@@ -90,6 +93,28 @@ def import_files(paths: Sequence[Path], results: Path, given: Given | None = Non
     return taken
 
 
+def drafts_of(where: str, document: Any, given: Given) -> list[Draft]:
+    """What one parsed document says; UsageError, with `where` in it, for one that cannot be taken."""
+    form = next((f for f in FORMATS if isinstance(document, dict) and f.keys <= document.keys()), None)
+    if form is None:
+        raise UsageError(f"{where} is the result of no tool that minizoo knows.", f"It imports: {SUPPORTED}.")
+    try:
+        drafts = form.read(document, given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        at = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"{where} looks like {form.name}, but {at}: {first['msg'].lower()}, not {first['input']!r:.40}."
+            if first["type"] != "missing"
+            else f"{where} looks like {form.name}, but has no {at}.",
+            "Nothing was stored. Write the file again with the tool.",
+        ) from None
+    except Unusable as error:
+        reason, mend = error.args
+        raise UsageError(f"{where} ({form.name}): {reason}.", f"Nothing was stored. {mend}") from None
+    return [_completed(where, draft, given) for draft in drafts]
+
+
 def _read(path: Path, given: Given) -> _File:
     try:
         if path.stat().st_size > LARGEST:
@@ -100,7 +125,7 @@ def _read(path: Path, given: Given) -> _File:
         raise UsageError(
             f"{path} cannot be read ({error.strerror or error}).", "Give a file that a tool wrote."
         ) from None
-    drafts = [draft for where, document in _documents(path, content) for draft in _drafts(where, document, given)]
+    drafts = [draft for where, document in _documents(path, content) for draft in drafts_of(where, document, given)]
     return _File(path, hashlib.sha256(content).hexdigest(), modified, _apart(drafts))
 
 
@@ -122,27 +147,6 @@ def _documents(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
         raise UsageError(f"{path} is empty.", f"minizoo imports: {SUPPORTED}.")
 
 
-def _drafts(where: str, document: Any, given: Given) -> list[Draft]:
-    form = next((f for f in FORMATS if isinstance(document, dict) and f.keys <= document.keys()), None)
-    if form is None:
-        raise UsageError(f"{where} is the result of no tool that minizoo knows.", f"It imports: {SUPPORTED}.")
-    try:
-        drafts = form.read(document, given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        at = ".".join(map(str, first["loc"]))
-        raise UsageError(
-            f"{where} looks like {form.name}, but {at}: {first['msg'].lower()}, not {first['input']!r:.40}."
-            if first["type"] != "missing"
-            else f"{where} looks like {form.name}, but has no {at}.",
-            "Nothing was stored. Write the file again with the tool.",
-        ) from None
-    except Unusable as error:
-        reason, mend = error.args
-        raise UsageError(f"{where} ({form.name}): {reason}.", f"Nothing was stored. {mend}") from None
-    return [_completed(where, draft, given) for draft in drafts]
-
-
 def _completed(where: str, draft: Draft, given: Given) -> Draft:
     """The draft with what the user says in place of what the file says."""
     model = given.model or draft.model
@@ -154,12 +158,14 @@ def _completed(where: str, draft: Draft, given: Given) -> Draft:
 
 
 def _apart(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
-    """Drafts of one file under names of their own: a second of the same name gets a number."""
-    seen: dict[str, int] = {}
+    """Drafts of one file in folders of their own: a second of the same name gets a number."""
+    seen: set[str] = set()
     named: list[Draft] = []
     for draft in drafts:
-        seen[draft.task] = times = seen.get(draft.task, 0) + 1
-        named.append(draft if times == 1 else replace(draft, task=f"{draft.task}.{times}"))
+        names = (draft.task if times == 1 else f"{draft.task[:LONGEST_TASK]}.{times}" for times in itertools.count(1))
+        task = next(name for name in names if folder_name(name) not in seen)
+        seen.add(folder_name(task))
+        named.append(replace(draft, task=task))
     return tuple(named)
 
 

@@ -12,12 +12,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from harness.imported.drafts import Draft, Given, Part, Unusable, Whole, scalars
+from harness.imported.drafts import LARGEST, Draft, Given, Part, Unusable, Whole, scalars
 from harness.records import MetricScore
 from harness.statistics import given_stderr
 
 TOOL = "lm-eval"
 Value = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Seed = Annotated[int, Field(strict=True, ge=-LARGEST, le=LARGEST)]
 ENVIRONMENT = {
     "torch": r"^PyTorch version: (\S+)",
     "gpu": r"^(?:GPU models and configuration: )?GPU 0: (.+?)\s*$",
@@ -25,6 +26,8 @@ ENVIRONMENT = {
     "os": r"^OS: (.+?)\s*$",
 }
 """What is read of torch's collect_env text."""
+MOST = 1e300
+"""Of a score: a perplexity can be very large, and its interval must still be a number."""
 FAR_FUTURE = 1e11
 """Seconds since 1970, in the year 5138: anything later is no date."""
 
@@ -41,7 +44,7 @@ class _Config(Part):
     model_revision: str | None = None
     model_sha: str | None = None
     device: str | None = None
-    random_seed: int | None = None
+    random_seed: Seed | None = None
 
 
 class _File(Part):
@@ -66,7 +69,7 @@ def read_lm_eval(document: Mapping[str, Any], given: Given) -> list[Draft]:
     """A draft for every task and every group that has numbers."""
     file = _File.model_validate(document)
     found = [_draft(file, task, metrics) for task, metrics in file.results.items() if _keys(metrics)]
-    if not found:
+    if not any(draft.scores for draft in found):
         raise Unusable("not one task in it has a score", "Take the file that lm-eval writes at the end of a run.")
     return found
 
@@ -88,7 +91,7 @@ def _draft(file: _File, task: str, metrics: Mapping[str, Any]) -> Draft:
         dtype=(config.model_dtype or "").removeprefix("torch.") or None, gpu=environment.get("gpu"),
         driver=environment.get("driver"), versions={name: version for name, version in versions.items() if version},
         revision=config.model_sha or None, seed=config.random_seed, task_version=str(file.versions.get(task, "")),
-        shots=shots if isinstance(shots, int) and not isinstance(shots, bool) else None,
+        shots=shots if isinstance(shots, int) and not isinstance(shots, bool) and 0 <= shots < LARGEST else None,
         limit=samples.effective if samples and samples.effective < samples.original else None,
         members=tuple(file.group_subtasks.get(task, ())), scores=scores,
         rest={
@@ -118,11 +121,11 @@ def _keys(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _scores(file: _File, task: str, metrics: Mapping[str, Any]) -> tuple[tuple[MetricScore, ...], list[str]]:
-    """The scores, and the metrics left out because lm-eval does not say which way is better (a mixed group)."""
+    """The scores, and the metrics left out because nobody says which way is better."""
     found: list[MetricScore] = []
     mixed: list[str] = []
     for metric, name in _keys(metrics):
-        better = file.higher_is_better.get(task, {}).get(metric)
+        better = _direction(file, task, metric)
         if better is None:
             mixed.append(metric)
             continue
@@ -137,6 +140,18 @@ def _scores(file: _File, task: str, metrics: Mapping[str, Any]) -> tuple[tuple[M
             )
         )  # fmt: skip
     return tuple(found), mixed
+
+
+def _direction(file: _File, task: str, metric: str) -> bool | None:
+    """As the file says (null for a group whose tasks disagree); as lm-eval's own table does where an older file is silent."""
+    told = file.higher_is_better.get(task, {})
+    if metric in told:
+        return told[metric]
+    from lm_eval.api import metrics as _metrics  # fills the table
+    from lm_eval.api.registry import is_higher_better
+
+    assert _metrics
+    return is_higher_better(metric)
 
 
 def _count(file: _File, task: str) -> int:
@@ -162,6 +177,6 @@ def _number(task: str, key: str, value: Any) -> float | None:
     """lm-eval writes "N/A" for an error that it does not compute."""
     if value is None or value == "N/A":
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST:
         raise Unusable(f"{key} of {task} is {value!r:.40}, which is no number", "Evaluate again, or mend the file.")
     return float(value)

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from harness.imported.drafts import (
+    LARGEST,
     MS,
     Draft,
     Given,
@@ -158,7 +159,7 @@ def _figures(document: Mapping[str, Any], metric: str) -> dict[str, float]:
         name, _, rest = key.partition("_")
         if rest != f"{metric}_ms" or not STATISTIC.fullmatch(name):
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
             raise Unusable(f"{key} is {value!r:.40}, which is no time", "Measure again, or mend the file.")
         found["p50" if name == "median" else name] = float(value)
     return found

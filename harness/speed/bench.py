@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -75,19 +75,32 @@ def fitting(workload: Workload, checkpoint: Checkpoint, watcher: Watcher | None 
 def measure_points(
     bench: Bench, workload: Workload, recorder: SpeedRecorder, watcher: Watcher | None = None
 ) -> Iterator[Record]:
-    """Measure and record every point of the workload in turn; a sweep of a shape ends with the first that fails."""
-    full: set[Shape] = set()
+    """Measure and record every point of the workload in turn.
+
+    A sweep of a shape ends with the first batch that does not fit, or when larger ones have long brought nothing
+    (`Rule.patience`).
+    """
+    sweeps: dict[Shape, list[Record]] = {}
     for point in points(workload):
-        if point.swept and point.shape in full:
+        swept = sweeps.setdefault(point.shape, []) if point.swept else []
+        if is_over(swept, workload.rule.patience):
             continue
         if watcher:
             watcher.begins(point)
         record = measure_point(bench, point, workload, recorder)
-        if record.status == "failed":
-            full.add(point.shape)
+        swept.append(record)
         if watcher:
             watcher.recorded(record)
         yield record
+
+
+def is_over(swept: Sequence[Record], patience: int) -> bool:
+    """Whether a sweep that has come so far is to go no further: its last step failed, or none of the last `patience`
+    steps brought a higher median output rate than the best before them."""
+    if swept and swept[-1].status != "ok":
+        return True
+    rates = [_output_rate(record) for record in swept]
+    return 0 < patience < len(rates) and max(rates[-patience:]) <= max(rates[:-patience])
 
 
 def measure_point(bench: Bench, point: Point, workload: Workload, recorder: SpeedRecorder) -> Record:
@@ -147,3 +160,9 @@ def memory_of(bench: Bench) -> int | None:
         return int(total) if total else None
     free, held = available_bytes(), resident_bytes()
     return None if free is None else free + (held or 0)
+
+
+def _output_rate(record: Record) -> float:
+    stats = record.speed.statistics if record.speed else ()
+    middle = [s.value for s in stats if s.metric == "output_rate" and s.statistic in ("p50", "mean")]
+    return max((value for value in middle if value is not None), default=0.0)

@@ -157,6 +157,12 @@ def _random(e: Evidence) -> list[str]:
     return ["random weights: values change power and, at the power limit, clocks; no energy is taken from them"]
 
 
+def _unseen(e: Evidence) -> list[str]:
+    if e.device.startswith("cuda") or any(s.get("others_busy") is not None for s in e.samples):
+        return []
+    return ["this system does not tell what other processes did: they cannot be ruled out"]
+
+
 def _split(e: Evidence) -> list[str]:
     return ["MIG is on: power and energy are the whole GPU's and are not taken"] if e.facts.get("mig") else []
 
@@ -186,4 +192,4 @@ def _few(e: Evidence) -> list[str]:
 REASONS: tuple[Callable[[Evidence], list[str]], ...] = (
     _nothing, _short, _clock, _unsettled, _throttled, _shared, _busy, _memory_errors, _drifted, _changed, _blind, _vanished,
 )  # fmt: skip
-NOTES: tuple[Callable[[Evidence], list[str]], ...] = (_capped, _random, _split, _unlatched, _overloaded, _few)
+NOTES: tuple[Callable[[Evidence], list[str]], ...] = (_capped, _random, _unseen, _split, _unlatched, _overloaded, _few)

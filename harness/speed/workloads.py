@@ -54,6 +54,8 @@ class Rule(_Frozen):
     """Warm-up trials at most."""
     settled: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """The warm-up is over once the last three trials differ by at most this share of their median."""
+    patience: Annotated[int, Field(ge=0)] = 2
+    """A sweep ends early after so many doublings of the batch without a higher output rate; 0: at the memory's end only."""
 
 
 class Workload(_Frozen):

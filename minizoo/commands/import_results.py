@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @click.option("--model", help="The model that was measured, where a file does not name it or not as the registry does.")
 @click.option("--gpu", help="The GPU's product name, where a file does not name it: 'NVIDIA A100-SXM4-80GB'.")
 @click.option("--dtype", help="The weights' dtype, where a file does not name it.")
-@click.option("--batch", type=click.IntRange(min=1), help="The batch, of `vllm bench latency`.")
-@click.option("--input", "input_tokens", type=click.IntRange(min=1), help="Input tokens of every request.")
-@click.option("--output", "output_tokens", type=click.IntRange(min=1), help="Output tokens of every request.")
+@click.option("--batch", type=click.IntRange(1, 65_536), help="The batch, of `vllm bench latency`.")
+@click.option("--input", "input_tokens", type=click.IntRange(1, 10_000_000), help="Input tokens of every request.")
+@click.option("--output", "output_tokens", type=click.IntRange(1, 10_000_000), help="Output tokens of every request.")
 @results_option
 @json_option
 def import_results(
