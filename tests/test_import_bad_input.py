@@ -2,6 +2,8 @@
 
 import json
 from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from foreign_results import AIPERF, EVERY, LATENCY, SERVE, THROUGHPUT, TRTLLM, changed, detailed
@@ -9,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.imported.drafts import Given
-from harness.imported.importing import drafts_of, import_files
-from harness.speed.facts import SpeedFacts
+from harness.imported.importing import _File, _record, drafts_of, import_files
+from harness.records import Record, new_run_id
 from harness.store import check
 from zoo.errors import UsageError
 
@@ -49,6 +51,12 @@ FILES = {
     "model is a number": SERVE | {"model_id": 7},
     "lm-eval without tasks": {"results": {}, "configs": {}, "versions": {}},
     "lm-eval without scores": {"results": {"x": {"alias": "x"}}, "configs": {}, "versions": {}},
+    "lm-eval with line breaks in its names": {
+        "results": {"x\ny": {"acc\n\n,none": "?"}},
+        "configs": {},
+        "versions": {},
+        "higher_is_better": {"x\ny": {"acc\n\n": True}},
+    },
     "lm-eval without a model": {"results": {"x": {"acc,none": 0.5}}, "configs": {}, "versions": {}},
 }
 
@@ -157,9 +165,9 @@ def test_any_value_in_any_place_is_taken_or_refused_in_words(document, data):
     assert found or (refused.startswith("file.json") and len(refused) < 900)
     for draft in found:
         assert draft.scores or "without_direction" in draft.rest or draft.speed.statistics
-        json.dumps(draft.rest).encode()
-        if draft.speed:
-            assert SpeedFacts.model_validate_json(draft.speed.model_dump_json()) == draft.speed
+        file = _File(Path("file.json"), "0" * 64, datetime.now(UTC), (draft,))
+        record = _record(new_run_id(), file, draft)
+        assert Record.model_validate(json.loads(record.model_dump_json())) == record  # it can be written and read
 
 
 def test_odd_names_of_tasks_get_folders_of_their_own(tmp_path):

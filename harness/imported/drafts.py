@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -139,8 +140,13 @@ def scalars(document: Mapping[str, Any], leave_out: Sequence[str] = ()) -> dict[
     for name, value in _leaves(document, "", leave_out):
         if len(found) == MOST_FACTS:
             break
-        found[_text(name)] = _text(value) if isinstance(value, str) else value
+        found[plain(name)] = plain(value) if isinstance(value, str) else value
     return found
+
+
+def plain(value: str) -> str:
+    """Cut to a length for people, half a surrogate pair replaced: no file could be written with it."""
+    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
 
 
 def moment(text: str, form: str | None = None) -> datetime | None:
@@ -178,10 +184,5 @@ def _leaves(document: Mapping[str, Any], above: str, leave_out: Sequence[str]) -
             continue
         if isinstance(value, dict) and name.count(".") < 4:
             yield from _leaves(value, f"{name}.", leave_out)
-        elif isinstance(value, str | int | float | bool):
+        elif isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
             yield name, value
-
-
-def _text(value: str) -> str:
-    """Cut to a length for people, half a surrogate pair replaced: no file could be written with it."""
-    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")

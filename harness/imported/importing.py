@@ -102,7 +102,7 @@ def drafts_of(where: str, document: Any, given: Given) -> list[Draft]:
         drafts = form.read(document, given)
     except ValidationError as error:
         first = error.errors()[0]
-        at = ".".join(map(str, first["loc"]))
+        at = _one_line(".".join(map(str, first["loc"])))
         raise UsageError(
             f"{where} looks like {form.name}, but {at}: {first['msg'].lower()}, not {first['input']!r:.40}."
             if first["type"] != "missing"
@@ -111,7 +111,7 @@ def drafts_of(where: str, document: Any, given: Given) -> list[Draft]:
         ) from None
     except Unusable as error:
         reason, mend = error.args
-        raise UsageError(f"{where} ({form.name}): {reason}.", f"Nothing was stored. {mend}") from None
+        raise UsageError(f"{where} ({form.name}): {_one_line(reason)}.", f"Nothing was stored. {mend}") from None
     return [_completed(where, draft, given) for draft in drafts]
 
 
@@ -141,10 +141,15 @@ def _documents(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
             while position < len(text) and text[position].isspace():
                 position += 1
     except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())[:200]
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else _one_line(str(error))
         raise UsageError(f"{path} is not JSON ({reason}).", f"minizoo imports: {SUPPORTED}.") from None
     if not count:
         raise UsageError(f"{path} is empty.", f"minizoo imports: {SUPPORTED}.")
+
+
+def _one_line(text: str) -> str:
+    """Names in a file may hold line breaks, and be long."""
+    return " ".join(text.split())[:200]
 
 
 def _completed(where: str, draft: Draft, given: Given) -> Draft:

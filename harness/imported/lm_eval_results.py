@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from harness.imported.drafts import LARGEST, Draft, Given, Part, Unusable, Whole, scalars
+from harness.imported.drafts import LARGEST, Draft, Given, Part, Unusable, Whole, plain, scalars
 from harness.records import MetricScore
 from harness.statistics import given_stderr
 
@@ -90,7 +90,7 @@ def _draft(file: _File, task: str, metrics: Mapping[str, Any]) -> Draft:
         backend=config.model or file.model_source or "unknown", started=started, finished=finished, device=config.device,
         dtype=(config.model_dtype or "").removeprefix("torch.") or None, gpu=environment.get("gpu"),
         driver=environment.get("driver"), versions={name: version for name, version in versions.items() if version},
-        revision=config.model_sha or None, seed=config.random_seed, task_version=str(file.versions.get(task, "")),
+        revision=config.model_sha or None, seed=config.random_seed, task_version=plain(str(file.versions.get(task, ""))),
         shots=shots if isinstance(shots, int) and not isinstance(shots, bool) and 0 <= shots < LARGEST else None,
         limit=samples.effective if samples and samples.effective < samples.original else None,
         members=tuple(file.group_subtasks.get(task, ())), scores=scores,
