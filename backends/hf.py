@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -57,7 +57,11 @@ class HfBackend:
         self._model = (load or _load)(checkpoint, self.device, options.dtype)
         self.dtype = str(self._model.dtype).removeprefix("torch.")
         self._packed, how = packed_or_not(self._model, options.exact)
-        self.versions = {"torch": torch.__version__, "transformers": transformers.__version__, "scoring": how}
+        self.versions: Mapping[str, str] = {
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "scoring": how,
+        }
         self.capabilities = Capabilities(
             score=True, generate=True, stream=self._packed is not None, max_length=checkpoint.max_length
         )

@@ -1,6 +1,7 @@
 """Scoring speed: lm-eval's HFLM and minizoo side by side on real benchmark data, equal scores asserted first.
 
     python benchmarks/score.py --data ../shared/data --tokenizer ../shared/tokenizers/gpt2
+    python benchmarks/score.py … --model mistral-nemo-12b --weights random --device cuda --dtype bfloat16
 
 Exits 1 when scores differ, a target is missed, or more memory is used than lm-eval's. In half precision scores differ by
 rounding, whoever computes them: there each engine's likeliest answers are compared with those of fp32, and ours may not
@@ -23,7 +24,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from benchmarks.shapes import SHAPES, write_shape  # noqa: E402
+from benchmarks.shapes import SHAPES, write_configuration, write_shape  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def main() -> int:
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         for shape in args.shapes:
-            folder = _model(args, shape, Path(scratch) / shape)
+            folder = _model(args, shape, Path(scratch) / Path(shape).name)
             for case in CASES:
                 if not args.tasks or case.task in args.tasks:
                     rows.append(_measure(args, shape, case, folder))
@@ -72,7 +73,7 @@ def _measure(args: argparse.Namespace, shape: str, case: Case, folder: Path) -> 
     job = {
         "model": str(folder), "task": case.task, "shots": case.shots, "documents": documents, "data": str(args.data),
         "device": args.device, "dtype": args.dtype, "threads": args.threads, "batch_size": args.batch_size,
-        "row_budget": args.row_budget,
+        "row_budget": args.row_budget, "random": args.weights == "random",
     }  # fmt: skip
     theirs, ours = [], []
     for _ in range(args.repeats):
@@ -154,6 +155,8 @@ def _differences(hflm: dict[str, Any], packed: dict[str, Any]) -> tuple[float, i
 def _model(args: argparse.Namespace, shape: str, folder: Path) -> Path:
     if not args.model:
         return write_shape(shape, args.tokenizer, folder)
+    if args.weights == "random":
+        return write_configuration(args.model, args.tokenizer, folder)
     from backends.checkpoint import locate
 
     return locate(args.model).folder
@@ -174,6 +177,7 @@ def _provenance(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "commit": git, "cpu": cpu, "threads": args.threads, "device": args.device, "dtype": args.dtype,
         "hflm_batch_size": args.batch_size, "load_average": os.getloadavg()[0], "command": "benchmarks/score.py",
+        "weights": args.weights,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "lm_eval": lm_eval.__version__},
         "python": platform.python_version(),
@@ -214,6 +218,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer for random weights")
     parser.add_argument("--shapes", type=lambda s: s.split(","), default=list(SHAPES))
     parser.add_argument("--model", help="registry name or checkpoint folder instead of the two shapes")
+    parser.add_argument(
+        "--weights", choices=["real", "random"], default="real", help="random: --model's dimensions alone"
+    )
     parser.add_argument("--tasks", type=lambda s: s.split(","), default=[])
     parser.add_argument("--documents", type=int, default=0, help="first documents of each task")
     parser.add_argument("--device", default="cpu")
@@ -225,6 +232,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="write the results file")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     args = parser.parse_args()
+    if args.weights == "random" and not args.model:
+        parser.error("--weights random goes with --model")
     if args.model:
         args.shapes = [args.model]
     return args

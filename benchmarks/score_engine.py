@@ -48,9 +48,7 @@ def _hflm(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, A
     from lm_eval.models.huggingface import HFLM
 
     options = {"softmax_dtype": "float32"} if job["dtype"] != "float32" else {}
-    lm = HFLM(
-        pretrained=job["model"], dtype=job["dtype"], device=job["device"], batch_size=job["batch_size"], **options
-    )
+    lm = HFLM(**_pretrained(job), dtype=job["dtype"], device=job["device"], batch_size=job["batch_size"], **options)
     shapes: list[tuple[int, int]] = []
     call = lm._model_call
 
@@ -66,15 +64,12 @@ def _hflm(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, A
 
 
 def _packed(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
-    from backends.checkpoint import open_folder
     from backends.contract import Options
-    from backends.hf import open_hf
     from backends.packing import PrefixTree
     from backends.scoring import tree_of
     from harness.encoding import Encoder
 
-    checkpoint = open_folder(Path(job["model"]))
-    backend = open_hf(checkpoint, Options(job["device"], job["dtype"], job["row_budget"]))
+    checkpoint, backend = _opened(job, Options(job["device"], job["dtype"], job["row_budget"]))
     assert backend.versions["scoring"] == "packed", backend.versions["scoring"]
     encoder = Encoder(backend.tokenizer, checkpoint.max_length)
 
@@ -92,6 +87,32 @@ def _packed(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str,
         "tokens": len(tree),
         "ideal": _ideal(requests, PrefixTree),
     }
+
+
+def _pretrained(job: dict[str, Any]) -> dict[str, Any]:
+    """What HFLM loads: a folder, or random weights in memory."""
+    if not job["random"]:
+        return {"pretrained": job["model"]}
+    from transformers import AutoTokenizer
+
+    from backends.random_weights import random_checkpoint, random_model
+
+    model = random_model(random_checkpoint(job["model"]), job["device"], job["dtype"])
+    return {"pretrained": model, "tokenizer": AutoTokenizer.from_pretrained(job["model"])}
+
+
+def _opened(job: dict[str, Any], options: Any) -> tuple[Any, Any]:
+    """The checkpoint and minizoo's backend over the same weights."""
+    from backends.checkpoint import open_folder
+    from backends.hf import open_hf
+    from backends.random_weights import open_random, random_checkpoint
+    from backends.tokenizer import HfTokenizer
+
+    if not job["random"]:
+        checkpoint = open_folder(Path(job["model"]))
+        return checkpoint, open_hf(checkpoint, options)
+    checkpoint = random_checkpoint(job["model"])
+    return checkpoint, open_random(checkpoint, options, tokenizer=HfTokenizer(checkpoint.folder))
 
 
 def _ideal(requests: list[Any], tree_type: Any) -> dict[str, int]:

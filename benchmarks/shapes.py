@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,25 @@ def write_shape(shape: str, tokenizer: Path, folder: Path, seed: int = 0) -> Pat
     )
     torch.manual_seed(seed)
     LlamaForCausalLM(config).save_pretrained(folder)
+    return _with_tokenizer(folder, tokenizer)
+
+
+def write_configuration(model: str, tokenizer: Path, folder: Path) -> Path:
+    """Write the configuration of a registry model and a tokenizer beside it, but no weights: an engine draws them."""
+    from tokenizers import Tokenizer
+
+    from backends.random_weights import random_checkpoint
+
+    config = {name: value for name, value in random_checkpoint(model).config.items() if value is not None}
+    size = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).get_vocab_size()
+    if size > config["vocab_size"]:
+        sys.exit(f"{tokenizer} has {size:,} tokens, {model} {config['vocab_size']:,}: take a smaller tokenizer.")
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config, indent=1))
+    return _with_tokenizer(folder, tokenizer)
+
+
+def _with_tokenizer(folder: Path, tokenizer: Path) -> Path:
     for path in tokenizer.glob("*"):
         if path.name.startswith("tokenizer") or path.suffix == ".model":
             shutil.copy(path, folder / path.name)

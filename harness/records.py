@@ -93,8 +93,23 @@ class Setting(_Frozen):
     platform: str
     versions: dict[str, str]
     git_sha: str | None
-    seed: int
+    seed: int | None
+    """None where an imported file does not tell."""
     command: str
+
+
+class Imported(_Frozen):
+    """Where an imported record was read."""
+
+    tool: str
+    tool_version: str | None
+    file: str
+    """The file's name, without its folder."""
+    sha256: str
+    time: Literal["stated", "file"]
+    """Whether the record's times are those that the file states (UTC where it names no zone) or its modification time."""
+    rest: dict[str, Any] = {}
+    """What else the file says, as plain values by dotted name."""
 
 
 class Record(_Frozen):
@@ -128,6 +143,8 @@ class Record(_Frozen):
     counts: Counts | None
     scores: tuple[MetricScore, ...] = ()
     source: Literal["measured", "imported"] = "measured"
+    imported: Imported | None = None
+    """Of an imported record; None for what minizoo measured."""
     speed: SpeedFacts | None = None
     """Of a speed measurement; None for accuracy. A point's `task` is the workload's name and the point's."""
 

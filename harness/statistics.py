@@ -107,6 +107,13 @@ def wilson_interval(p: float, n: float, quantile: float = Z) -> tuple[float, flo
     return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))  # rounding must not shut p out
 
 
+def given_stderr(value: float, stderr: float | None) -> Estimate:
+    """An estimate whose standard error was computed elsewhere: value ± z·stderr."""
+    if stderr is None:
+        return Estimate(value, None, None, None)
+    return Estimate(value, stderr, value - Z * stderr, value + Z * stderr)
+
+
 def ratio_estimate(pairs: Sequence[tuple[float, float]]) -> Estimate:
     """Σa/Σw over documents that give (a, w) each, with the linearised error of a ratio of sums.
 

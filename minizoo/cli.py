@@ -19,6 +19,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "claims": ("minizoo.commands.claims:claims", "Recompute what the model cards and papers claim."),
     "eval": ("minizoo.commands.eval:evaluate", "Measure a model's accuracy on a suite of tasks."),
     "bench": ("minizoo.commands.bench:bench", "Measure a model's speed, beside what the hardware allows."),
+    "import": (
+        "minizoo.commands.import_results:import_results",
+        "Take in results of vllm bench, trtllm-bench, AIPerf or lm-eval.",
+    ),
     "prune": ("minizoo.commands.prune:prune", "Cut a checkpoint to a smaller one, streamed."),
     "report": ("minizoo.commands.report:report", "Write the results as one self-contained HTML page."),
     "db": ("minizoo.commands.db:db", "Find, check or rebuild the results database."),

@@ -24,22 +24,22 @@ class BenchNotes:
     """Says on stderr which point is measured and what came of it."""
 
     def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
+        self.quiet = quiet
 
     def left_out(self, shapes: tuple[Shape, ...], longest: int) -> None:
         """Name the shapes that are too long for the model."""
-        if not self._quiet:
+        if not self.quiet:
             listed = ", ".join(f"{shape.input}x{shape.output}" for shape in shapes)
             note(f"Left out, longer than the model's {longest:,} tokens: {listed}.")
 
     def begins(self, point: Point) -> None:
         """Name the point."""
-        if not self._quiet:
+        if not self.quiet:
             note(f"{point.name} …")
 
     def recorded(self, record: Record) -> None:
         """Say how it went."""
-        if not self._quiet and record.status != "ok":
+        if not self.quiet and record.status != "ok":
             note(f"{record.task} {record.status}: {record.reason}")
 
 

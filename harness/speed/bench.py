@@ -147,22 +147,22 @@ def too_large(bench: Bench, point: Point) -> str | None:
         return None
     shape = point.shape
     needs = memory_bytes(bench.dims, bench.room(point), shape.input + shape.output, bench.dtype, bench.dtype)
-    has = _memory(bench)
+    has = memory_of(bench)
     if has is None or needs <= has:
         return None
     return f"out of memory: weights and caches take {needs / 1e9:.2f} GB, {bench.backend.device} has {has / 1e9:.2f} GB"
 
 
-def _output_rate(record: Record) -> float:
-    stats = record.speed.statistics if record.speed else ()
-    middle = [s.value for s in stats if s.metric == "output_rate" and s.statistic in ("p50", "mean")]
-    return max((value for value in middle if value is not None), default=0.0)
-
-
-def _memory(bench: Bench) -> int | None:
+def memory_of(bench: Bench) -> int | None:
     """Bytes that weights and caches may take together; None where nobody tells."""
     if bench.backend.device.startswith("cuda"):
         total = bench.probe.facts().get("memory_bytes")
         return int(total) if total else None
     free, held = available_bytes(), resident_bytes()
     return None if free is None else free + (held or 0)
+
+
+def _output_rate(record: Record) -> float:
+    stats = record.speed.statistics if record.speed else ()
+    middle = [s.value for s in stats if s.metric == "output_rate" and s.statistic in ("p50", "mean")]
+    return max((value for value in middle if value is not None), default=0.0)

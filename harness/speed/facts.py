@@ -60,23 +60,33 @@ class Memory(_Frozen):
 
 
 class Comparison(_Frozen):
-    """This model's rate over another's at one point, from interleaved trials."""
+    """This model's speed over another's at one point, from interleaved trials."""
 
     against: str
+    against_run_id: str
+    """The run of the other side, which was measured in turn with this one."""
     mode: Literal["equal batch", "equal memory"]
     batch: int
     against_batch: int
     memory_budget: int | None
-    """Bytes of weights and caches that both had to fit into, where that was the rule."""
+    """Bytes of weights and caches that each had to fit into, where that was the rule."""
     metric: str
     ratio: float
-    """Median over median; above 1 is faster."""
+    """Median over median of the trials; above 1 is faster, for times too."""
     lower: float
     upper: float
+    """Ends of the 95 % interval of the bootstrap."""
     p_value: float
     """Two-sided Mann–Whitney."""
     n: int
     against_n: int
+    """Trials."""
+    seed: int
+    """Of the bootstrap's resamples."""
+    resamples: int
+    valid: bool
+    """Whether both rows are."""
+    notes: tuple[str, ...] = ()
     published: tuple[str, ...] = ()
 
 
@@ -112,5 +122,3 @@ class SpeedFacts(_Frozen):
     telemetry: dict[str, float] = {}
     energy_integrated_j: float | None = None
     comparisons: tuple[Comparison, ...] = ()
-    imported: dict[str, Any] | None = None
-    """Of an imported result: the file's digest, its tool, and what of it has no place here."""

@@ -102,10 +102,13 @@ class Runner:
             self.watch.start()
             length = self.point.shape.input + self.point.shape.output
             self._steps = bench.backend.stream(loop, bench.room(self.point), length, bench.clock.now)
+        before = len(loop.trials)
         for step in self._steps:
             loop.record(step)
             if loop.complete:
                 loop.finish()
+                return True
+            if len(loop.trials) > before:  # the one before ended short of its tokens; a partner must not wait for ever
                 return True
         return False
 

@@ -12,8 +12,10 @@ from harness.recorder import one_line, subject_of
 from harness.records import Subject
 from harness.speed.clock import Clock
 from harness.speed.measure import Bench
+from harness.speed.os_probe import available_bytes
 from harness.speed.telemetry import open_probe
 from harness.speed.workloads import Workload
+from zoo.architecture import count_parameters
 from zoo.dims import Dense, Hybrid
 from zoo.errors import EnvironmentFault, UsageError
 from zoo.prune.parent import dims_of
@@ -48,9 +50,16 @@ class Loaded:
 
 
 def find_checkpoint(request: BenchRequest) -> Checkpoint:
-    """The checkpoint that the request means; UsageError for a model or a backend that there is not."""
+    """The checkpoint that the request means, for random weights one that is a configuration and nothing else; UsageError for
+    a model or a backend that there is not."""
     check_backend(request.backend)
-    return locate(request.model)
+    if request.weights == "real":
+        return locate(request.model)
+    if request.backend != "hf":
+        raise UsageError(f"The {request.backend} backend draws no random weights.", "Use `--backend hf`.")
+    from backends.random_weights import random_checkpoint
+
+    return random_checkpoint(request.model)
 
 
 def opened(request: BenchRequest, checkpoint: Checkpoint, clock: Clock | None = None) -> Loaded:
@@ -73,7 +82,7 @@ def opened(request: BenchRequest, checkpoint: Checkpoint, clock: Clock | None = 
     bench = Bench(
         backend, open_probe(backend.device), dims, vocabulary, request.weights, load_s, request.seed, clock
     )  # fmt: skip
-    return Loaded(bench, subject_of(checkpoint), checkpoint)
+    return Loaded(bench, _subject(request, checkpoint), checkpoint)
 
 
 def dims_of_checkpoint(checkpoint: Checkpoint) -> Dense | Hybrid | None:
@@ -88,9 +97,41 @@ def dims_of_checkpoint(checkpoint: Checkpoint) -> Dense | Hybrid | None:
 
 def _load(request: BenchRequest, checkpoint: Checkpoint) -> Backend:
     try:
+        if request.weights == "random":
+            return _random(request, checkpoint)
         return open_backend(checkpoint, request.backend, request.options)
     except RuntimeError as error:  # what torch raises for a device that is full, busy or gone
         raise EnvironmentFault(
             f"{checkpoint.name} could not be loaded onto {request.options.device} ({one_line(error)}).",
             "Free the device or take another: `--device cpu`, `--device cuda:1`. `minizoo doctor` says what is here.",
         ) from error
+
+
+def _random(request: BenchRequest, checkpoint: Checkpoint) -> Backend:
+    """Random weights, unless they are more than the host's free memory: Linux would kill the process, not refuse."""
+    from backends.hf import compute_dtype, resolve_device
+    from backends.random_weights import open_random
+
+    dims, device = dims_of_checkpoint(checkpoint), resolve_device(request.options.device)
+    if dims is not None and device == "cpu":
+        needs = count_parameters(dims).total * compute_dtype(request.options.dtype, device).itemsize
+        has = available_bytes()
+        if has is not None and needs > has:
+            raise EnvironmentFault(
+                f"The weights of {checkpoint.name} take {needs / 1e9:.1f} GB, and {has / 1e9:.1f} GB of memory are free.",
+                "Take a smaller model, `--dtype bfloat16`, or a larger machine; `--dry-run` needs none.",
+            )
+    return open_random(checkpoint, request.options, request.seed)
+
+
+def _subject(request: BenchRequest, checkpoint: Checkpoint) -> Subject:
+    if request.weights == "real":
+        return subject_of(checkpoint)
+    return Subject(
+        id=checkpoint.name,
+        source="random",
+        revision=None,
+        weights_digest=f"random, seed {request.seed}",
+        tokenizer_digest="",
+        entry=checkpoint.model.model_dump(mode="json") if checkpoint.model else None,
+    )

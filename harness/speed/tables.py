@@ -32,7 +32,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "speed_comparisons": {
         "run_id": "VARCHAR", "task": "VARCHAR", "against": "VARCHAR", "mode": "VARCHAR", "batch": "BIGINT",
         "against_batch": "BIGINT", "memory_budget": "BIGINT", "metric": "VARCHAR", "ratio": "DOUBLE", "lower": "DOUBLE",
-        "upper": "DOUBLE", "p_value": "DOUBLE", "n": "BIGINT", "against_n": "BIGINT",
+        "upper": "DOUBLE", "p_value": "DOUBLE", "n": "BIGINT", "against_n": "BIGINT", "against_run_id": "VARCHAR",
+        "seed": "BIGINT", "resamples": "BIGINT", "valid": "BOOLEAN",
     },
     "trial_rows": {"run_id": "VARCHAR", "task": "VARCHAR", **TRIAL_COLUMNS},
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,9 +12,12 @@ from minizoo.options import results_option
 from minizoo.output import Output, json_option
 
 if TYPE_CHECKING:
+    from harness.speed.opening import BenchRequest
     from harness.speed.workloads import Workload
 
 N = TypeVar("N", int, float)
+LARGEST_GB = 1e6
+"""Beyond any device."""
 
 
 @click.command()
@@ -33,7 +36,14 @@ N = TypeVar("N", int, float)
     type=click.Choice(["real", "random"]),
     default="real",
     show_default=True,
-    help="random: none are fetched.",
+    help="random: of the true dimensions; none are fetched.",
+)
+@click.option("--against", help="A second model, measured in turn with the first: how many times as fast is that one?")
+@click.option(
+    "--against-weights", type=click.Choice(["real", "random"]), help="The second model's, if not as --weights."
+)
+@click.option(
+    "--memory", type=float, help="GB that each may take where memory is to be equal, not what the second takes."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of prompts and arrivals.")
 @click.option("--dry-run", is_flag=True, help="Say what it would need and could reach on each known GPU; run nothing.")
@@ -41,7 +51,8 @@ N = TypeVar("N", int, float)
 @json_option
 def bench(
     name: str, workload: str, batches: str, rates: str, trials: int | None, seconds: float | None, requests: int | None,
-    device: str, dtype: str, dry_run: bool, results: Path, as_json: bool, **words: Any,
+    device: str, dtype: str, against: str | None, against_weights: str | None, memory: float | None, dry_run: bool,
+    results: Path, as_json: bool, **words: Any,
 ) -> int:  # fmt: skip
     """Measure a model's speed on a workload, valid or with the reasons why not, and record it.
 
@@ -52,16 +63,23 @@ def bench(
     rule = {k: v for k, v in {"trials": trials, "seconds": seconds, "requests": requests}.items() if v is not None}
     chosen = changed(load_workload(workload), _numbers(batches, int, "--batch"), _numbers(rates, float, "--rate"), rule)
     output = Output(as_json)
+    if against is None and (against_weights or memory is not None):
+        raise click.UsageError("--against-weights and --memory go with --against.")
+    if against is not None and dry_run:
+        raise click.UsageError("--dry-run shows the ceilings of one model: leave out --against.")
+    if memory is not None and not 0 < memory < LARGEST_GB:
+        raise click.UsageError(f"--memory is a number of GB above 0, not {memory:g}.")
     if dry_run:
         return _dry_run(output, name, chosen, dtype)
-    if words["weights"] == "random":
-        raise click.UsageError("--weights random goes with --dry-run.")
     from backends.contract import Options
     from harness.speed.bench import run
     from harness.speed.opening import BenchRequest
     from minizoo.speed import BenchNotes, show_records
 
     request = BenchRequest(name, chosen, options=Options(device, dtype), **words)
+    if against is not None:
+        other = replace(request, model=against, weights=against_weights or request.weights)
+        return _compare(output, request, other, results, memory)
     records = run(request, results, BenchNotes(quiet=as_json))
     if as_json:
         output.document(
@@ -73,6 +91,24 @@ def bench(
     if any(record.status != "ok" for record in records[: 1 if swept else None]):
         return 4
     return 0 if all(r.speed is None or r.speed.validity.valid or r.status != "ok" for r in records) else 3
+
+
+def _compare(output: Output, request: BenchRequest, other: BenchRequest, results: Path, memory: float | None) -> int:
+    from harness.speed.against import run_against
+    from minizoo.comparing import PairNotes, as_document, show_compared
+
+    budget = None if memory is None else int(memory * 1e9)
+    compared = run_against(request, other, results, budget, PairNotes(quiet=output.as_json))
+    if output.as_json:
+        output.document("bench-comparison", as_document(compared))
+    else:
+        show_compared(output, compared, results)
+    if any(one.record.status != "ok" for one in compared):
+        return 4
+    found = [
+        comparison for one in compared for comparison in (one.record.speed.comparisons if one.record.speed else ())
+    ]
+    return 0 if found and all(comparison.valid for comparison in found) else 3
 
 
 def _dry_run(output: Output, name: str, workload: Workload, wanted: str) -> int:

@@ -1,0 +1,92 @@
+"""`minizoo import`: results of other tools, into the same records, marked as imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from minizoo.options import results_option
+from minizoo.output import Column, Output, json_option, note
+
+if TYPE_CHECKING:
+    from harness.imported.importing import Taken
+    from harness.records import Record
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--model", help="The model that was measured, where a file does not name it or not as the registry does.")
+@click.option("--gpu", help="The GPU's product name, where a file does not name it: 'NVIDIA A100-SXM4-80GB'.")
+@click.option("--dtype", help="The weights' dtype, where a file does not name it.")
+@click.option("--batch", type=click.IntRange(1, 65_536), help="The batch, of `vllm bench latency`.")
+@click.option("--input", "input_tokens", type=click.IntRange(1, 10_000_000), help="Input tokens of every request.")
+@click.option("--output", "output_tokens", type=click.IntRange(1, 10_000_000), help="Output tokens of every request.")
+@results_option
+@json_option
+def import_results(
+    files: tuple[Path, ...], model: str | None, gpu: str | None, dtype: str | None, batch: int | None,
+    input_tokens: int | None, output_tokens: int | None, results: Path, as_json: bool,
+) -> int:  # fmt: skip
+    """Take in results of vllm bench, trtllm-bench, AIPerf or lm-eval: all the FILES, or none where one is bad."""
+    from harness.imported.drafts import Given
+    from harness.imported.importing import import_files
+
+    taken = import_files(files, results, Given(model, gpu, dtype, batch, input_tokens, output_tokens))
+    output = Output(as_json)
+    if as_json:
+        output.document("import", {"files": [_as_document(one) for one in taken]})
+        return 0
+    for one in taken:
+        if one.before:
+            note(f"{one.file} was imported before, as run {one.run_id}: nothing was added.")
+    records = [record for one in taken for record in one.records]
+    if records:
+        _show(output, records)
+        output.text(f"Records: {results}/runs, marked as imported.")
+    return 0
+
+
+def _show(output: Output, records: list[Record]) -> None:
+    columns = [Column(h) for h in ("model", "task", "metric", "statistic")]
+    columns += [Column(h, True) for h in ("value", "interval", "n")]
+    output.table(columns, [row for record in records for row in _rows(record)], "Imported")
+    refused = {s.refused for record in records if record.speed for s in record.speed.statistics if s.refused}
+    for why in sorted(refused):
+        output.text(f"Refused: {why}.")
+    for reason in sorted({reason for record in records if record.speed for reason in record.speed.validity.reasons}):
+        output.text(f"Not valid: {reason}.")
+
+
+def _rows(record: Record) -> list[list[str]]:
+    from harness.speed.metrics import load_metrics
+
+    head = [record.subject.id, record.task]
+    rows = [
+        [*head, score.metric, score.filter, _number(score.value), _interval(score.lower, score.upper), f"{score.n:,}"]
+        for score in record.scores
+    ]
+    for figure in record.speed.statistics if record.speed else ():
+        unit = load_metrics()[figure.metric].unit
+        value = "refused" if figure.value is None else f"{figure.value:.4g}"
+        interval = _interval(figure.lower, figure.upper)
+        rows.append([*head, f"{figure.metric} ({unit})", figure.statistic, value, interval, f"{figure.n:,}"])
+    return rows
+
+
+def _interval(lower: float | None, upper: float | None) -> str:
+    return "–" if lower is None or upper is None else f"{lower:.4g} – {upper:.4g}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _as_document(taken: Taken) -> dict[str, object]:
+    return {
+        "file": str(taken.file),
+        "run_id": taken.run_id,
+        "imported_before": taken.before,
+        "records": [record.model_dump(mode="json") for record in taken.records],
+    }
