@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.imported.drafts import Given
-from harness.imported.importing import _File, _record, drafts_of, import_files
+from harness.imported.importing import _documents, _File, _record, drafts_of, import_files
 from harness.records import Record, new_run_id
 from harness.store import check
 from zoo.errors import UsageError
@@ -146,8 +146,11 @@ def places(document, above=()):
 
 
 def read_or_refused(document):
+    """The drafts of a file that holds the document; else the words that refuse it."""
+    content = json.dumps(document).encode()
     try:
-        return drafts_of("file.json", document, Given(model="m")), ""
+        read = _documents(Path("file.json"), content)
+        return [draft for where, part in read for draft in drafts_of(where, part, Given(model="m"))], ""
     except UsageError as refusal:
         return [], str(refusal)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -34,6 +35,8 @@ LOCAL = ("/", "./", "../", "~")
 """What a model's name begins with where it is a folder: results are filed under the folder's own name."""
 LONGEST_TASK = 100
 """Characters of a task's name that stay where a number has to follow within its folder's name."""
+HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape that may be half of a surrogate pair: JSON can write one, UTF-8 cannot, and it becomes a question mark."""
 LARGEST = 2 << 30
 """Bytes of a file; vLLM's detailed files with every generated text can be large, but not as large as this."""
 
@@ -136,6 +139,8 @@ def _documents(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
         text = content.decode("utf-8-sig").strip()
         while position < len(text):
             document, position = decoder.raw_decode(text, position)
+            if HALF_PAIR.search(text):
+                document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
             count += 1
             yield (str(path) if count == 1 else f"{path} (document {count})"), document
             while position < len(text) and text[position].isspace():
