@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from harness import protocols
+from harness.connection import connected, database_path, locked
 from harness.published import UNIT_OF
 from harness.records import SAMPLE_COLUMNS, Record, read_record
 from harness.scan import Found, scan
@@ -25,8 +24,6 @@ from zoo.errors import EnvironmentFault
 from zoo.registry import load_registry
 
 SCHEMA_VERSION = 4
-STORAGE_VERSION = "v1.4.0"
-LOCK_SECONDS = 120
 
 RECORD_COLUMNS = {
     "run_id": "VARCHAR", "task": "VARCHAR", "status": "VARCHAR", "reason": "VARCHAR", "source": "VARCHAR",
@@ -68,15 +65,10 @@ class Check:
     problems: tuple[str, ...]
 
 
-def database_path(results: Path) -> Path:
-    """Where the database of a results folder is."""
-    return results / "minizoo.duckdb"
-
-
 def query(results: Path, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Catch up with the records, run one read-only query and return its rows as dictionaries."""
     catch_up(results)
-    with _locked(results), _connected(database_path(results), read_only=True) as connection:
+    with locked(results), connected(database_path(results), read_only=True) as connection:
         cursor = connection.execute(sql, list(parameters))
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -87,19 +79,19 @@ def catch_up(results: Path) -> int:
 
     Creates the database when there is none, and makes it anew when its schema is another version's or it cannot be read.
     """
-    with _locked(results):
+    with locked(results):
         path = database_path(results)
         if path.exists() and not _is_current(path):
             _remove(path)
         if not path.exists():
             return _build(results)
-        with _connected(path) as connection:
+        with connected(path) as connection:
             return _take_in(connection, results)
 
 
 def rebuild(results: Path) -> int:
     """Make the database anew from the records and put it in place of the old one; returns the number of records."""
-    with _locked(results):
+    with locked(results):
         return _build(results)
 
 
@@ -107,7 +99,7 @@ def check(results: Path) -> Check:
     """Compare the database with the records on disk: none missing, none twice, none unreadable. Reads only."""
     catch_up(results)
     on_disk = {(found.run_id, record.task) for found in scan(results) for record in _readable(found)}
-    with _locked(results), _connected(database_path(results), read_only=True) as connection:
+    with locked(results), connected(database_path(results), read_only=True) as connection:
         stored: list[tuple[str, str, int]] = connection.execute(
             "SELECT run_id, task, count(*) FROM records GROUP BY ALL"
         ).fetchall()
@@ -130,7 +122,7 @@ def _build(results: Path) -> int:
     path = database_path(results)
     temporary = path.with_suffix(".duckdb.part")
     _remove(temporary)
-    with _connected(temporary) as connection:
+    with connected(temporary) as connection:
         for name, columns in TABLES.items():
             listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
             connection.execute(f"CREATE TABLE {name} ({listed})")
@@ -276,7 +268,7 @@ def _is_current(path: Path) -> bool:
     import duckdb
 
     try:
-        with _connected(path, read_only=True) as connection:
+        with connected(path, read_only=True) as connection:
             return connection.execute("SELECT schema_version FROM meta").fetchall() == [(SCHEMA_VERSION,)]
     except duckdb.IOException as error:
         if "Conflicting lock" in str(error):
@@ -287,40 +279,6 @@ def _is_current(path: Path) -> bool:
         return False
     except duckdb.Error:
         return False
-
-
-@contextlib.contextmanager
-def _locked(results: Path) -> Generator[None]:
-    if not results.is_dir():
-        raise EnvironmentFault(
-            f"There is no results folder {results}.", "Run `minizoo eval` first, or give --results DIR."
-        )
-    lock = FileLock(results / ".minizoo.duckdb.lock")
-    try:
-        lock.acquire(timeout=LOCK_SECONDS)
-    except Timeout:
-        raise EnvironmentFault(
-            f"Another minizoo process has held {lock.lock_file} for {LOCK_SECONDS} s.",
-            "Wait for it, or end it and run `minizoo db check`.",
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextlib.contextmanager
-def _connected(path: Path, read_only: bool = False) -> Generator[Any]:
-    import duckdb
-
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
-    try:
-        how = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
-        escaped = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{escaped}' AS minizoo ({how}); USE minizoo; SET TimeZone = 'UTC'")
-        yield connection
-    finally:
-        connection.close()
 
 
 def _remove(path: Path, also_main: bool = True) -> None:

@@ -235,7 +235,7 @@ def check_database(results: Path) -> Finding:
     """The results database, where there is one, can be read by this DuckDB."""
     import duckdb
 
-    from harness.store import database_path
+    from harness.connection import database_path
 
     path = database_path(results)
     if not path.exists():

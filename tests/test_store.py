@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
+from harness.connection import database_path
 from harness.records import Counts, MetricScore, Record, Setting, Subject, new_run_id, run_folder, write_record
-from harness.store import catch_up, check, database_path, query, rebuild
+from harness.store import catch_up, check, query, rebuild
 
 
 def record(task="winogrande", run_id=None, **changes):

@@ -20,7 +20,8 @@ def db() -> None:
 @json_option
 def path(results: Path, as_json: bool) -> None:
     """Print where the database is, after catching up with the records."""
-    from harness.store import catch_up, database_path
+    from harness.connection import database_path
+    from harness.store import catch_up
 
     taken = catch_up(results)
     output = Output(as_json)
@@ -54,7 +55,7 @@ def check(results: Path, as_json: bool) -> int:
 @json_option
 def rebuild(results: Path, as_json: bool) -> None:
     """Make the database anew from the records."""
-    from harness.store import database_path
+    from harness.connection import database_path
     from harness.store import rebuild as rebuild_store
 
     taken = rebuild_store(results)
