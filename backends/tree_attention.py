@@ -116,7 +116,7 @@ class RowPass:
         carried = int(np.searchsorted(row.kept, row.start))
         kept = np.concatenate([np.arange(carried), row.kept[carried:] - row.start + above])
         self._kept_index = _as_slice(kept, device)
-        self._masks: dict[tuple[int, int | None, bool], torch.Tensor] = {}
+        self._masks: dict[tuple[int, int | None, bool, int], torch.Tensor] = {}
 
     def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, window: int | None) -> torch.Tensor:
         """See `Pass`. Layers are asked in order; each leaves in `kept` what the next row needs of it."""
@@ -163,15 +163,17 @@ class RowPass:
 
         Once for each of the heads that share a key head, as `_masked` folds them.
         """
-        if name not in self._masks:
+        groups = q.shape[1] // k.shape[1]
+        known = (*name, groups)
+        if known not in self._masks:
             asked = self._order[self._above :][queries][:, None]
             order, ends = self._order[block.keys], self._ends[block.keys]
             seen = (order <= asked) & (asked < ends)
             if window is not None:
                 seen &= self._depths[self._above :][queries][:, None] - self._depths[block.keys] < window
             zeros = torch.zeros(seen.shape, dtype=q.dtype, device=seen.device)
-            self._masks[name] = zeros.masked_fill_(~seen, float("-inf")).repeat(q.shape[1] // k.shape[1], 1)
-        return self._masks[name]
+            self._masks[known] = zeros.masked_fill_(~seen, float("-inf")).repeat(groups, 1)
+        return self._masks[known]
 
 
 def _blocks(depths: Any, ends: Any, above: int, limit: int) -> Iterator[tuple[int, int, Any, int | None]]:

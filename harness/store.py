@@ -271,9 +271,10 @@ def _is_current(path: Path) -> bool:
         with connected(path, read_only=True) as connection:
             return connection.execute("SELECT schema_version FROM meta").fetchall() == [(SCHEMA_VERSION,)]
     except duckdb.IOException as error:
-        if "Conflicting lock" in str(error):
+        _, conflict, holder = " ".join(str(error).split()).partition("Conflicting lock")
+        if conflict:
             raise EnvironmentFault(
-                f"{path} is open in another program ({' '.join(str(error).split())[:200]}).",
+                f"{path} is open in another program ({conflict}{holder[:200]}).",
                 "Close it there and try again.",
             ) from None
         return False
