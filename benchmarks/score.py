@@ -167,25 +167,18 @@ def _provenance(args: argparse.Namespace) -> dict[str, Any]:
     import torch
     import transformers
 
-    git = subprocess.run(
-        ["git", "-C", str(HERE), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    cpu = next(
-        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
-        platform.processor(),
-    )
+    from harness.provenance import git_sha
+    from harness.speed.os_probe import OsProbe
+
     return {
-        "commit": git, "cpu": cpu, "threads": args.threads, "device": args.device, "dtype": args.dtype,
+        "commit": git_sha(), "cpu": OsProbe().facts()["product"], "threads": args.threads,
+        "device": args.device, "dtype": args.dtype,
         "hflm_batch_size": args.batch_size, "load_average": os.getloadavg()[0], "command": "benchmarks/score.py",
         "weights": args.weights,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "lm_eval": lm_eval.__version__},
         "python": platform.python_version(),
     }  # fmt: skip
-
-
-def _lines(path: str) -> list[str]:
-    return Path(path).read_text().splitlines() if Path(path).exists() else []
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

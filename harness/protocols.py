@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from statistics import stdev
 from typing import Any
 
 from harness.published import expected_scores
@@ -61,8 +60,7 @@ def expected_rows(registry: Registry) -> list[dict[str, Any]]:
 
 def fewshot_columns(score: MetricScore) -> dict[str, Any]:
     """How many draws of few-shot examples a score has, and their standard deviation; None for one draw."""
-    many = len(score.draws) > 1
-    return {"fewshot_draws": len(score.draws) or None, "fewshot_sd": stdev(score.draws) if many else None}
+    return {"fewshot_draws": len(score.draws) or None, "fewshot_sd": score.draws_sd}
 
 
 def _entry(record: Record) -> Mapping[str, Any] | None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import stdev
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -53,6 +54,11 @@ class MetricScore(_Frozen):
     """The part of the standard error that comes from sampling the answers."""
     draws: tuple[float, ...] = ()
     """The value with each draw of few-shot examples, lm-eval's own first; empty where one draw was run."""
+
+    @property
+    def draws_sd(self) -> float | None:
+        """Standard deviation over the draws; None for one draw."""
+        return stdev(self.draws) if len(self.draws) > 1 else None
 
 
 class Counts(_Frozen):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.named_files import NamedFiles
 from zoo.errors import UsageError
-from zoo.names import unknown
 
 Overflow = Literal["refuse", "truncate"]
-FOLDER = Path(__file__).parent / "suites"
+FILES = NamedFiles("suite", Path(__file__).parent / "suites")
 
 
 class Decoding(BaseModel):
@@ -79,16 +79,14 @@ class Suite(BaseModel):
 
 def suite_names() -> list[str]:
     """Names of the suites that come with minizoo."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return FILES.names()
 
 
 def load_suite(name: str) -> Suite:
     """The suite of that name, or in that YAML file; UsageError says which line is wrong."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
-    if path.parent == FOLDER and name not in suite_names():
-        raise unknown("suite", name, suite_names(), f"Suites are: {', '.join(suite_names())}; or give a YAML file.")
+    path = FILES.path(name)
     try:
-        return Suite.model_validate(_read(path))
+        return Suite.model_validate(FILES.read(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -108,22 +106,6 @@ def known_folders() -> dict[str, tuple[str, ...]]:
         for entry in suite.tasks:
             known.setdefault(entry.task, suite.folders)
     return known
-
-
-def _read(path: Path) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(
-            f"There is no suite file {path}.", f"Suites by name are: {', '.join(suite_names())}."
-        ) from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path} is not YAML ({' '.join(str(error).split())[:200]}).", "Correct it and run again."
-        ) from None
 
 
 def _resolve(suite: str, folder: str) -> Path:

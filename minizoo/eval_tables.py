@@ -124,9 +124,7 @@ def _score(record: Record, score: MetricScore, drawn: bool) -> list[str]:
     ]  # fmt: skip
     if not drawn:
         return cells
-    from statistics import stdev
-
-    return [*cells, f"{stdev(score.draws):.4f} of {len(score.draws)}" if len(score.draws) > 1 else ABSENT]
+    return [*cells, ABSENT if score.draws_sd is None else f"{score.draws_sd:.4f} of {len(score.draws)}"]
 
 
 def _beside(row: Mapping[str, Any], verdict: str) -> list[str]:

@@ -82,17 +82,7 @@ def test_doctor_names_the_tier_that_code_runs_under_and_why_another_does_not(min
 def test_an_evaluation_records_and_shows_how_its_code_was_kept_apart(minizoo, stories, tmp_path, chosen):
     if isolation() is None:
         pytest.skip("nothing isolates here")
-    argv = [
-        "eval",
-        "--model",
-        stories,
-        "--suite",
-        _one_humaneval(tmp_path),
-        "--overflow",
-        "truncate",
-        "--results",
-        tmp_path,
-    ]
+    argv = _evaluation(stories, tmp_path)
     ran = minizoo(*argv)
     assert ran.code == 0, ran.err
     assert f"Generated code ran under: {isolation()}." in ran.err
@@ -107,17 +97,7 @@ def test_without_isolation_a_code_task_fails_before_it_is_generated_and_may_be_a
     minizoo, stories, tmp_path, chosen, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv(TIERS_VARIABLE, "")
-    argv = [
-        "eval",
-        "--model",
-        stories,
-        "--suite",
-        _one_humaneval(tmp_path),
-        "--overflow",
-        "truncate",
-        "--results",
-        tmp_path,
-    ]
+    argv = _evaluation(stories, tmp_path)
     refused = minizoo(*argv, "--json")
     assert refused.code == 4
     assert refused.json()["computed"] == 0
@@ -128,6 +108,11 @@ def test_without_isolation_a_code_task_fails_before_it_is_generated_and_may_be_a
     assert allowed.code == 0, allowed.err
     assert allowed.json()["records"][0]["isolation"] == "none (--allow-unsandboxed-code)"
     assert minizoo(*argv).code == 4  # what was allowed was allowed once
+
+
+def _evaluation(model, folder):
+    """The words that evaluate one HumanEval problem and leave the results in the folder."""
+    return ["eval", "--model", model, "--suite", _one_humaneval(folder), "--overflow", "truncate", "--results", folder]
 
 
 def _one_humaneval(folder: Path) -> Path:

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.records import MetricScore
 from harness.speed.facts import SpeedFacts, Statistic, Validity
-from harness.speed.percentiles import Percentile, minimum_samples, percentile
+from harness.speed.metrics import mean_statistic, percentile_statistic
 from harness.speed.percentiles import Refused as RefusedPercentile
+from harness.speed.percentiles import minimum_samples
 
 UNKNOWN = "unknown"
 LONGEST_TEXT = 300
@@ -99,8 +100,8 @@ def sampled(metric: str, values: Sequence[float], percents: Sequence[int] = (50,
     """The percentiles of samples that the file does hold, with order-statistic intervals; the mean where there are few."""
     if not values:
         return []
-    found = [_percentile(metric, values, percent) for percent in percents]
-    return [*found, Statistic(metric=metric, statistic="mean", value=sum(values) / len(values), n=len(values))]
+    found = [percentile_statistic(metric, values, percent) for percent in percents]
+    return [*found, mean_statistic(metric, values)]
 
 
 def rate(metric: str, value: float | None) -> list[Statistic]:
@@ -165,16 +166,6 @@ def _one(metric: str, name: str, value: float, n: int) -> Statistic:
             metric=metric, statistic=name, value=None, n=n, refused=str(RefusedPercentile(share, n, needed))
         )
     return Statistic(metric=metric, statistic=name, value=value, n=n)
-
-
-def _percentile(metric: str, values: Sequence[float], percent: int) -> Statistic:
-    result, label = percentile(values, percent / 100), f"p{percent}"
-    if isinstance(result, Percentile):
-        return Statistic(
-            metric=metric, statistic=label, value=result.value, lower=result.lower, upper=result.upper, n=len(values),
-            confidence=result.confidence,
-        )  # fmt: skip
-    return Statistic(metric=metric, statistic=label, value=None, n=len(values), refused=str(result))
 
 
 def _leaves(document: Mapping[str, Any], above: str, leave_out: Sequence[str]) -> Iterator[tuple[str, Any]]:

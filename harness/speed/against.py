@@ -12,7 +12,7 @@ from harness.durable import check_writable
 from harness.provenance import setting_of
 from harness.recorder import one_line
 from harness.records import Record, Status
-from harness.speed.bench import Watcher, fitting, memory_of, own_rates
+from harness.speed.bench import Watcher, fitting, own_rates, too_large_together
 from harness.speed.comparison import Pairing, compare, pairings, published_beside, refusal
 from harness.speed.facts import Memory
 from harness.speed.loops import ClosedLoop
@@ -21,7 +21,6 @@ from harness.speed.opening import BenchRequest, Loaded, find_checkpoint, opened
 from harness.speed.recording import SpeedRecorder
 from harness.speed.workloads import Workload
 from zoo.errors import EnvironmentFault, MinizooError
-from zoo.limits import memory_bytes
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,8 @@ class _Pair:
 
     def compared(self) -> Compared:
         try:
-            reason = self._too_large()
+            pairs = [(side.bench, point) for side, point in zip(self.sides, self.points, strict=True)]
+            reason = too_large_together(pairs, "both models and their caches")
             if reason is None:
                 return self._recorded(*self._outcomes())
         except OutOfMemory as error:
@@ -145,20 +145,6 @@ class _Pair:
             for recorder, side, point in zip(self.recorders, self.sides, self.points, strict=True)
         )
         return Compared(self.pairing, ours, theirs, reason)
-
-    def _too_large(self) -> str | None:
-        """Why both together cannot fit, by arithmetic; None where they may, or nobody knows."""
-        needs = 0
-        for side, point in zip(self.sides, self.points, strict=True):
-            bench, length = side.bench, point.shape.input + point.shape.output
-            if bench.dims is None or bench.dtype is None:
-                return None
-            needs += memory_bytes(bench.dims, bench.room(point), length, bench.dtype, bench.dtype)
-        has = memory_of(self.sides[0].bench)
-        if has is None or needs <= has:
-            return None
-        device = self.sides[0].bench.backend.device
-        return f"out of memory: both models and their caches take {needs / 1e9:.2f} GB, {device} has {has / 1e9:.2f} GB"
 
 
 def _without_memory(outcome: Outcome) -> Outcome:

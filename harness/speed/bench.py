@@ -143,14 +143,22 @@ def own_rates(bench: Bench, point: Point) -> Rates | None:
 
 def too_large(bench: Bench, point: Point) -> str | None:
     """Why the point cannot fit, by arithmetic: a CPU would swap or kill before it refused. None where it may."""
-    if bench.dims is None or bench.dtype is None:
-        return None
-    shape = point.shape
-    needs = memory_bytes(bench.dims, bench.room(point), shape.input + shape.output, bench.dtype, bench.dtype)
-    has = memory_of(bench)
+    return too_large_together([(bench, point)], "weights and caches")
+
+
+def too_large_together(points: Sequence[tuple[Bench, Point]], what: str) -> str | None:
+    """Why models on one device cannot be at these points at a time, `what` naming it all; None where they may or none knows."""
+    needs = 0
+    for bench, point in points:
+        if bench.dims is None or bench.dtype is None:
+            return None
+        length = point.shape.input + point.shape.output
+        needs += memory_bytes(bench.dims, bench.room(point), length, bench.dtype, bench.dtype)
+    first = points[0][0]
+    has = memory_of(first)
     if has is None or needs <= has:
         return None
-    return f"out of memory: weights and caches take {needs / 1e9:.2f} GB, {bench.backend.device} has {has / 1e9:.2f} GB"
+    return f"out of memory: {what} take {needs / 1e9:.2f} GB, {first.backend.device} has {has / 1e9:.2f} GB"
 
 
 def memory_of(bench: Bench) -> int | None:

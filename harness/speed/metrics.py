@@ -94,6 +94,22 @@ def statistics(samples: Mapping[str, Sequence[float]]) -> tuple[Statistic, ...]:
     return tuple(found)
 
 
+def percentile_statistic(metric: str, values: Sequence[float], percent: int) -> Statistic:
+    """A percentile of independent samples with its order-statistic interval, or refused for there are too few."""
+    result, label = percentile(values, percent / 100), f"p{percent}"
+    if isinstance(result, Percentile):
+        return Statistic(
+            metric=metric, statistic=label, value=result.value, lower=result.lower, upper=result.upper, n=len(values),
+            confidence=result.confidence,
+        )  # fmt: skip
+    return Statistic(metric=metric, statistic=label, value=None, n=len(values), refused=str(result))
+
+
+def mean_statistic(metric: str, values: Sequence[float]) -> Statistic:
+    """The mean of samples, without an interval."""
+    return Statistic(metric=metric, statistic="mean", value=sum(values) / len(values), n=len(values))
+
+
 def trial_schema() -> Any:
     """The Arrow schema of trials.parquet."""
     import pyarrow as pa
@@ -103,16 +119,7 @@ def trial_schema() -> Any:
 
 
 def _statistic(name: str, values: Sequence[float], percent: int) -> list[Statistic]:
-    result = percentile(values, percent / 100)
-    n, label = len(values), f"p{percent}"
-    if isinstance(result, Percentile):
-        return [
-            Statistic(
-                metric=name, statistic=label, value=result.value, lower=result.lower, upper=result.upper, n=n,
-                confidence=result.confidence,
-            )
-        ]  # fmt: skip
-    refused = [Statistic(metric=name, statistic=label, value=None, n=n, refused=str(result))]
-    if percent == 50:
-        refused.append(Statistic(metric=name, statistic="mean", value=sum(values) / n, n=n))
-    return refused
+    stated = percentile_statistic(name, values, percent)
+    if stated.refused and percent == 50:
+        return [stated, mean_statistic(name, values)]
+    return [stated]

@@ -7,14 +7,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.named_files import NamedFiles
 from zoo.errors import UsageError
-from zoo.names import unknown
 
-FOLDER = Path(__file__).parent.parent / "workloads"
+FILES = NamedFiles("workload", Path(__file__).parent.parent / "workloads")
 LARGEST_BATCH = 65_536
 """Beyond any device; a larger number is a slip of the hand."""
 
@@ -94,17 +94,14 @@ class Point:
 
 def workload_names() -> list[str]:
     """Names of the workloads that come with minizoo."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return FILES.names()
 
 
 def load_workload(name: str) -> Workload:
     """The workload of that name, or in that YAML file; UsageError says what is wrong with it."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
-    if path.parent == FOLDER and name not in workload_names():
-        listed = ", ".join(workload_names())
-        raise unknown("workload", name, workload_names(), f"Workloads are: {listed}; or give a YAML file.")
+    path = FILES.path(name)
     try:
-        return Workload.model_validate(_read(path))
+        return Workload.model_validate(FILES.read(path))
     except ValidationError as error:
         raise _as_usage(error, str(path)) from None
 
@@ -147,15 +144,3 @@ def _as_usage(error: ValidationError, what: str) -> UsageError:
     where = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
     given = "" if isinstance(first["input"], dict | list | tuple) else f", not {first['input']!r:.40}"
     return UsageError(f"{what}: {where}: {first['msg']}{given}.", "Correct it and run again.")
-
-
-def _read(path: Path) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no workload file {path}.", f"By name: {', '.join(workload_names())}.") from None
-    except (YAMLError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path} is not YAML ({' '.join(str(error).split())[:200]}).", "Correct it.") from None

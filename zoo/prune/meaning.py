@@ -12,7 +12,7 @@ import torch
 from zoo.prune.calibration import Calibration
 from zoo.prune.importance import Settings, measure
 from zoo.prune.parent import Parent
-from zoo.prune.plan import ParentIdentity, Ranking, make_plan
+from zoo.prune.plan import ParentIdentity, Plan, make_plan
 from zoo.prune.scores import DepthBy, Scores, random_scores, reversed_scores
 from zoo.prune.slice import write_child
 from zoo.prune.target import Target, child_shape
@@ -40,9 +40,16 @@ def compare_cuts(
     held = torch.from_numpy(np.ascontiguousarray(rows.tokens[half:]))
     whole = held_out_loss(parent.folder, held)
 
+    identity = ParentIdentity(name=parent.name, digest=parent.digest, dims=parent.dims)
+    losses: dict[object, float] = {}  # cuts may come to the same units
+
     def loss(ranked: Scores, target: Target, by: DepthBy) -> float:
         shape = child_shape(parent.dims, target)
-        return _loss_after(parent, ranked.ranking(shape.removed, by), target, held, work)
+        plan = make_plan(identity, shape, ranked.ranking(shape.removed, by))
+        units = plan.hidden, plan.layers
+        if units not in losses:
+            losses[units] = _loss_after(plan, parent, held, work)
+        return losses[units]
 
     found: list[Comparison] = []
     for name, (target, by) in cuts.items():
@@ -65,9 +72,7 @@ def held_out_loss(folder: Path, rows: torch.Tensor) -> float:
     return float(model(rows, labels=rows, use_cache=False).loss)
 
 
-def _loss_after(parent: Parent, ranking: Ranking, target: Target, rows: torch.Tensor, work: Path) -> float:
-    identity = ParentIdentity(name=parent.name, digest=parent.digest, dims=parent.dims)
-    plan = make_plan(identity, child_shape(parent.dims, target), ranking)
+def _loss_after(plan: Plan, parent: Parent, rows: torch.Tensor, work: Path) -> float:
     write_child(plan, parent, work / "child")
     try:
         return held_out_loss(work / "child", rows)
