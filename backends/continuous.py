@@ -20,7 +20,7 @@ from backends.contract import GenerateRequest, Generation, Tokenizer
 from backends.packed_model import PackedModel, is_out_of_memory
 from backends.packing import PrefixTree, Row
 from backends.sampling import Dice, Stops, ending, eos_ids
-from backends.scoring import OutOfMemory
+from backends.rows import OutOfMemory
 from backends.tree_attention import Layer, RowPass, fold_heads
 
 SEATS = {"cpu": 32, "cuda": 256}

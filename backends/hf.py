@@ -28,7 +28,7 @@ from backends.streaming import streamed
 from backends.tokenizer import HfTokenizer
 from zoo.errors import EnvironmentFault, UsageError
 
-TOKEN_BUDGET = {"cpu": 1024, "cuda": 16384}
+TOKEN_BUDGET = {"cpu": 1536, "cuda": 16384}
 """Tokens of a row, or padded tokens of a batch. On a CPU the activations of longer rows leave the cache and the allocator
 hands their pages back after each layer; the GPU's figure is not measured yet.
 """
@@ -73,7 +73,7 @@ class HfBackend:
             check_score(request, self.capabilities.max_length)
         if self._packed is None:
             return plain_scores(self._model, requests, self._budget)
-        return packed_scores(requests, self._packed.rows(), self._budget)
+        return packed_scores(requests, self._packed, self._budget)
 
     def generate(self, requests: Sequence[GenerateRequest]) -> Iterator[Generation]:
         """Yield the new tokens of each prompt; ValueError for an empty prompt or one that leaves no room."""

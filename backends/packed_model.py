@@ -1,7 +1,8 @@
 """Rows of a prefix tree through a transformers model: what is computed of each token, and no more.
 
 The model that is run is a twin that shares every weight with the one it was made from, so the original stays as it was.
-In the last layer only tokens whose probabilities are asked go on behind attention.
+In the last layer only tokens whose probabilities are asked go on behind attention, and the head waits for the tokens of
+several rows. On a CPU rows are computed side by side.
 """
 
 from __future__ import annotations
@@ -9,17 +10,33 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from itertools import chain
+from contextlib import AbstractContextManager
+from itertools import accumulate, chain
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from typing_extensions import TypeVar
 
-from backends.head import asked_logprobs
-from backends.packing import PrefixTree, Row
-from backends.scoring import Answers, OutOfMemory
-from backends.tree_attention import NAME, Layer, Pass, RowPass, Unsupported, running, running_pass, tree_attention
+from backends.contract import ScoreRequest
+from backends.head import BUDGET, asked_logprobs
+from backends.lanes import MOST, Lanes, one_lane, side_by_side
+from backends.lean_layer import lean
+from backends.packing import Row
+from backends.rows import Answers, OutOfMemory
+from backends.scoring import packed_scores
+from backends.tree_attention import (
+    NAME,
+    Layer,
+    Pass,
+    RowPass,
+    Unsupported,
+    running,
+    running_pass,
+    shortened,
+    tree_attention,
+)
 
 LAYER_TYPES = {"full_attention", "sliding_attention"}
 LENGTH_DEPENDENT = {"dynamic", "longrope"}
@@ -27,17 +44,21 @@ LENGTH_DEPENDENT = {"dynamic", "longrope"}
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
 """Largest |Δ log p| of the trial against the model's own forward pass."""
 HALF_TOLERANCE = 0.25
+LEAST_LOGITS = 1 << 20
+"""Bytes of logits below which less at a time would not help."""
 
 
 P = TypeVar("P", bound=RowPass)
 
 
 class PackedModel:
-    """A causal language model of transformers, run a row of a tree at a time.
+    """A causal language model of transformers, run a row of a tree at a time; a `RowEngine` whose path is keys and values.
 
     Raises Unsupported for a model whose attention packing does not follow, or whose trial differs from its own forward
     pass: such a model is scored without sharing.
     """
+
+    together = 256
 
     def __init__(self, model: Any) -> None:
         _check_config(model)
@@ -47,16 +68,54 @@ class PackedModel:
         self._decoder: Any = self.twin.get_decoder()
         if not hasattr(self._decoder, "layers"):
             raise Unsupported("its layers are not where packing looks for them")
+        self._picks = _make_lean(self._decoder) or _trim_last_layer(self._decoder)
         self._layers: Sequence[Any] = self._decoder.layers
-        self._norm_picks = _trim_last_layer(self._decoder)
         try:
             _try_out(self, model)
         except (AttributeError, IndexError, TypeError, ValueError) as error:
             raise Unsupported(f"a trial of it failed ({type(error).__name__}: {error})") from error
 
-    def rows(self) -> RowRunner:
-        """A fresh start: the runner keeps the keys and values of the path from row to row."""
-        return RowRunner(self)
+    def lanes(self, rows: int) -> AbstractContextManager[Lanes]:
+        """See `RowEngine`. A GPU has one lane."""
+        count = min(rows, torch.get_num_threads(), MOST) if self.device.type == "cpu" else 1
+        return side_by_side(count) if count > 1 else one_lane()
+
+    @torch.inference_mode()
+    def run_row(self, row: Row, path: list[Layer] | None) -> tuple[torch.Tensor, list[Layer]]:
+        """See `RowEngine`; the states are hidden states of the row's scored tokens, `[scored, width]`."""
+        try:
+            current = self.row_pass(row, path or [], RowPass)
+            return self.row_hidden(row, current), current.kept
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            reason = _out_of_memory(error)
+        # Outside the handler the traceback, which holds the tensors, is gone.
+        raise OutOfMemory(reason)
+
+    def shortened(self, path: list[Layer] | None, length: int) -> list[Layer]:
+        """See `RowEngine`."""
+        return shortened(path or [], length)
+
+    @torch.inference_mode()
+    def answer(self, rows: Sequence[Row], states: Sequence[torch.Tensor]) -> list[Answers]:
+        """See `RowEngine`. Where memory runs out, with fewer logits at a time."""
+        starts = accumulate((len(row.scored) for row in rows), initial=0)
+        asked = np.concatenate([row.asked + start for row, start in zip(rows, starts, strict=False)])
+        targets = np.concatenate([row.targets for row in rows])
+        questions = [torch.from_numpy(x).to(self.device) for x in (asked, targets)]
+        found = self._logprobs(torch.cat(list(states)), *questions)
+        cuts = np.cumsum([len(row.targets) for row in rows])[:-1]
+        return [Answers(*parts) for parts in zip(*(np.split(x.cpu().numpy(), cuts) for x in found), strict=True)]
+
+    def _logprobs(self, hidden: torch.Tensor, asked: torch.Tensor, targets: torch.Tensor) -> Any:
+        budget = BUDGET[self.device.type]
+        while True:
+            try:
+                return asked_logprobs(hidden, self.head, asked, targets, budget)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                reason = _out_of_memory(error)
+            budget //= 2
+            if budget < LEAST_LOGITS:
+                raise OutOfMemory(reason)
 
     def row_pass(self, row: Row, path: list[Layer], kind: type[P]) -> P:
         """The pass of a row over the kept keys and values of its path."""
@@ -73,7 +132,7 @@ class PackedModel:
         with running(current):
             states = self._decoder(input_ids=tokens, position_ids=positions, use_cache=False).last_hidden_state
         states = states.flatten(0, 1)
-        return states if self._norm_picks or current.picked is None else states[current.picked]
+        return states if self._picks or current.picked is None else states[current.picked]
 
     def row_hidden(self, row: Row, current: RowPass) -> torch.Tensor:
         """`hidden` of a row."""
@@ -91,35 +150,16 @@ def packed_or_not(model: Any, exact: bool) -> tuple[PackedModel | None, str]:
         return None, f"plain, since {reason}"
 
 
-class RowRunner:
-    """Answers rows in order. A row that ran out of memory leaves no trace, so a shorter one can take its place."""
-
-    def __init__(self, model: PackedModel) -> None:
-        self._model = model
-        self._path: list[Layer] = []
-
-    @torch.inference_mode()
-    def run_row(self, row: Row) -> Answers:
-        """log p and greediness of each of the row's questions; OutOfMemory when the row is too long for the device."""
-        model = self._model
-        try:
-            current = model.row_pass(row, self._path, RowPass)
-            hidden = model.row_hidden(row, current)
-            asked, targets = (torch.from_numpy(x).to(model.device) for x in (row.asked, row.targets))
-            logprobs, greedy = asked_logprobs(hidden, model.head, asked, targets)
-            answers = Answers(logprobs.cpu().numpy(), greedy.cpu().numpy())
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            # The traceback holds the tensors; it has to go before the memory comes back.
-            raise OutOfMemory(str(error).splitlines()[0]) from None
-        self._path = current.kept
-        return answers
-
-
 def is_out_of_memory(error: Exception) -> bool:
     """Whether torch raised this because the device's, or the host's, memory ran out."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _out_of_memory(error: Exception) -> str:
+    """What the device said of its memory; any other error is raised."""
+    if not is_out_of_memory(error):
+        raise error
+    return str(error).splitlines()[0]
 
 
 def _check_config(model: Any) -> None:
@@ -146,6 +186,16 @@ def _twin(model: Any) -> Any:
     if twin.config._attn_implementation != NAME:
         raise Unsupported("its attention cannot be replaced")
     return twin
+
+
+def _make_lean(decoder: Any) -> bool:
+    """Put lean layers in the place of transformers' own, where every layer has such a form; whether they did."""
+    last = len(decoder.layers) - 1
+    layers = [lean(layer, number == last) for number, layer in enumerate(decoder.layers)]
+    if any(layer is None for layer in layers):
+        return False
+    decoder.layers = torch.nn.ModuleList(layers)
+    return True
 
 
 def _trim_last_layer(decoder: Any) -> bool:
@@ -184,15 +234,9 @@ def _try_out(packed: PackedModel, model: Any) -> None:
     ids = [(7 * i * i + 3 * i + 1) % vocabulary for i in range(64)]
     trunk = ids[:24]
     sequences = [trunk + ids[24:30], trunk + ids[30:41], trunk[:20] + ids[41:52], ids[52:60]]
-    targets = [sequence[-4:] for sequence in sequences]
-    tree = PrefixTree([sequence[:-1] for sequence in sequences], targets)
-    runner = packed.rows()
-    found = torch.empty(sum(map(len, targets)))
-    start = 0
-    while start < len(tree):
-        row = tree.row(start, tree.cut(start, 17))
-        found[tree.slots(row)] = torch.from_numpy(runner.run_row(row).logprobs)
-        start = row.stop
+    requests = [ScoreRequest(tuple(ids[:-4]), tuple(ids[-4:]), per_token=True) for ids in sequences]
+    scores = sorted(packed_scores(requests, packed, 17), key=lambda score: score.index)
+    found = torch.tensor([logprob for score in scores for logprob in score.token_logprobs or ()])
     own = torch.cat([_own_logprobs(model, sequence, 4) for sequence in sequences])
     worst = float((found - own.cpu()).abs().max())
     if math.isnan(worst) or worst > TOLERANCE.get(model.dtype, HALF_TOLERANCE):

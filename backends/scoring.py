@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backends.contract import Score, ScoreRequest
+from backends.lanes import Lanes, one_lane
 from backends.packing import PrefixTree, Row
-
-
-class OutOfMemory(Exception):
-    """The device cannot hold the row. It is cut in halves; a row of one token has none."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """One entry for each question of a row: log p in nats, fp32, and whether the token is the most probable one."""
-
-    logprobs: NDArray[np.float32]
-    greedy: NDArray[np.bool_]
-
-
-class RowRunner(Protocol):
-    """What an engine offers to be used with packing."""
-
-    def run_row(self, row: Row) -> Answers:
-        """Answer the row's questions.
-
-        The rows of one call come in order, the first with `row.start == 0`. `row.path_tokens` stand before the row in every
-        sequence of it; an engine may compute them again, or keep the keys and values of `row.kept` from one row to the next.
-        Raises OutOfMemory, and then is as if it had not been asked.
-        """
-        ...
+from backends.rows import Answers, RowEngine, answered_rows
 
 
 class PackedScoring:
@@ -46,42 +22,54 @@ class PackedScoring:
     capabilities: Any
 
     def run_row(self, row: Row) -> Answers:
-        """See `RowRunner`."""
+        """Answer the row's questions.
+
+        The rows of one call come in order, the first with `row.start == 0`. `row.path_tokens` stand before the row in every
+        sequence of it; an engine may compute them again, or keep the keys and values of `row.kept` from one row to the next.
+        Raises OutOfMemory, and then is as if it had not been asked.
+        """
         raise NotImplementedError
 
     def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
         """Yield every request's score as its row is done; ValueError for what does not fit."""
         for request in requests:
             check_score(request, self.capabilities.max_length)
-        return packed_scores(requests, self, self.row_budget)
+        return packed_scores(requests, _InSequence(self), self.row_budget)
 
 
-def packed_scores(requests: Sequence[ScoreRequest], engine: RowRunner, budget: int) -> Iterator[Score]:
-    """Yield every request's score as soon as the row with its last token is done.
+class _InSequence:
+    """An engine that is asked row after row and answers each at once."""
 
-    When the engine runs out of memory the row is cut in halves, and rows stay as short from then on; nothing that was
-    scored is scored again.
-    """
+    together = 1
+
+    def __init__(self, backend: PackedScoring) -> None:
+        self._backend = backend
+
+    def lanes(self, rows: int) -> AbstractContextManager[Lanes]:
+        return one_lane()
+
+    def run_row(self, row: Row, path: None) -> tuple[Answers, None]:
+        return self._backend.run_row(row), None
+
+    def shortened(self, path: None, length: int) -> None:
+        return None
+
+    def answer(self, rows: Sequence[Row], states: Sequence[Answers]) -> list[Answers]:
+        return list(states)
+
+
+def packed_scores(requests: Sequence[ScoreRequest], engine: RowEngine, budget: int) -> Iterator[Score]:
+    """Yield every request's score as soon as the row with its last token is answered; see `answered_rows`."""
     tree = tree_of(requests)
     logprobs = np.empty(int(tree.first_slot[-1]), np.float32)
     greedy = np.empty(len(logprobs), np.bool_)
-    start = 0
-    while start < len(tree):
-        row = tree.row(start, tree.cut(start, budget))
-        try:
-            answers = engine.run_row(row)
-        except OutOfMemory:
-            if len(row) == 1:
-                raise
-            budget = len(row) // 2
-            continue
+    for row, answers in answered_rows(tree, engine, budget):
         slots = tree.slots(row)
         logprobs[slots], greedy[slots] = answers.logprobs, answers.greedy
         for index in tree.completed(row.start, row.stop).tolist():
             mine = slice(int(tree.first_slot[index]), int(tree.first_slot[index + 1]))
             per_token = tuple(logprobs[mine].tolist()) if requests[index].per_token else None
             yield Score(index, float(logprobs[mine].sum()), bool(greedy[mine].all()), per_token)
-        start = row.stop
 
 
 def tree_of(requests: Sequence[ScoreRequest]) -> PrefixTree:

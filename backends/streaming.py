@@ -13,7 +13,7 @@ import torch
 from backends.continuous import DecodePass, Ready, prefilled, seats_like, take_seat
 from backends.contract import Feed, Step, StreamRequest
 from backends.packed_model import PackedModel, is_out_of_memory
-from backends.scoring import OutOfMemory
+from backends.rows import OutOfMemory
 from backends.tree_attention import Layer
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from backends.lanes import ensure_wanted
 from backends.packing import Row
 
 NAME = "minizoo_tree"
@@ -42,7 +43,10 @@ class Pass(Protocol):
         ...
 
     def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, window: int | None) -> torch.Tensor:
-        """Attention of `[1, heads, tokens, head dim]`; returns `[1, tokens, heads, head dim]`."""
+        """Attention of `[1, heads, tokens, head dim]`; returns `[1, tokens, heads, head dim]`.
+
+        In the last layer `q` may hold the picked tokens alone, and then so does what is returned.
+        """
         ...
 
 
@@ -64,7 +68,8 @@ def running(current: Pass) -> Generator[None]:
 
 
 def running_pass() -> Pass:
-    """The pass that is running."""
+    """The pass that is running; GivenUp where nobody waits for it any more."""
+    ensure_wanted()
     return _running.get()
 
 
@@ -76,7 +81,7 @@ def tree_attention(
     foreign = [name for name in FOREIGN if more.get(name) is not None]
     if foreign or attention_mask is not None:
         raise Unsupported(f"its attention takes {', '.join(foreign) or 'a mask of its own'}")
-    return _running.get().attend(module.layer_idx, query, key, value, scaling, sliding_window), None
+    return running_pass().attend(module.layer_idx, query, key, value, scaling, sliding_window), None
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,6 @@ class RowPass:
 
     def __init__(self, row: Row, path: list[Layer], last_layer: int, device: Any) -> None:
         self._path, self._last = path, last_layer
-        self.kept: list[Layer] = []
         self.picked = torch.from_numpy(row.scored - row.start).to(device)
         above, size = len(row.path), len(row)
         self.size = size
@@ -114,8 +118,10 @@ class RowPass:
             for start, stop, keys, chain in _blocks(row.depths, ends, above, QUERY_BLOCK[torch.device(device).type])
         ]
         carried = int(np.searchsorted(row.kept, row.start))
+        self._adds_to_kept = carried < len(row.kept)
         kept = np.concatenate([np.arange(carried), row.kept[carried:] - row.start + above])
         self._kept_index = _as_slice(kept, device)
+        self.kept: list[Layer] = [] if self._adds_to_kept else shortened(path, carried)
         self._masks: dict[tuple[int, int | None, bool, int], torch.Tensor] = {}
 
     def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, window: int | None) -> torch.Tensor:
@@ -124,37 +130,42 @@ class RowPass:
             path_keys, path_values = self._path[layer]
             k, v = torch.cat([path_keys, k], 2), torch.cat([path_values, v], 2)
         self._keep(k, v)
-        only_picked = layer == self._last
-        out = (torch.zeros if only_picked else torch.empty)(
-            (1, q.shape[2], q.shape[1], q.shape[3]), dtype=q.dtype, device=q.device
-        )
+        if layer == self._last:
+            return self._attend_last(q, k, v, scale, window)
+        out = torch.empty((1, q.shape[2], q.shape[1], q.shape[3]), dtype=q.dtype, device=q.device)
         for number, block in enumerate(self._blocks):
-            if only_picked:
-                self._attend_picked(out, number, block, q, k, v, scale, window)
-            elif block.plain(window):
-                out[:, block.start : block.stop] = _causal(block, q, k, v, scale)
+            queries = slice(block.start, block.stop)
+            if block.plain(window):
+                out[:, queries] = _causal(block, q, k, v, scale)
             else:
-                mask = self._mask((number, window, False), block, slice(block.start, block.stop), window, q, k)
-                seen = q[:, :, block.start : block.stop]
-                out[:, block.start : block.stop] = _masked(
-                    seen, _take(k, block.keys), _take(v, block.keys), mask, scale
-                )
+                mask = self._mask((number, window, False), block, queries, window, q, k)
+                out[:, queries] = _masked(q[:, :, queries], _take(k, block.keys), _take(v, block.keys), mask, scale)
         return out
 
     def _keep(self, k: Any, v: Any) -> None:
+        if not self._adds_to_kept:
+            return
         index = self._kept_index
         # A slice would keep the whole row alive.
         self.kept.append((_take(k, index).clone(), _take(v, index).clone()) if isinstance(index, slice) else
                          (_take(k, index), _take(v, index)))  # fmt: skip
 
-    def _attend_picked(
-        self, out: Any, number: int, block: Block, q: Any, k: Any, v: Any, scale: float | None, window: int | None
-    ) -> None:
-        """The last layer: only queries whose outputs are wanted."""
-        mine = self.picked[(self.picked >= block.start) & (self.picked < block.stop)]
-        if len(mine):
-            mask = self._mask((number, window, True), block, mine, window, q, k)
-            out[:, mine] = _masked(q[:, :, mine], _take(k, block.keys), _take(v, block.keys), mask, scale)
+    def _attend_last(self, q: Any, k: Any, v: Any, scale: float | None, window: int | None) -> torch.Tensor:
+        """Only queries whose outputs are wanted, whether `q` holds others too (whose outputs are 0 then) or not."""
+        whole = q.shape[2] == self.size
+        wanted = q[:, :, self.picked] if whole else q
+        out = torch.empty((1, wanted.shape[2], q.shape[1], q.shape[3]), dtype=q.dtype, device=q.device)
+        for number, block in enumerate(self._blocks):
+            low, high = torch.searchsorted(self.picked, torch.tensor([block.start, block.stop], device=q.device)).tolist()
+            if low < high:
+                mask = self._mask((number, window, True), block, self.picked[low:high], window, q, k)
+                keys, values = _take(k, block.keys), _take(v, block.keys)
+                out[:, low:high] = _masked(wanted[:, :, low:high], keys, values, mask, scale)
+        if not whole:
+            return out
+        scattered = out.new_zeros(1, self.size, *out.shape[2:])
+        scattered[:, self.picked] = out
+        return scattered
 
     def _mask(
         self, name: tuple[int, int | None, bool], block: Block, queries: Any, window: int | None, q: Any, k: Any
@@ -174,6 +185,11 @@ class RowPass:
             zeros = torch.zeros(seen.shape, dtype=q.dtype, device=seen.device)
             self._masks[known] = zeros.masked_fill_(~seen, float("-inf")).repeat(groups, 1)
         return self._masks[known]
+
+
+def shortened(path: list[Layer], length: int) -> list[Layer]:
+    """The keys and values of a path's first `length` tokens."""
+    return [(k[:, :, :length], v[:, :, :length]) for k, v in path] if length else []
 
 
 def _blocks(depths: Any, ends: Any, above: int, limit: int) -> Iterator[tuple[int, int, Any, int | None]]:
@@ -214,7 +230,9 @@ def _block_end(at: int, chain: int, depths: Any, branch: Any, limit: int) -> int
 def _causal(block: Block, q: Any, k: Any, v: Any, scale: float | None) -> torch.Tensor:
     """A chain under few ancestors: square causal attention, with idle queries in the ancestors' places."""
     assert block.causal_after is not None
-    seen = F.pad(q[:, :, block.start : block.stop], (0, 0, block.causal_after, 0))
+    seen = q[:, :, block.start : block.stop]
+    if block.causal_after:
+        seen = F.pad(seen, (0, 0, block.causal_after, 0))
     keys, values = _take(k, block.keys), _take(v, block.keys)
     out = F.scaled_dot_product_attention(
         seen, keys, values, is_causal=True, scale=scale, enable_gqa=q.shape[1] != k.shape[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from backends.checkpoint import Checkpoint
-from backends.scoring import OutOfMemory
+from backends.rows import OutOfMemory
 from harness.durable import check_writable
 from harness.provenance import setting_of
 from harness.recorder import one_line

@@ -1,0 +1,84 @@
+"""Decoder layers of Llama and Mistral with few passes over memory, in fp32 on a CPU.
+
+Between its matrix products transformers' own layer reads and writes the hidden states some thirty times, which on a CPU takes
+a third of the time of a small model. Here the sums go into the matrix products (addmm), the rest is done in place, and in
+the last layer what nobody asks for is dropped behind attention.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from backends.tree_attention import running_pass
+
+WINDOWED = {"LlamaDecoderLayer": False, "MistralDecoderLayer": True}
+"""Layers that are computed here, and whether the configuration's sliding window is theirs."""
+
+
+class LeanLayer(torch.nn.Module):
+    """Takes the place of a decoder layer and shares its weights: `[rows, tokens, width]` in and out, changed in place."""
+
+    def __init__(self, layer: Any, last: bool) -> None:
+        super().__init__()
+        self._last = last
+        self.self_attn, self.mlp = layer.self_attn, layer.mlp
+        self.before_attention, self.before_mlp = layer.input_layernorm, layer.post_attention_layernorm
+        windowed = WINDOWED[type(layer).__name__]
+        self._window: int | None = getattr(layer.self_attn.config, "sliding_window", None) if windowed else None
+
+    def forward(self, hidden_states: torch.Tensor, *, position_embeddings: Any, **_: Any) -> torch.Tensor:
+        """The layer's output; of the last layer, that of the picked tokens alone."""
+        picked = running_pass().picked if self._last else None
+        heads = self._attended(_normed(hidden_states, self.before_attention), position_embeddings, picked)
+        if picked is not None:
+            hidden_states = hidden_states[:, picked]
+        flat = hidden_states.reshape(-1, hidden_states.shape[-1])
+        flat.addmm_(heads.flatten(0, 1).flatten(1), self.self_attn.o_proj.weight.T)
+        mlp: Any = self.mlp
+        normed = _normed(flat, self.before_mlp)
+        gated = F.silu(mlp.gate_proj(normed), inplace=True).mul_(mlp.up_proj(normed))
+        return flat.addmm_(gated, mlp.down_proj.weight.T).view_as(hidden_states)
+
+    def _attended(self, normed: torch.Tensor, position_embeddings: Any, picked: torch.Tensor | None) -> torch.Tensor:
+        """Attention's output before its last product, `[rows, tokens (or picked), heads, head dim]`."""
+        attention: Any = self.self_attn
+        cos, sin = (angle[:, :, None] for angle in position_embeddings)
+        sin = torch.cat([-sin[..., : sin.shape[-1] // 2], sin[..., sin.shape[-1] // 2 :]], -1)
+        k, v = (_by_head(projection(normed), attention) for projection in (attention.k_proj, attention.v_proj))
+        k = _rotated(k, cos, sin)
+        if picked is not None:
+            normed, cos, sin = normed[:, picked], cos[:, picked], sin[:, picked]
+        q = _rotated(_by_head(attention.q_proj(normed), attention), cos, sin)
+        q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+        return running_pass().attend(attention.layer_idx, q, k, v, attention.scaling, self._window)
+
+
+def _by_head(projected: torch.Tensor, attention: Any) -> torch.Tensor:
+    return projected.unflatten(-1, (-1, attention.head_dim))
+
+
+def lean(layer: Any, last: bool) -> LeanLayer | None:
+    """The layer in its lean form, where it has one."""
+    if type(layer).__name__ not in WINDOWED:
+        return None
+    linear = [part for part in layer.modules() if isinstance(part, torch.nn.Linear)]
+    fits = all(part.bias is None and part.weight.dtype == torch.float32 and part.weight.is_cpu for part in linear)
+    return LeanLayer(layer, last) if fits and type(layer.mlp.act_fn).__name__.startswith("SiLU") else None
+
+
+def _normed(hidden: torch.Tensor, norm: Any) -> torch.Tensor:
+    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467, equation 4)."""
+    length = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True)
+    scale = length.square_().div_(hidden.shape[-1]).add_(norm.variance_epsilon).rsqrt_()
+    return (hidden * scale).mul_(norm.weight)
+
+
+def _rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Rotary embedding in place (Su et al. 2021, arXiv 2104.09864, equation 34, with halves for pairs); `sin` is negative in
+    its first half.
+    """
+    halves_swapped = x.roll(x.shape[-1] // 2, -1)
+    return x.mul_(cos).addcmul_(halves_swapped, sin)
