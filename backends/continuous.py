@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from backends.contract import GenerateRequest, Generation, Tokenizer
 from backends.packed_model import PackedModel, is_out_of_memory
 from backends.packing import PrefixTree, Row
-from backends.sampling import Dice, Stops, ending, eos_ids
 from backends.rows import OutOfMemory
+from backends.sampling import Dice, Stops, ending, eos_ids
 from backends.tree_attention import Layer, RowPass, fold_heads
 
 SEATS = {"cpu": 32, "cuda": 256}

@@ -64,7 +64,7 @@ def lean(layer: Any, last: bool) -> LeanLayer | None:
     """The layer in its lean form, where it has one."""
     if type(layer).__name__ not in WINDOWED:
         return None
-    linear = [part for part in layer.modules() if isinstance(part, torch.nn.Linear)]
+    linear: list[Any] = [part for part in layer.modules() if isinstance(part, torch.nn.Linear)]
     fits = all(part.bias is None and part.weight.dtype == torch.float32 and part.weight.is_cpu for part in linear)
     return LeanLayer(layer, last) if fits and type(layer.mlp.act_fn).__name__.startswith("SiLU") else None
 

@@ -191,8 +191,8 @@ def _twin(model: Any) -> Any:
 def _make_lean(decoder: Any) -> bool:
     """Put lean layers in the place of transformers' own, where every layer has such a form; whether they did."""
     last = len(decoder.layers) - 1
-    layers = [lean(layer, number == last) for number, layer in enumerate(decoder.layers)]
-    if any(layer is None for layer in layers):
+    layers = [made for number, layer in enumerate(decoder.layers) if (made := lean(layer, number == last))]
+    if len(layers) <= last:
         return False
     decoder.layers = torch.nn.ModuleList(layers)
     return True

@@ -156,7 +156,9 @@ class RowPass:
         wanted = q[:, :, self.picked] if whole else q
         out = torch.empty((1, wanted.shape[2], q.shape[1], q.shape[3]), dtype=q.dtype, device=q.device)
         for number, block in enumerate(self._blocks):
-            low, high = torch.searchsorted(self.picked, torch.tensor([block.start, block.stop], device=q.device)).tolist()
+            low, high = torch.searchsorted(
+                self.picked, torch.tensor([block.start, block.stop], device=q.device)
+            ).tolist()
             if low < high:
                 mask = self._mask((number, window, True), block, self.picked[low:high], window, q, k)
                 keys, values = _take(k, block.keys), _take(v, block.keys)

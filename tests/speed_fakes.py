@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pynvml
 
 from backends.contract import Capabilities, Step
-from backends.scoring import OutOfMemory
+from backends.rows import OutOfMemory
 from harness.speed.clock import Clock
 from harness.speed.measure import Bench, Runner, measure
 from harness.speed.workloads import Point, Shape, Workload

@@ -10,7 +10,7 @@ from backends import continuous
 from backends.continuous import continuous_generations
 from backends.contract import GenerateRequest
 from backends.packed_model import PackedModel
-from backends.scoring import OutOfMemory
+from backends.rows import OutOfMemory
 
 SHOTS = tuple(random.Random(5).randrange(3, 300) for _ in range(120))
 PROMPTS = [(*SHOTS, 7, 8), SHOTS + (9,) * 30, (5, 6, 7), SHOTS[:50], SHOTS, (11,), (*SHOTS, 7, 8)]

@@ -30,7 +30,7 @@ def model():
 @pytest.mark.parametrize("budget", [24, 64, 4096])
 def test_odd_requests_score_as_they_do_alone(model, pairs, budget):
     requests = [ScoreRequest(context, continuation) for context, continuation in pairs]
-    packed = {s.index: s.logprob for s in packed_scores(requests, PackedModel(model).rows(), budget)}
+    packed = {s.index: s.logprob for s in packed_scores(requests, PackedModel(model), budget)}
     plain = {s.index: s.logprob for s in plain_scores(model, requests, 4096)}
     assert packed == pytest.approx(plain, rel=1e-6, abs=1e-4)
 

@@ -8,7 +8,7 @@ from tiny_models import tiny
 
 from backends.contract import Step, StreamRequest
 from backends.packed_model import PackedModel
-from backends.scoring import OutOfMemory
+from backends.rows import OutOfMemory
 from backends.streaming import streamed
 
 
