@@ -196,12 +196,13 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 def _line(row: dict[str, Any]) -> str:
     gib = 2**30
+    missed = "" if row["reached"] else " (missed)"
     cells = [
         row["shape"], f"{row['task']} {row['shots']}-shot", row["documents"], f"{min(row['hflm_seconds']):.1f} s",
-        f"{min(row['packed_seconds']):.2f} s", f"{row['wall_ratio']:.1f}×{'' if row['reached'] else ' (missed)'}",
-        f"{row['cpu_ratio']:.1f}×", f"{row['target']:.1f}×" if row["target"] else "–", f"{row['flops_ratio']:.1f}×", f"{row['token_ratio']:.2f}×",
+        f"{min(row['packed_seconds']):.2f} s", f"{row['wall_ratio']:.1f}×{missed}", f"{row['cpu_ratio']:.1f}×",
+        f"{row['target']:.1f}×" if row["target"] else "–", f"{row['flops_ratio']:.1f}×", f"{row['token_ratio']:.2f}×",
         f"{row['hflm_peak_bytes'] / gib:.2f} → {row['packed_peak_bytes'] / gib:.2f} GiB", f"{row['max_difference']:.1g}",
-_flips(row),
+        _flips(row),
     ]  # fmt: skip
     return "| " + " | ".join(map(str, cells)) + " |"
 
