@@ -24,7 +24,8 @@ def main() -> None:
 
     torch.set_num_threads(job["threads"])
     loaded, instances = _instances(job)
-    measured = {"hflm": _hflm, "packed": _packed}[job["engine"]](job, loaded, instances)
+    kind = "generation" if instances[0].request_type == "generate_until" else "scoring"
+    measured = ENGINES[job["engine"], kind](job, loaded, instances)
     measured["documents"] = [i.doc_id for i in instances]
     measured["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if torch.cuda.is_available():
@@ -45,10 +46,7 @@ def _instances(job: dict[str, Any]) -> tuple[Any, list[Any]]:
 
 
 def _hflm(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
-    from lm_eval.models.huggingface import HFLM
-
-    options = {"softmax_dtype": "float32"} if job["dtype"] != "float32" else {}
-    lm = HFLM(**_pretrained(job), dtype=job["dtype"], device=job["device"], batch_size=job["batch_size"], **options)
+    lm = _opened_hflm(job)
     shapes: list[tuple[int, int]] = []
     call = lm._model_call
 
@@ -63,19 +61,20 @@ def _hflm(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, A
     return {**times, "answers": [[float(a), bool(b)] for a, b in answers], "shapes": shapes}
 
 
+def _hflm_generation(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
+    lm = _opened_hflm(job)
+    times, texts = _timed(lambda: lm.generate_until(instances, disable_tqdm=True))
+    return {**times, "answers": texts}
+
+
 def _packed(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
-    from backends.contract import Options
     from backends.packing import PrefixTree
     from backends.scoring import tree_of
-    from harness.encoding import Encoder
 
-    checkpoint, backend = _opened(job, Options(job["device"], job["dtype"], job["row_budget"]))
-    assert backend.versions["scoring"] == "packed", backend.versions["scoring"]
-    encoder = Encoder(backend.tokenizer, checkpoint.max_length)
+    backend, encoder = _opened(job)
 
     def score(some: list[Any]) -> tuple[list[Any], list[Any]]:
-        documents = [SimpleNamespace(doc_id=i.doc_id, instances=[i]) for i in some]
-        requests = [unit.request for unit in encoder.units(loaded, documents)]
+        requests = _requests(encoder, loaded, some)
         return requests, sorted(backend.score(requests), key=lambda s: s.index)
 
     score(instances[:1])
@@ -87,6 +86,41 @@ def _packed(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str,
         "tokens": len(tree),
         "ideal": _ideal(requests, PrefixTree),
     }
+
+
+def _packed_generation(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
+    from lm_eval.models.utils import postprocess_generated_text
+
+    backend, encoder = _opened(job)
+
+    def generate() -> list[str]:
+        done = sorted(backend.generate(_requests(encoder, loaded, instances)), key=lambda g: g.index)
+        stops = [encoder.stops(i.args[1]) for i in instances]
+        texts = [backend.tokenizer.decode(g.tokens) for g in done]
+        return [postprocess_generated_text(text, stop, None) for text, stop in zip(texts, stops, strict=True)]
+
+    times, texts = _timed(generate)
+    return {**times, "answers": texts}
+
+
+ENGINES = {
+    ("hflm", "scoring"): _hflm,
+    ("hflm", "generation"): _hflm_generation,
+    ("packed", "scoring"): _packed,
+    ("packed", "generation"): _packed_generation,
+}
+
+
+def _requests(encoder: Any, loaded: Any, instances: list[Any]) -> list[Any]:
+    documents = [SimpleNamespace(doc_id=i.doc_id, instances=[i]) for i in instances]
+    return [unit.request for unit in encoder.units(loaded, documents)]
+
+
+def _opened_hflm(job: dict[str, Any]) -> Any:
+    from lm_eval.models.huggingface import HFLM
+
+    options = {"softmax_dtype": "float32"} if job["dtype"] != "float32" else {}
+    return HFLM(**_pretrained(job), dtype=job["dtype"], device=job["device"], batch_size=job["batch_size"], **options)
 
 
 def _pretrained(job: dict[str, Any]) -> dict[str, Any]:
@@ -101,18 +135,24 @@ def _pretrained(job: dict[str, Any]) -> dict[str, Any]:
     return {"pretrained": model, "tokenizer": AutoTokenizer.from_pretrained(job["model"])}
 
 
-def _opened(job: dict[str, Any], options: Any) -> tuple[Any, Any]:
-    """The checkpoint and minizoo's backend over the same weights."""
+def _opened(job: dict[str, Any]) -> tuple[Any, Any]:
+    """minizoo's backend over the same weights, and its encoder."""
     from backends.checkpoint import open_folder
+    from backends.contract import Options
     from backends.hf import open_hf
     from backends.random_weights import open_random, random_checkpoint
     from backends.tokenizer import HfTokenizer
+    from harness.encoding import Encoder
 
-    if not job["random"]:
+    options = Options(job["device"], job["dtype"], job["row_budget"])
+    if job["random"]:
+        checkpoint = random_checkpoint(job["model"])
+        backend = open_random(checkpoint, options, tokenizer=HfTokenizer(checkpoint.folder))
+    else:
         checkpoint = open_folder(Path(job["model"]))
-        return checkpoint, open_hf(checkpoint, options)
-    checkpoint = random_checkpoint(job["model"])
-    return checkpoint, open_random(checkpoint, options, tokenizer=HfTokenizer(checkpoint.folder))
+        backend = open_hf(checkpoint, options)
+    assert backend.versions["scoring"] == "packed", backend.versions["scoring"]
+    return backend, Encoder(backend.tokenizer, checkpoint.max_length)
 
 
 def _ideal(requests: list[Any], tree_type: Any) -> dict[str, int]:
