@@ -3,9 +3,9 @@
     python benchmarks/score.py --data ../shared/data --tokenizer ../shared/tokenizers/gpt2
     python benchmarks/score.py … --model mistral-nemo-12b --weights random --device cuda --dtype bfloat16
 
-Exits 1 when scores or greedy generations differ, a target is missed, or scoring uses more memory than lm-eval's. In half precision scores differ by
-rounding, whoever computes them: there each engine's likeliest answers are compared with those of fp32, and ours may not
-differ from them in more documents than HFLM's (with its log-softmax in fp32) do.
+Exits 1 when scores or greedy generations differ, a target is missed, or scoring uses more memory than lm-eval's. In half
+precision scores differ by rounding, whoever computes them: there each engine's likeliest answers are compared with those of
+fp32, and ours may not differ from them in more documents than HFLM's (with its log-softmax in fp32) do.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ def _scoring(args: argparse.Namespace, case: Case, job: dict[str, Any], hflm: An
         "target": target, "reached": hflm["seconds"] / packed["seconds"] >= target, "flops_ratio": allowed, "flops": flops,
         "hflm_tokens": hflm_tokens, "packed_tokens": packed["tokens"], "unique_tokens": packed["ideal"]["tokens"],
         "token_ratio": hflm_tokens / packed["tokens"],
-        "less_memory": _memory([packed]) < _memory([hflm]), "max_difference": worst, "flips": flips, "greedy_flips": greedy_flips, "flips_from_fp32": from_fp32,
+        "less_memory": _memory([packed]) < _memory([hflm]),
+        "max_difference": worst, "flips": flips, "greedy_flips": greedy_flips, "flips_from_fp32": from_fp32,
         "equal": from_fp32["packed"] <= from_fp32["hflm"] if from_fp32 else not (worst > TOLERANCE or flips or greedy_flips),
     }  # fmt: skip
 
