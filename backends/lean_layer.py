@@ -70,15 +70,15 @@ def lean(layer: Any, last: bool) -> LeanLayer | None:
 
 
 def _normed(hidden: torch.Tensor, norm: Any) -> torch.Tensor:
-    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467, equation 4)."""
-    length = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True)
-    scale = length.square_().div_(hidden.shape[-1]).add_(norm.variance_epsilon).rsqrt_()
-    return (hidden * scale).mul_(norm.weight)
+    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467, equation 4), rounded where transformers rounds."""
+    squares = hidden.pow(2)
+    scale = squares.mean(-1, keepdim=True).add_(norm.variance_epsilon).rsqrt_()
+    return torch.mul(hidden, scale, out=squares).mul_(norm.weight)
 
 
 def _rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotary embedding in place (Su et al. 2021, arXiv 2104.09864, equation 34, with halves for pairs); `sin` is negative in
-    its first half.
+    """Rotary embedding in place (Su et al. 2021, arXiv 2104.09864, equation 34, with halves for pairs), rounded where
+    transformers rounds; `sin` is negative in its first half.
     """
     halves_swapped = x.roll(x.shape[-1] // 2, -1)
-    return x.mul_(cos).addcmul_(halves_swapped, sin)
+    return x.mul_(cos).add_(halves_swapped.mul_(sin))

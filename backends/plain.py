@@ -38,4 +38,4 @@ def _score_batch(model: Any, batch: Batch) -> Iterator[Score]:
         taken = scored.gather(1, target[:, None])[:, 0]
         greedy = bool((scored.argmax(-1) == target).all())
         per_token = tuple(taken.tolist()) if request.per_token else None
-        yield Score(index, float(taken.sum()), greedy, per_token)
+        yield Score(index, float(taken.double().sum()), greedy, per_token)

@@ -69,7 +69,7 @@ def packed_scores(requests: Sequence[ScoreRequest], engine: RowEngine, budget: i
         for index in tree.completed(row.start, row.stop).tolist():
             mine = slice(int(tree.first_slot[index]), int(tree.first_slot[index + 1]))
             per_token = tuple(logprobs[mine].tolist()) if requests[index].per_token else None
-            yield Score(index, float(logprobs[mine].sum()), bool(greedy[mine].all()), per_token)
+            yield Score(index, float(logprobs[mine].sum(dtype=np.float64)), bool(greedy[mine].all()), per_token)
 
 
 def tree_of(requests: Sequence[ScoreRequest]) -> PrefixTree:
