@@ -105,7 +105,8 @@ class _Schedule:
         while self._fill_lanes():
             done, _ = wait(self._running, return_when=FIRST_COMPLETED)
             found = [pair for future in done for pair in self._running.pop(future)(future)]
-            self._fill_lanes()  # so that lanes have work while the caller looks at what was found
+            if self._lanes.count > 1:
+                self._fill_lanes()  # so that lanes have work while the caller looks at what was found
             yield from found
 
     def _fill_lanes(self) -> bool:

@@ -95,6 +95,16 @@ def test_memory_that_runs_out_halves_rows_and_loses_nothing(seed, lanes):
     assert rows[-1][1] == len(tree)
 
 
+def test_without_other_lanes_a_row_is_answered_before_the_next_is_begun():
+    """Else a fault of the next would take its answers along."""
+    engine = SpelledOut(1, 1, together=1)
+    made = sequences(1)
+    tree = PrefixTree(made, [[1]] * len(made))
+    for number, (row, _) in enumerate(answered_rows(tree, engine, 50)):
+        assert engine.done[number] == (row.start, row.stop)
+        assert len(engine.done) <= number + 2  # a row that asks nothing is answered with the next
+
+
 def test_an_error_in_a_lane_reaches_the_caller():
     class Broken(SpelledOut):
         def run_row(self, row, path):
