@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from backends.contract import GenerateRequest, Generation, Tokenizer
-from backends.packed_model import PackedModel, is_out_of_memory
+from backends.packed_model import PackedModel, out_of_memory
 from backends.packing import PrefixTree, Row
 from backends.rows import OutOfMemory
 from backends.sampling import Dice, Stops, ending, eos_ids
@@ -95,10 +95,9 @@ def continuous_generations(
                 del left[index]
                 yield Generation(index, generation.tokens, generation.finish)
         except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
+            reason = out_of_memory(error)
             if seats == 1:
-                raise OutOfMemory(str(error).splitlines()[0]) from None
+                raise OutOfMemory(reason) from None
             seats, budget = max(1, seats // 2), max(64, budget // 2)
 
 

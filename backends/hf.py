@@ -29,8 +29,8 @@ from backends.tokenizer import HfTokenizer
 from zoo.errors import EnvironmentFault, UsageError
 
 TOKEN_BUDGET = {"cpu": 1536, "cuda": 16384}
-"""Tokens of a row, or padded tokens of a batch. On a CPU the activations of longer rows leave the cache and the allocator
-hands their pages back after each layer; the GPU's figure is not measured yet.
+"""Tokens of a row, or padded tokens of a batch. On a CPU 1,024 to 3,072 are about as fast, and longer rows leave lanes idle;
+the GPU's figure is not measured yet.
 """
 
 Load = Callable[[Checkpoint, str, str], Any]

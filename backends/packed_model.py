@@ -87,7 +87,7 @@ class PackedModel:
             current = self.row_pass(row, path or [], RowPass)
             return self.row_hidden(row, current), current.kept
         except (torch.OutOfMemoryError, RuntimeError) as error:
-            reason = _out_of_memory(error)
+            reason = out_of_memory(error)
         # Outside the handler the traceback, which holds the tensors, is gone.
         raise OutOfMemory(reason)
 
@@ -112,7 +112,7 @@ class PackedModel:
             try:
                 return asked_logprobs(hidden, self.head, asked, targets, budget)
             except (torch.OutOfMemoryError, RuntimeError) as error:
-                reason = _out_of_memory(error)
+                reason = out_of_memory(error)
             budget //= 2
             if budget < LEAST_LOGITS:
                 raise OutOfMemory(reason)
@@ -150,16 +150,11 @@ def packed_or_not(model: Any, exact: bool) -> tuple[PackedModel | None, str]:
         return None, f"plain, since {reason}"
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether torch raised this because the device's, or the host's, memory ran out."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def _out_of_memory(error: Exception) -> str:
-    """What the device said of its memory; any other error is raised."""
-    if not is_out_of_memory(error):
-        raise error
-    return str(error).splitlines()[0]
+def out_of_memory(error: Exception) -> str:
+    """What torch said where the device's, or the host's, memory ran out; any other error is raised."""
+    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return str(error).splitlines()[0]
+    raise error
 
 
 def _check_config(model: Any) -> None:

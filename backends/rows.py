@@ -123,13 +123,13 @@ class _Schedule:
         """The first row of the topmost stretch; what need not wait for it stays open to the other lanes."""
         stretch = self._open.pop()
         cut = min(stretch.stop, self._tree.cut(stretch.start, self._length(stretch.start)))
-        row, stop = self._tree.row(stretch.start, cut), stretch.stop
+        stop = stretch.stop
         if self._lanes.count > 1:
-            row, stop = self._soon_done(row)
+            cut, stop = self._soon_done(stretch.start, cut)
         if stop < stretch.stop:
             path = self._engine.shortened(stretch.path, int(self._tree.depths[stop]))
             self._open.append(_Stretch(stop, stretch.stop, path))
-        return _Job(row, stretch.path, stop)
+        return _Job(self._tree.row(stretch.start, cut), stretch.path, stop)
 
     def _length(self, start: int) -> int:
         """Tokens of a row that begins there: fewer towards the end, so that all lanes are done at about the same time."""
@@ -138,12 +138,13 @@ class _Schedule:
         share = (len(self._tree) - start) // (2 * self._lanes.count)
         return min(self._budget, max(share, SHORTEST))
 
-    def _soon_done(self, row: Row) -> tuple[Row, int]:
-        """The row, cut behind the last token that others wait for; and where those end whose path goes through it."""
-        waited_for = row.kept[np.searchsorted(row.kept, row.start) :]
-        if not len(waited_for):
-            return row, row.stop
-        return self._tree.row(row.start, int(waited_for[-1]) + 1), int(self._tree.ends[waited_for[0]])
+    def _soon_done(self, start: int, cut: int) -> tuple[int, int]:
+        """Where to cut the row instead, behind the last token that others wait for; and where those end whose path goes
+        through it.
+        """
+        path = self._tree.path(cut) if cut < len(self._tree) else np.empty(0, np.int64)
+        waited_for = path[np.searchsorted(path, start) :]
+        return (int(waited_for[-1]) + 1, int(self._tree.ends[waited_for[0]])) if len(waited_for) else (cut, cut)
 
     def _row_done(self, job: _Job, future: Future[Any]) -> list[tuple[Row, Answers]]:
         row = job.row

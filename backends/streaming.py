@@ -12,7 +12,7 @@ import torch
 
 from backends.continuous import DecodePass, Ready, prefilled, seats_like, take_seat
 from backends.contract import Feed, Step, StreamRequest
-from backends.packed_model import PackedModel, is_out_of_memory
+from backends.packed_model import PackedModel, out_of_memory
 from backends.rows import OutOfMemory
 from backends.tree_attention import Layer
 
@@ -34,9 +34,7 @@ def streamed(
     try:
         yield from _Streamer(model, feed, room, length, clock, budget).run()
     except (torch.OutOfMemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        reason = str(error).splitlines()[0]
+        reason = out_of_memory(error)
     else:
         return
     # Outside the handler the traceback, which holds the tensors, is gone.

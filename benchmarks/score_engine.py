@@ -89,15 +89,14 @@ def _packed(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str,
 
 
 def _packed_generation(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
-    from lm_eval.models.utils import postprocess_generated_text
+    from harness.responses import cut_at_stops
 
     backend, encoder = _opened(job)
 
     def generate() -> list[str]:
-        done = sorted(backend.generate(_requests(encoder, loaded, instances)), key=lambda g: g.index)
-        stops = [encoder.stops(i.args[1]) for i in instances]
-        texts = [backend.tokenizer.decode(g.tokens) for g in done]
-        return [postprocess_generated_text(text, stop, None) for text, stop in zip(texts, stops, strict=True)]
+        requests = _requests(encoder, loaded, instances)
+        done = sorted(backend.generate(requests), key=lambda g: g.index)
+        return [cut_at_stops(backend.tokenizer.decode(g.tokens), requests[g.index].stop) for g in done]
 
     times, texts = _timed(generate)
     return {**times, "answers": texts}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backends.contract import Generation, Score, ScoreRequest, Tokenizer
@@ -46,7 +46,7 @@ def _responses(kind: str, mine: list[tuple[Unit, Answer]], windows: bool) -> lis
         return [[(answer["logprob"], _predicted(unit)) for unit, answer in mine]]
     if kind == "loglikelihood_rolling":
         return [sum(answer["logprob"] for _, answer in mine)]
-    return [_cut(answer["text"], unit) for unit, answer in mine]
+    return [cut_at_stops(answer["text"], getattr(unit.request, "stop", ())) for unit, answer in mine]
 
 
 def _predicted(unit: Unit) -> int:
@@ -54,9 +54,9 @@ def _predicted(unit: Unit) -> int:
     return len(unit.request.continuation)
 
 
-def _cut(text: str, unit: Unit) -> str:
+def cut_at_stops(text: str, stops: Sequence[str]) -> str:
     """Cut at the first of each stop string, as lm-eval does after a generation."""
-    for stop in getattr(unit.request, "stop", ()):
+    for stop in stops:
         if stop:
             text = text.split(stop)[0]
     return text
