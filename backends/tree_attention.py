@@ -24,6 +24,10 @@ FOREIGN = ("softcap", "s_aux", "position_bias", "head_mask")
 """Arguments that change attention in ways this function does not follow: refused when they are given."""
 QUERY_BLOCK = {"cpu": 128, "cuda": 1024}
 """Queries that share one gathered set of keys. Small blocks waste little on pairs that are masked; measured on a CPU only."""
+CHAIN = {"cpu": 768, "cuda": 1024}
+"""Tokens from which a chain is plain causal attention. torch's CPU kernel skips no key of a block of 512, so that for shorter
+chains blocks under a mask compute less. Measured on a CPU only.
+"""
 
 Layer = tuple[torch.Tensor, torch.Tensor]
 """Keys and values of one layer, `[1, kv heads, tokens, head dim]` each."""
@@ -115,7 +119,7 @@ class RowPass:
         self._above = above
         self._blocks = [
             Block(start, stop, _as_slice(keys, device), chain)
-            for start, stop, keys, chain in _blocks(row.depths, ends, above, QUERY_BLOCK[torch.device(device).type])
+            for start, stop, keys, chain in _blocks(row.depths, ends, above, torch.device(device).type)
         ]
         carried = int(np.searchsorted(row.kept, row.start))
         self._adds_to_kept = carried < len(row.kept)
@@ -194,9 +198,9 @@ def shortened(path: list[Layer], length: int) -> list[Layer]:
     return [(k[:, :, :length], v[:, :, :length]) for k, v in path] if length else []
 
 
-def _blocks(depths: Any, ends: Any, above: int, limit: int) -> Iterator[tuple[int, int, Any, int | None]]:
+def _blocks(depths: Any, ends: Any, above: int, device: str) -> Iterator[tuple[int, int, Any, int | None]]:
     """Cut a row's queries into (start, stop, keys, ancestors of a plain chain)."""
-    size = len(depths)
+    size, limit = len(depths), QUERY_BLOCK[device]
     branch = np.append(
         np.flatnonzero(np.diff(depths) != 1) + 1, size
     )  # where a token is not the child of the one before
@@ -204,7 +208,7 @@ def _blocks(depths: Any, ends: Any, above: int, limit: int) -> Iterator[tuple[in
     while at < size:
         ancestors = np.flatnonzero(ends[: above + at] > at)
         chain = int(branch[np.searchsorted(branch, at, side="right")])
-        if chain - at > limit and len(ancestors) ** 2 <= (chain - at) * limit:
+        if chain - at >= CHAIN[device] and len(ancestors) ** 2 <= (chain - at) * limit:
             stop, causal_after = chain, len(ancestors)
         else:
             stop, causal_after = _block_end(at, chain, depths, branch, limit), None

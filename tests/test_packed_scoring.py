@@ -15,7 +15,7 @@ from backends.packed_model import PackedModel, packed_or_not
 from backends.plain import plain_scores
 from backends.rows import Answers, OutOfMemory
 from backends.scoring import PackedScoring, packed_scores, tree_of
-from backends.tree_attention import Unsupported
+from backends.tree_attention import CHAIN, Unsupported
 
 
 def some(dice, count):
@@ -43,8 +43,10 @@ def model(request):
     return tiny(request.param)
 
 
-@pytest.mark.parametrize("budget", [1, 7, 64, 4096])
-def test_packed_scores_equal_plain_ones(model, budget):
+@pytest.mark.parametrize(("budget", "chain"), [(1, 768), (7, 768), (64, 768), (4096, 768), (4096, 100), (200, 100)])
+def test_packed_scores_equal_plain_ones(model, budget, chain, monkeypatch):
+    """Chains under a mask and, from `chain` tokens, as plain causal attention with and without ancestors."""
+    monkeypatch.setitem(CHAIN, "cpu", chain)
     asked = requests()[: 8 if budget == 1 else None]
     packed = in_order(packed_scores(asked, PackedModel(model), budget))
     for mine, plain in zip(packed, in_order(plain_scores(model, asked, 1)), strict=True):
