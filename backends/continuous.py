@@ -220,7 +220,7 @@ class _Decoder:
         return self._seated[-1]
 
     def _choose(self, sequences: list[_Sequence], hidden: torch.Tensor) -> None:
-        logits = self._model.head(hidden).float()
+        logits = self._model.logits(hidden).float()
         tokens = logits.argmax(-1).tolist()
         for row, sequence in enumerate(sequences):
             drawn = sequence.dice.throw(logits[row : row + 1]) if sequence.dice else tokens[row]

@@ -134,6 +134,10 @@ class PackedModel:
         states = states.flatten(0, 1)
         return states if self._picks or current.picked is None else states[current.picked]
 
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The head at each of the hidden states, `[states, vocabulary]`, in the weights' precision."""
+        return self.head(hidden.to(self.head.weight.dtype))
+
     def row_hidden(self, row: Row, current: RowPass) -> torch.Tensor:
         """`hidden` of a row."""
         tokens = torch.from_numpy(row.tokens)[None].to(self.device)

@@ -87,7 +87,7 @@ class _Streamer:
         return self._step(self._seated, hidden)
 
     def _step(self, sequences: list[_Seated], hidden: torch.Tensor) -> Step:
-        tokens: list[int] = self._model.head(hidden).argmax(-1).tolist()
+        tokens: list[int] = self._model.logits(hidden).argmax(-1).tolist()
         if self._model.device.type == "cuda":
             torch.cuda.synchronize(self._model.device)
         now = self._clock()
