@@ -2,8 +2,8 @@
 
 Between its matrix products transformers' own layer reads and writes the hidden states some thirty times, which on a CPU takes
 a third of the time of a small model. Here the sums go into the matrix products (addmm), the rest is done in place, and in
-the last layer what nobody asks for is dropped behind attention. Under half-precision weights the residual stream stays in
-fp32, which about halves what rounding does to log p.
+the last layer what nobody asks for is dropped behind attention. Weights in half precision are multiplied in fp32, so that
+nothing but the weights is rounded.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ WINDOWED = {"LlamaDecoderLayer": False, "MistralDecoderLayer": True}
 
 
 class LeanLayer(torch.nn.Module):
-    """Takes the place of a decoder layer and shares its weights: fp32 `[rows, tokens, width]` in and out, changed in place
-    (the first layer's may come in half precision).
-    """
+    """Takes the place of a decoder layer and shares its weights: fp32 `[rows, tokens, width]` in and out, changed in place."""
 
     def __init__(self, layer: Any, last: bool) -> None:
         super().__init__()
@@ -34,38 +32,35 @@ class LeanLayer(torch.nn.Module):
 
     def forward(self, hidden_states: torch.Tensor, *, position_embeddings: Any, **_: Any) -> torch.Tensor:
         """The layer's output; of the last layer, that of the picked tokens alone."""
-        hidden_states = hidden_states.float()
         picked = running_pass().picked if self._last else None
         heads = self._attended(_normed(hidden_states, self.before_attention), position_embeddings, picked)
         if picked is not None:
             hidden_states = hidden_states[:, picked]
         flat = hidden_states.reshape(-1, hidden_states.shape[-1])
-        _add_product(flat, heads.flatten(0, 1).flatten(1), self.self_attn.o_proj.weight)
+        flat.addmm_(heads.flatten(0, 1).flatten(1), self.self_attn.o_proj.weight.float().T)
         mlp: Any = self.mlp
         normed = _normed(flat, self.before_mlp)
-        gated = F.silu(mlp.gate_proj(normed), inplace=True).mul_(mlp.up_proj(normed))
-        _add_product(flat, gated, mlp.down_proj.weight)
-        return flat.view_as(hidden_states)
+        gated = F.silu(_product(normed, mlp.gate_proj), inplace=True).mul_(_product(normed, mlp.up_proj))
+        return flat.addmm_(gated, mlp.down_proj.weight.float().T).view_as(hidden_states)
 
     def _attended(self, normed: torch.Tensor, position_embeddings: Any, picked: torch.Tensor | None) -> torch.Tensor:
         """Attention's output before its last product, `[rows, tokens (or picked), heads, head dim]`."""
         attention: Any = self.self_attn
         cos, sin = (angle[:, :, None] for angle in position_embeddings)
         sin = torch.cat([-sin[..., : sin.shape[-1] // 2], sin[..., sin.shape[-1] // 2 :]], -1)
-        k, v = (_by_head(projection(normed), attention) for projection in (attention.k_proj, attention.v_proj))
+        k, v = (
+            _by_head(_product(normed, projection), attention) for projection in (attention.k_proj, attention.v_proj)
+        )
         k = _rotated(k, cos, sin)
         if picked is not None:
             normed, cos, sin = normed[:, picked], cos[:, picked], sin[:, picked]
-        q = _rotated(_by_head(attention.q_proj(normed), attention), cos, sin)
+        q = _rotated(_by_head(_product(normed, attention.q_proj), attention), cos, sin)
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))
         return running_pass().attend(attention.layer_idx, q, k, v, attention.scaling, self._window)
 
 
-def _add_product(sums: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> None:
-    if x.dtype == sums.dtype:
-        sums.addmm_(x, weight.T)
-    else:
-        sums.add_(F.linear(x, weight))
+def _product(x: torch.Tensor, linear: Any) -> torch.Tensor:
+    return F.linear(x, linear.weight.float())
 
 
 def _by_head(projected: torch.Tensor, attention: Any) -> torch.Tensor:
@@ -82,12 +77,10 @@ def lean(layer: Any, last: bool) -> LeanLayer | None:
 
 
 def _normed(hidden: torch.Tensor, norm: Any) -> torch.Tensor:
-    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467, equation 4), rounded where transformers rounds, but not
-    before the weight comes in.
-    """
+    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467, equation 4), rounded where transformers rounds."""
     squares = hidden.pow(2)
     scale = squares.mean(-1, keepdim=True).add_(norm.variance_epsilon).rsqrt_()
-    return torch.mul(hidden, scale, out=squares).mul_(norm.weight).to(norm.weight.dtype)
+    return torch.mul(hidden, scale, out=squares).mul_(norm.weight)
 
 
 def _rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

@@ -68,7 +68,9 @@ class PackedModel:
         self._decoder: Any = self.twin.get_decoder()
         if not hasattr(self._decoder, "layers"):
             raise Unsupported("its layers are not where packing looks for them")
-        self._picks = _make_lean(self._decoder) or _trim_last_layer(self._decoder)
+        is_lean = _make_lean(self._decoder)
+        self._picks = is_lean or _trim_last_layer(self._decoder)
+        self._cached = torch.float32 if is_lean else model.dtype
         self._layers: Sequence[Any] = self._decoder.layers
         try:
             _try_out(self, model)
@@ -124,7 +126,7 @@ class PackedModel:
     def cache_bytes_per_token(self) -> int:
         """Bytes of keys and values that one token leaves in all layers."""
         weights = (getattr(layer.self_attn, name).weight for layer in self._layers for name in ("k_proj", "v_proj"))
-        return sum(weight.shape[0] * weight.element_size() for weight in weights)
+        return self._cached.itemsize * sum(weight.shape[0] for weight in weights)
 
     @torch.inference_mode()
     def hidden(self, tokens: torch.Tensor, positions: torch.Tensor, current: Pass) -> torch.Tensor:
@@ -188,12 +190,15 @@ def _twin(model: Any) -> Any:
 
 
 def _make_lean(decoder: Any) -> bool:
-    """Put lean layers in the place of transformers' own, where every layer has such a form; whether they did."""
+    """Put lean layers, which compute in fp32, in the place of transformers' own where every layer has such a form; whether
+    it was done.
+    """
     last = len(decoder.layers) - 1
     layers = [made for number, layer in enumerate(decoder.layers) if (made := lean(layer, number == last))]
     if len(layers) <= last:
         return False
     decoder.layers = torch.nn.ModuleList(layers)
+    decoder.get_input_embeddings().register_forward_hook(lambda module, inputs, output: output.float())
     return True
 
 

@@ -3,13 +3,12 @@
 import pytest
 import torch
 from tiny_models import config_of, tiny, tiny_of
-from transformers import AutoModelForCausalLM
 
 from backends.contract import ScoreRequest
 from backends.lean_layer import LeanLayer, lean
 from backends.packed_model import PackedModel
 from backends.plain import plain_scores
-from backends.scoring import packed_scores
+from backends.scoring import packed_scores, tree_of
 
 
 def logprobs(scores):
@@ -27,17 +26,25 @@ def test_llama_and_mistral_run_lean(family, dtype):
     assert layers_of(PackedModel(tiny(family).to(dtype))) == {LeanLayer}
 
 
-def test_half_precision_rounds_less_than_transformers_does():
-    """Root mean square errors of log p, both against the same weights in fp32."""
-    torch.manual_seed(0)
-    config = config_of("llama", num_hidden_layers=16, initializer_range=0.05)
-    model = AutoModelForCausalLM.from_config(config).eval().to(torch.bfloat16)
-    sequences = torch.randint(0, 300, (40, 30)).tolist()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("family", ["llama", "mistral"])
+def test_nothing_but_the_weights_is_in_half_precision(family, dtype):
+    """The scores are those of the same weights in fp32."""
+    model = tiny(family).to(dtype)
+    dice = torch.Generator().manual_seed(1)
+    sequences = torch.randint(0, 300, (10, 30), generator=dice).tolist()
     requests = [ScoreRequest(tuple(ids[:10]), tuple(ids[10:])) for ids in sequences]
-    mine = logprobs(packed_scores(requests, PackedModel(model), 256))
-    theirs = logprobs(plain_scores(model, requests, 1))
-    exact = logprobs(plain_scores(model.float(), requests, 1))
-    assert (mine - exact).norm() < 0.75 * (theirs - exact).norm()
+    mine = logprobs(packed_scores(requests, PackedModel(model), 64))
+    assert torch.allclose(mine, logprobs(plain_scores(model.float(), requests, 1)), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", ["llama", "nemotron"])
+def test_the_cache_takes_the_bytes_that_are_stated(family, dtype):
+    packed = PackedModel(tiny(family).to(dtype))
+    tree = tree_of([ScoreRequest(tuple(range(50)), (1,)), ScoreRequest(tuple(range(50)), (2,))])
+    _, kept = packed.run_row(tree.row(0, 40), None)
+    assert sum(tensor.nbytes for layer in kept for tensor in layer) == 40 * packed.cache_bytes_per_token()
 
 
 @pytest.mark.parametrize("model", [
