@@ -46,15 +46,14 @@ class LeanLayer(torch.nn.Module):
     def _attended(self, normed: torch.Tensor, position_embeddings: Any, picked: torch.Tensor | None) -> torch.Tensor:
         """Attention's output before its last product, `[rows, tokens (or picked), heads, head dim]`."""
         attention: Any = self.self_attn
-        cos, sin = (angle[:, :, None] for angle in position_embeddings)
-        sin = torch.cat([-sin[..., : sin.shape[-1] // 2], sin[..., sin.shape[-1] // 2 :]], -1)
+        turns = _turns(*position_embeddings)
         k, v = (
             _by_head(_product(normed, projection), attention) for projection in (attention.k_proj, attention.v_proj)
         )
-        k = _rotated(k, cos, sin)
+        k = _rotated(k, turns)
         if picked is not None:
-            normed, cos, sin = normed[:, picked], cos[:, picked], sin[:, picked]
-        q = _rotated(_by_head(_product(normed, attention.q_proj), attention), cos, sin)
+            normed, turns = normed[:, picked], turns[:, picked]
+        q = _rotated(_by_head(_product(normed, attention.q_proj), attention), turns)
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))
         return running_pass().attend(attention.layer_idx, q, k, v, attention.scaling, self._window)
 
@@ -77,15 +76,19 @@ def lean(layer: Any, last: bool) -> LeanLayer | None:
 
 
 def _normed(hidden: torch.Tensor, norm: Any) -> torch.Tensor:
-    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467, equation 4), rounded where transformers rounds."""
-    squares = hidden.pow(2)
-    scale = squares.mean(-1, keepdim=True).add_(norm.variance_epsilon).rsqrt_()
-    return torch.mul(hidden, scale, out=squares).mul_(norm.weight)
+    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467, equation 4)."""
+    mean_square = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True).square_().div_(hidden.shape[-1])
+    return torch.mul(hidden, mean_square.add_(norm.variance_epsilon).rsqrt_()).mul_(norm.weight)
 
 
-def _rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotary embedding in place (Su et al. 2021, arXiv 2104.09864, equation 34, with halves for pairs), rounded where
-    transformers rounds; `sin` is negative in its first half.
+def _turns(cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Each token's turns as complex numbers `[rows, tokens, 1, head dim / 2]`; transformers gives each angle twice."""
+    half = cos.shape[-1] // 2
+    return torch.complex(cos[..., :half], sin[..., :half])[:, :, None]
+
+
+def _rotated(x: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+    """Rotary embedding (Su et al. 2021, arXiv 2104.09864, equation 34) as products of complex numbers, with transformers'
+    halves for their parts. What comes out has the pairs side by side, queries like keys, which their products do not see.
     """
-    halves_swapped = x.roll(x.shape[-1] // 2, -1)
-    return x.mul_(cos).add_(halves_swapped.mul_(sin))
+    return torch.view_as_real(torch.complex(*x.chunk(2, -1)).mul_(turns)).flatten(-2)

@@ -28,6 +28,12 @@ CHAIN = {"cpu": 768, "cuda": 1024}
 """Tokens from which a chain is plain causal attention. torch's CPU kernel skips no key of a block of 512, so that for shorter
 chains blocks under a mask compute less. Measured on a CPU only.
 """
+KEYS = 16
+"""Keys of a masked block come in multiples of as many, a vector register of fp32: else a CPU takes a tenth longer."""
+FOLDED = {"cpu": False, "cuda": True}
+"""Whether query heads that share a key head are folded into one under a mask. A GPU's fused kernels take a mask or shared key
+heads, not both, and the keys would be copied; a CPU's kernel takes both, and a mask a third as large.
+"""
 
 Layer = tuple[torch.Tensor, torch.Tensor]
 """Keys and values of one layer, `[1, kv heads, tokens, head dim]` each."""
@@ -90,7 +96,7 @@ def tree_attention(
 
 @dataclass(frozen=True)
 class Block:
-    """Queries `start:stop` of a row and the keys that any of them sees, as indices into [path | row]."""
+    """Queries `start:stop` of a row and the keys that any of them sees (and a few more), as indices into [path | row]."""
 
     start: int
     stop: int
@@ -178,9 +184,9 @@ class RowPass:
     ) -> torch.Tensor:
         """0 where the key is the query or an ancestor of it (nearer than `window`), -inf elsewhere; made once a row.
 
-        Once for each of the heads that share a key head, as `_masked` folds them.
+        Where `_masked` folds heads, once for each of those that share a key head.
         """
-        groups = q.shape[1] // k.shape[1]
+        groups = q.shape[1] // k.shape[1] if FOLDED[q.device.type] else 1
         known = (*name, groups)
         if known not in self._masks:
             asked = self._order[self._above :][queries][:, None]
@@ -188,8 +194,8 @@ class RowPass:
             seen = (order <= asked) & (asked < ends)
             if window is not None:
                 seen &= self._depths[self._above :][queries][:, None] - self._depths[block.keys] < window
-            zeros = torch.zeros(seen.shape, dtype=q.dtype, device=seen.device)
-            self._masks[known] = zeros.masked_fill_(~seen, float("-inf")).repeat(groups, 1)
+            mask = torch.where(seen, 0.0, float("-inf")).to(q.dtype)
+            self._masks[known] = mask.expand(groups, -1, -1).flatten(0, 1)
         return self._masks[known]
 
 
@@ -212,7 +218,9 @@ def _blocks(depths: Any, ends: Any, above: int, device: str) -> Iterator[tuple[i
             stop, causal_after = chain, len(ancestors)
         else:
             stop, causal_after = _block_end(at, chain, depths, branch, limit), None
-        yield at, stop, np.concatenate([ancestors, np.arange(at, stop) + above]), causal_after
+        # What is too much is masked: those tokens are no query's ancestors.
+        end = stop if causal_after is not None else min(size, stop + -(len(ancestors) + stop - at) % KEYS)
+        yield at, stop, np.concatenate([ancestors, np.arange(at, end) + above]), causal_after
         at = stop
 
 
@@ -247,9 +255,11 @@ def _causal(block: Block, q: Any, k: Any, v: Any, scale: float | None) -> torch.
 
 
 def _masked(q: Any, k: Any, v: Any, mask: Any, scale: float | None) -> torch.Tensor:
-    """Attention under a mask `[heads a key head × queries, keys]`: heads that share one are folded, so no key is copied."""
+    """Attention under a mask `[queries, keys]`, or, with folded heads, `[heads a key head × queries, keys]`."""
     _, heads, queries, _ = q.shape
-    out = F.scaled_dot_product_attention(fold_heads(q, k.shape[1]), k, v, attn_mask=mask, scale=scale)
+    if FOLDED[q.device.type]:
+        q = fold_heads(q, k.shape[1])
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale, enable_gqa=q.shape[1] != k.shape[1])
     return out.view(1, heads, queries, v.shape[-1]).transpose(1, 2)
 
 

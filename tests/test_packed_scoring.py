@@ -15,7 +15,7 @@ from backends.packed_model import PackedModel, packed_or_not
 from backends.plain import plain_scores
 from backends.rows import Answers, OutOfMemory
 from backends.scoring import PackedScoring, packed_scores, tree_of
-from backends.tree_attention import CHAIN, Unsupported
+from backends.tree_attention import CHAIN, FOLDED, Unsupported
 
 
 def some(dice, count):
@@ -43,10 +43,16 @@ def model(request):
     return tiny(request.param)
 
 
-@pytest.mark.parametrize(("budget", "chain"), [(1, 768), (7, 768), (64, 768), (4096, 768), (4096, 100), (200, 100)])
-def test_packed_scores_equal_plain_ones(model, budget, chain, monkeypatch):
-    """Chains under a mask and, from `chain` tokens, as plain causal attention with and without ancestors."""
+@pytest.mark.parametrize(("budget", "chain", "folded"), [
+    (1, 768, False), (7, 768, False), (64, 768, False), (4096, 768, False), (4096, 768, True), (4096, 100, False),
+    (200, 100, False), (200, 100, True),
+])  # fmt: skip
+def test_packed_scores_equal_plain_ones(model, budget, chain, folded, monkeypatch):
+    """Chains under a mask, with query heads folded (as on a GPU) or not, and, from `chain` tokens, as plain causal attention
+    with and without ancestors.
+    """
     monkeypatch.setitem(CHAIN, "cpu", chain)
+    monkeypatch.setitem(FOLDED, "cpu", folded)
     asked = requests()[: 8 if budget == 1 else None]
     packed = in_order(packed_scores(asked, PackedModel(model), budget))
     for mine, plain in zip(packed, in_order(plain_scores(model, asked, 1)), strict=True):
