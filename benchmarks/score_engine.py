@@ -176,7 +176,7 @@ def _ideal(requests: list[Any], tree_type: Any) -> dict[str, int]:
 def _timed(call: Any) -> tuple[dict[str, float], Any]:
     """Wall seconds, and processor seconds of all threads, which other work on the machine disturbs less.
 
-    The mean of as many calls as fill a turn; nothing is kept from one to the next.
+    The mean of as many calls as fill a turn; neither engine keeps an answer from one to the next.
     """
     import torch
 
