@@ -30,7 +30,7 @@ types: install
 nano: install
 	$(BIN)/python -m zoo.nano --out out/nano-teacher
 	$(BIN)/python -m zoo.nano.students --teacher out/nano-teacher --out out
-	$(BIN)/python -m harness.nano_check out/nano-teacher
+	$(BIN)/python -m harness.accuracy.nano_check out/nano-teacher
 
 clean:
 	rm -rf $(VENV) results out

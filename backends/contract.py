@@ -159,7 +159,7 @@ class StreamingBackend(Backend, Protocol):
     def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
         """Run requests of at most `length` tokens, prompt included, `room` of them at a time, until the feed has no more.
 
-        A step is yielded before the next begins. Raises `backends.scoring.OutOfMemory` when the device cannot hold them,
+        A step is yielded before the next begins. Raises `backends.packing.score.OutOfMemory` when the device cannot hold them,
         and then holds nothing itself.
         """
         ...

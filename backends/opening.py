@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
 
-from backends.checkpoint import Checkpoint
 from backends.contract import Backend, Options
+from zoo.checkpoint.model_ref import Checkpoint
 from zoo.names import unknown
 
 GROUP = "minizoo.backends"

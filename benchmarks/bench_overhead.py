@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from backends.checkpoint import locate
-from backends.continuous import DecodePass, prefilled, seats_like
 from backends.contract import Feed, Options, Step, StreamRequest
+from backends.packing.generate import DecodePass, prefilled, seats_like
 from harness.speed.measure import Bench, Runner
 from harness.speed.opening import BenchRequest, opened
-from harness.speed.telemetry import NoTelemetry
-from harness.speed.workloads import Point, changed, load_workload
+from harness.speed.probes.telemetry import NoTelemetry
+from harness.speed.workloads.workload import Point, changed, load_workload
+from zoo.checkpoint.model_ref import locate
 
 RESAMPLES = 2000
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from backends.tokenizer import HfTokenizer
 from zoo.prune.calibration import Sampling, read_calibration
-from zoo.prune.importance import Settings
-from zoo.prune.meaning import Comparison, compare_cuts
+from zoo.prune.importance.ablation import Comparison, compare_cuts
+from zoo.prune.importance.measure import Settings
 from zoo.prune.parent import open_parent
 from zoo.prune.target import Target
 

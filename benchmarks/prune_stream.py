@@ -23,13 +23,13 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.architecture import count_parameters
-from zoo.dims import Dense
+from zoo.arch.dims import Dense
+from zoo.arch.parameters import count_parameters
+from zoo.checkpoint.safetensors import header_bytes, nbytes
 from zoo.prune.parent import expected_tensors
+from zoo.prune.recipes import recipe
 from zoo.prune.scores import random_scores, save_scores
-from zoo.recipes import recipe
-from zoo.registry import load_registry
-from zoo.safetensors import header_bytes, nbytes
+from zoo.registry.loader import load_registry
 
 RECIPE = "mistral-nemo-minitron-8b"
 SHARD_BYTES = 5_000_000_000

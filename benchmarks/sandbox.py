@@ -18,9 +18,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from canonical import MBPP_BROKEN, humaneval_docs, humaneval_mutant, mbpp_docs
+from support.canonical import MBPP_BROKEN, humaneval_docs, humaneval_mutant, mbpp_docs
 
-from harness.sandbox import require_isolation, run_programs
+from harness.sandbox.runner import require_isolation, run_programs
 
 
 def main() -> None:

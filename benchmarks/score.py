@@ -197,7 +197,7 @@ def _model(args: argparse.Namespace, shape: str, folder: Path) -> Path:
         return write_shape(shape, args.tokenizer, folder)
     if args.weights == "random":
         return write_configuration(args.model, args.tokenizer, folder)
-    from backends.checkpoint import locate
+    from zoo.checkpoint.model_ref import locate
 
     return locate(args.model).folder
 
@@ -207,8 +207,8 @@ def _provenance(args: argparse.Namespace) -> dict[str, Any]:
     import torch
     import transformers
 
-    from harness.provenance import git_sha
-    from harness.speed.os_probe import OsProbe
+    from harness.records.provenance import git_sha
+    from harness.speed.probes.os_probe import OsProbe
 
     return {
         "commit": git_sha(), "cpu": OsProbe().facts()["product"], "threads": args.threads,

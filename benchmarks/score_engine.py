@@ -39,8 +39,8 @@ def main() -> None:
 
 def _instances(job: dict[str, Any]) -> tuple[Any, list[Any]]:
     """lm-eval's own requests for the first documents of the task."""
-    from harness.lm_tasks import load_tasks
-    from harness.suites import suite_of
+    from harness.lmeval.tasks import load_tasks
+    from harness.suites.suite import suite_of
 
     (loaded,) = load_tasks(suite_of((job["task"],), job["shots"]), Path(job["data"])).tasks.values()
     loaded.task.set_fewshot_seed(1234)
@@ -75,8 +75,8 @@ def _hflm_generation(job: dict[str, Any], loaded: Any, instances: list[Any]) -> 
 
 
 def _packed(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
-    from backends.packing import PrefixTree
-    from backends.scoring import tree_of
+    from backends.packing.prefix_tree import PrefixTree
+    from backends.packing.score import tree_of
 
     backend, encoder = _opened(job)
 
@@ -96,7 +96,7 @@ def _packed(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str,
 
 
 def _packed_generation(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
-    from harness.responses import cut_at_stops
+    from harness.lmeval.responses import cut_at_stops
 
     backend, encoder = _opened(job)
 
@@ -135,7 +135,7 @@ def _pretrained(job: dict[str, Any]) -> dict[str, Any]:
         return {"pretrained": job["model"]}
     from transformers import AutoTokenizer
 
-    from backends.random_weights import random_checkpoint, random_model
+    from backends.random.weights import random_checkpoint, random_model
 
     model = random_model(random_checkpoint(job["model"]), job["device"], job["dtype"])
     return {"pretrained": model, "tokenizer": AutoTokenizer.from_pretrained(job["model"])}
@@ -143,12 +143,12 @@ def _pretrained(job: dict[str, Any]) -> dict[str, Any]:
 
 def _opened(job: dict[str, Any]) -> tuple[Any, Any]:
     """minizoo's backend over the same weights, and its encoder."""
-    from backends.checkpoint import open_folder
     from backends.contract import Options
-    from backends.hf import open_hf
-    from backends.random_weights import open_random, random_checkpoint
+    from backends.hf.backend import open_hf
+    from backends.random.weights import open_random, random_checkpoint
     from backends.tokenizer import HfTokenizer
-    from harness.encoding import Encoder
+    from harness.lmeval.encoding import Encoder
+    from zoo.checkpoint.model_ref import open_folder
 
     options = Options(job["device"], job["dtype"], job["row_budget"])
     if job["random"]:
@@ -165,7 +165,7 @@ def _ideal(requests: list[Any], tree_type: Any) -> dict[str, int]:
     """Of the tree that shares every common token: its tokens, the positions asked, and the query–key pairs."""
     import numpy as np
 
-    from backends import packing
+    from backends.packing import prefix_tree as packing
 
     packing.WORTH_SHARING = 1
     tree = tree_type(((r.context + r.continuation)[:-1] for r in requests), [r.continuation for r in requests])

@@ -51,7 +51,7 @@ def write_configuration(model: str, tokenizer: Path, folder: Path) -> Path:
     """Write the configuration of a registry model and a tokenizer beside it, but no weights: an engine draws them."""
     from tokenizers import Tokenizer
 
-    from backends.random_weights import random_checkpoint
+    from backends.random.weights import random_checkpoint
 
     config = {name: value for name, value in random_checkpoint(model).config.items() if value is not None}
     size = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).get_vocab_size()

@@ -33,7 +33,7 @@ def sandbox_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _take_command(_context: click.Context, _option: click.Parameter, words: str | None) -> None:
-    from harness.isolation import CHOICE
+    from harness.sandbox.tiers import CHOICE
 
     try:
         command = tuple(shlex.split(words or ""))
@@ -45,6 +45,6 @@ def _take_command(_context: click.Context, _option: click.Parameter, words: str 
 
 
 def _take_permission(_context: click.Context, _option: click.Parameter, allowed: bool) -> None:
-    from harness.isolation import CHOICE
+    from harness.sandbox.tiers import CHOICE
 
     CHOICE.allow_none = allowed

@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 from reports.cells import Row, moment, row_of, text, writable
-from reports.chart import draw
+from reports.charts.scores import draw
 
 SHOWN_FAILURES = 20
 

@@ -6,10 +6,10 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.durable import write_atomically
-from harness.store import query
+from harness.store.database import query
 from reports.page import PageMeta, render_page
 from zoo.errors import EnvironmentFault, UsageError
+from zoo.files import write_atomically
 
 EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 

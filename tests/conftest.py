@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from harness import sandbox
-from harness.isolation import TIERS, TIERS_VARIABLE, NoIsolation
+from harness.sandbox import runner as sandbox
+from harness.sandbox.tiers import TIERS, TIERS_VARIABLE, NoIsolation
 
 ROOT = Path(__file__).parent.parent
 MAY_SKIP = ("GPU", "works here)")

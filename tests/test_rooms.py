@@ -3,7 +3,8 @@
 import ast
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from support.paths import ROOT
+
 STOREYS = ["minizoo", "reports", "harness", "backends", "zoo"]
 
 
@@ -37,5 +38,5 @@ def test_every_room_says_in_one_line_what_it_is_for():
 
 def test_a_planted_upward_import_is_seen(tmp_path):
     planted = tmp_path / "planted.py"
-    planted.write_text("def f():\n    from harness.store import query\n")
+    planted.write_text("def f():\n    from harness.store.database import query\n")
     assert _imported_rooms(planted) == {"harness"}

@@ -27,3 +27,8 @@ class EnvironmentFault(MinizooError):
     """The request is fine, the surroundings are not: no network, no disk, no isolation, no such device."""
 
     exit_code = 4
+
+
+def one_line(error: Exception) -> str:
+    """An exception's message without its line breaks."""
+    return " ".join(str(error).split())[:300]

@@ -1,16 +1,23 @@
-"""YAML read node by node. Apart from `zoo.located` because a file seen before needs no YAML reader at all."""
+"""YAML read node by node, with the place of every item. ruamel is imported on the first call: a file seen before needs none."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-
 from zoo.errors import UsageError
-from zoo.located import Path, Places
+
+YamlPath = tuple[str | int, ...]
+"""Keys and indices from the root of a file to an item."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Line and column, counted from 1, of every key and value by its path."""
+
+    values: Mapping[YamlPath, tuple[int, int]]
+    keys: Mapping[YamlPath, tuple[int, int]]
 
 
 def read_nodes(text: str, name: str) -> tuple[Any, Places]:
@@ -18,6 +25,9 @@ def read_nodes(text: str, name: str) -> tuple[Any, Places]:
 
     Raises UsageError with line and column for what is not YAML, for a key that stands twice, for an alias.
     """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
     yaml = YAML(typ="safe", pure=True)
     walk = _Walk(name, yaml)
     try:
@@ -37,30 +47,29 @@ def read_nodes(text: str, name: str) -> tuple[Any, Places]:
 class _Walk:
     """Turns composed nodes into plain data and notes where each stood."""
 
-    def __init__(self, name: str, yaml: YAML) -> None:
+    def __init__(self, name: str, yaml: Any) -> None:
         self.name = name
         self.constructor: Any = yaml.constructor
-        self.values: dict[Path, tuple[int, int]] = {}
-        self.keys: dict[Path, tuple[int, int]] = {}
+        self.values: dict[YamlPath, tuple[int, int]] = {}
+        self.keys: dict[YamlPath, tuple[int, int]] = {}
         self.seen: set[int] = set()
 
-    def value(self, node: Node, path: Path) -> Any:
+    def value(self, node: Any, path: YamlPath) -> Any:
         self.values[path] = _place(node)
-        if isinstance(node, ScalarNode):
+        if node.id == "scalar":
             return self._scalar(node)
         if id(node) in self.seen:  # a YAML alias: one node at two places would have two homes and may hold itself
             raise self._error(node, "YAML aliases (*name) are not used here", "Write the value out.")
         self.seen.add(id(node))
         items: Sequence[Any] = node.value
-        if isinstance(node, SequenceNode):
+        if node.id == "sequence":
             return tuple(self.value(item, (*path, index)) for index, item in enumerate(items))
-        assert isinstance(node, MappingNode)
         return self._mapping(items, path)
 
-    def _mapping(self, items: Sequence[Any], path: Path) -> dict[str, Any]:
+    def _mapping(self, items: Sequence[Any], path: YamlPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in items:
-            if not isinstance(key_node, ScalarNode):
+            if key_node.id != "scalar":
                 raise self._error(key_node, "a key must be plain text", "Write a name before the colon.")
             key = str(key_node.value)
             if key in data:
@@ -70,17 +79,19 @@ class _Walk:
             data[key] = self.value(value_node, (*path, key))
         return data
 
-    def _scalar(self, node: ScalarNode) -> Any:
+    def _scalar(self, node: Any) -> Any:
+        from ruamel.yaml.error import YAMLError
+
         try:
             return self.constructor.construct_object(node)
         except (YAMLError, ValueError, OverflowError) as error:
             reason = getattr(error, "problem", None) or error
             raise self._error(node, f"'{node.value}' cannot be read: {reason}", "Mend the value.") from None
 
-    def _error(self, node: Node, what: str, mend: str) -> UsageError:
+    def _error(self, node: Any, what: str, mend: str) -> UsageError:
         line, column = _place(node)
         return UsageError(f"{self.name}:{line}:{column}: {what}.", mend)
 
 
-def _place(node: Node) -> tuple[int, int]:
+def _place(node: Any) -> tuple[int, int]:
     return node.start_mark.line + 1, node.start_mark.column + 1

@@ -7,20 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from backends.rows import OutOfMemory
-from harness.durable import check_writable
-from harness.provenance import setting_of
-from harness.recorder import one_line
-from harness.records import Record, Status
+from backends.packing.scheduler import OutOfMemory
+from harness.records.provenance import setting_of
+from harness.records.record import Record, Status
+from harness.records.speed_record import Memory
 from harness.speed.bench import Watcher, fitting, own_rates, too_large_together
 from harness.speed.comparison import Pairing, compare, pairings, published_beside, refusal
-from harness.speed.facts import Memory
 from harness.speed.loops import ClosedLoop
 from harness.speed.measure import Outcome, Runner
 from harness.speed.opening import BenchRequest, Loaded, find_checkpoint, opened
-from harness.speed.recording import SpeedRecorder
-from harness.speed.workloads import Workload
-from zoo.errors import EnvironmentFault, MinizooError
+from harness.speed.recorder import SpeedRecorder
+from harness.speed.workloads.workload import Workload
+from zoo.errors import EnvironmentFault, MinizooError, one_line
+from zoo.files import check_writable
 
 
 @dataclass(frozen=True)

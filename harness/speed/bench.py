@@ -6,22 +6,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from backends.checkpoint import Checkpoint
-from backends.rows import OutOfMemory
-from harness.durable import check_writable
-from harness.provenance import setting_of
-from harness.recorder import one_line
-from harness.records import Record
+from backends.packing.scheduler import OutOfMemory
+from harness.records.provenance import setting_of
+from harness.records.record import Record
 from harness.speed.measure import Bench, measure
 from harness.speed.opening import BenchRequest, find_checkpoint, opened
-from harness.speed.os_probe import available_bytes, resident_bytes
+from harness.speed.probes.os_probe import available_bytes, resident_bytes
+from harness.speed.probes.telemetry import DeviceLost
 from harness.speed.rates import Rates, measure_rates
-from harness.speed.recording import SpeedRecorder
+from harness.speed.recorder import SpeedRecorder
 from harness.speed.roofline import works
-from harness.speed.telemetry import DeviceLost
-from harness.speed.workloads import Point, Shape, Workload, points
-from zoo.errors import EnvironmentFault, MinizooError, UsageError
-from zoo.limits import memory_bytes
+from harness.speed.workloads.workload import Point, Shape, Workload, points
+from zoo.arch.roofline import memory_bytes
+from zoo.checkpoint.model_ref import Checkpoint
+from zoo.errors import EnvironmentFault, MinizooError, UsageError, one_line
+from zoo.files import check_writable
 
 
 class Watcher(Protocol):

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from harness.speed.workloads import Point, Workload, points
-from zoo.architecture import BITS, Dtype, largest_batch
-from zoo.config_check import read_config
-from zoo.dims import Dense, Hybrid
+from harness.speed.workloads.workload import Point, Workload, points
+from zoo.arch.dims import Dense, Hybrid
+from zoo.arch.gpus import Gpu, load_gpus, microarchitecture, source_of
+from zoo.arch.hf_config import dims_of, read_config
+from zoo.arch.parameters import BITS, Dtype, largest_batch
+from zoo.arch.roofline import Limit, Work, decode_work, limit, mean_context, memory_bytes, prefill_work
 from zoo.errors import UsageError
-from zoo.gpus import Gpu, load_gpus, microarchitecture, source_of
-from zoo.limits import Limit, Work, decode_work, limit, mean_context, memory_bytes, prefill_work
-from zoo.prune.parent import dims_of
-from zoo.registry import load_registry
+from zoo.registry.loader import load_registry
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.speed.facts import Comparison, SpeedFacts
+from harness.metrics.speed_metrics import load_metrics
+from harness.records.speed_record import Comparison, SpeedFacts
 from harness.speed.measure import Bench, Outcome
-from harness.speed.metrics import load_metrics
-from harness.speed.ratio import FEWEST, RESAMPLES, speed_ratio
-from harness.speed.workloads import LARGEST_BATCH, Point, Workload, points
-from zoo.architecture import largest_batch
+from harness.speed.workloads.workload import LARGEST_BATCH, Point, Workload, points
+from harness.stats.ratio import FEWEST, RESAMPLES, speed_ratio
+from zoo.arch.parameters import largest_batch
+from zoo.arch.roofline import memory_bytes
 from zoo.errors import UsageError
-from zoo.limits import memory_bytes
-from zoo.registry import Model, load_registry
+from zoo.registry.loader import Model, load_registry
 
 Mode = Literal["equal batch", "equal memory"]
 COMPARED = ("output_rate", "ttft", "tpot", "e2e")

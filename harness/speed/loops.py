@@ -11,7 +11,7 @@ import numpy as np
 from backends.contract import Step, StreamRequest
 from harness.speed.clock import Clock
 from harness.speed.trials import Phase, Prompts, Trial
-from harness.speed.workloads import Point, Rule
+from harness.speed.workloads.workload import Point, Rule
 
 SETTLING = 3
 """Warm-up trials that have to agree."""

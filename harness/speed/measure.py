@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from backends.contract import Step, StreamingBackend
+from harness.metrics.speed_metrics import samples_of, statistics
+from harness.records.speed_record import Memory, SpeedFacts, Statistic
 from harness.speed.clock import Clock
-from harness.speed.facts import Memory, SpeedFacts, Statistic
 from harness.speed.loops import ClosedLoop, OpenLoop
-from harness.speed.metrics import samples_of, statistics
+from harness.speed.probes.telemetry import DeviceLost, EnergyMeter, Probe, Sample, Watch, integrated_energy, summary
 from harness.speed.rates import Rates
 from harness.speed.roofline import achieved, gpu_of, works
-from harness.speed.telemetry import DeviceLost, EnergyMeter, Probe, Sample, Watch, integrated_energy, summary
 from harness.speed.trials import Prompts, rows
 from harness.speed.validity import SW_POWER_CAP, Evidence, clock_events, judge
-from harness.speed.workloads import Point, Workload
-from zoo.architecture import BITS, Dtype
-from zoo.dims import Dense, Hybrid
+from harness.speed.workloads.workload import Point, Workload
+from zoo.arch.dims import Dense, Hybrid
+from zoo.arch.parameters import BITS, Dtype
 
 OPEN_ROOM = 32
 """Requests of an open loop that run at a time; the others wait, and their wait counts."""
@@ -206,5 +206,5 @@ def _no_limit(bench: Bench, point: Point, known: bool) -> str | None:
     if point.batch is None:
         return "no limit: the batch of an open loop changes from step to step"
     if bench.backend.device.startswith("cuda") and not known:
-        return "no data-sheet limit: this GPU is not in zoo/gpus.yaml"
+        return "no data-sheet limit: this GPU is not in zoo/arch/gpus.yaml"
     return None

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from backends.checkpoint import Checkpoint, locate
 from backends.contract import Backend, Options, StreamingBackend
 from backends.opening import check_backend, open_backend
-from harness.recorder import one_line, subject_of
-from harness.records import Subject
+from harness.records.provenance import subject_of
+from harness.records.record import Subject
 from harness.speed.clock import Clock
 from harness.speed.measure import Bench
-from harness.speed.os_probe import available_bytes
-from harness.speed.telemetry import open_probe
-from harness.speed.workloads import Workload
-from zoo.architecture import count_parameters
-from zoo.dims import Dense, Hybrid
-from zoo.errors import EnvironmentFault, UsageError
-from zoo.prune.parent import dims_of
+from harness.speed.probes.os_probe import available_bytes
+from harness.speed.probes.telemetry import open_probe
+from harness.speed.workloads.workload import Workload
+from zoo.arch.dims import Dense, Hybrid
+from zoo.arch.hf_config import dims_of
+from zoo.arch.parameters import count_parameters
+from zoo.checkpoint.model_ref import Checkpoint, locate
+from zoo.errors import EnvironmentFault, UsageError, one_line
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def find_checkpoint(request: BenchRequest) -> Checkpoint:
         return locate(request.model)
     if request.backend != "hf":
         raise UsageError(f"The {request.backend} backend draws no random weights.", "Use `--backend hf`.")
-    from backends.random_weights import random_checkpoint
+    from backends.random.weights import random_checkpoint
 
     return random_checkpoint(request.model)
 
@@ -109,8 +109,8 @@ def _load(request: BenchRequest, checkpoint: Checkpoint) -> Backend:
 
 def _random(request: BenchRequest, checkpoint: Checkpoint) -> Backend:
     """Random weights, unless they are more than the host's free memory: Linux would kill the process, not refuse."""
-    from backends.hf import compute_dtype, resolve_device
-    from backends.random_weights import open_random
+    from backends.hf.backend import compute_dtype, resolve_device
+    from backends.random.weights import open_random
 
     dims, device = dims_of_checkpoint(checkpoint), resolve_device(request.options.device)
     if dims is not None and device == "cpu":

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from harness.speed.facts import Achieved, Statistic
+from harness.records.speed_record import Achieved, Statistic
 from harness.speed.rates import Rates
-from harness.speed.workloads import Point
-from zoo.architecture import Dtype
-from zoo.dims import Dense, Hybrid
-from zoo.gpus import Gpu, find_gpu, source_of
-from zoo.limits import Work, decode_work, limit, mean_context, prefill_work
+from harness.speed.workloads.workload import Point
+from zoo.arch.dims import Dense, Hybrid
+from zoo.arch.gpus import Gpu, find_gpu, source_of
+from zoo.arch.parameters import Dtype
+from zoo.arch.roofline import Work, decode_work, limit, mean_context, prefill_work
 
 Step = Literal["decode", "prefill"]
 

@@ -12,23 +12,6 @@ from backends.contract import Step, StreamRequest
 
 Phase = Literal["warmup", "trial"]
 
-TRIAL_COLUMNS: dict[str, str] = {
-    "trial": "BIGINT",
-    "phase": "VARCHAR",
-    "cluster": "BIGINT",
-    "request": "BIGINT",
-    "input_tokens": "BIGINT",
-    "wanted_tokens": "BIGINT",
-    "submit_s": "DOUBLE",
-    "start_s": "DOUBLE",
-    "token_s": "DOUBLE[]",
-    "energy_window": "BIGINT",
-    "window_j": "DOUBLE",
-}
-"""Columns of trials.parquet. Times are seconds of one clock with an arbitrary zero: `submit_s` when the request was due,
-`start_s` when the backend took it, `token_s` when each token was there. Requests of one `cluster` ran as one batch and
-count as one sample. `window_j` is the energy of the whole `energy_window` that the trial lies in."""
-
 
 @dataclass
 class Trial:

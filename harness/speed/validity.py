@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.speed.facts import Validity
-from harness.speed.telemetry import Sample
+from harness.records.speed_record import Validity
+from harness.speed.probes.telemetry import Sample
 
 SW_POWER_CAP = 0x04
 INVALIDATING = {

@@ -13,7 +13,7 @@ from minizoo.output import Output, json_option
 
 if TYPE_CHECKING:
     from harness.speed.opening import BenchRequest
-    from harness.speed.workloads import Workload
+    from harness.speed.workloads.workload import Workload
 
 N = TypeVar("N", int, float)
 LARGEST_GB = 1e6
@@ -58,7 +58,7 @@ def bench(
 
     Exit code 3 where a point was measured and is not valid, 4 where one could not be measured.
     """
-    from harness.speed.workloads import changed, load_workload
+    from harness.speed.workloads.workload import changed, load_workload
 
     rule = {k: v for k, v in {"trials": trials, "seconds": seconds, "requests": requests}.items() if v is not None}
     chosen = changed(load_workload(workload), _numbers(batches, int, "--batch"), _numbers(rates, float, "--rate"), rule)
@@ -74,7 +74,7 @@ def bench(
     from backends.contract import Options
     from harness.speed.bench import run
     from harness.speed.opening import BenchRequest
-    from minizoo.speed import BenchNotes, show_records
+    from minizoo.display.speed import BenchNotes, show_records
 
     request = BenchRequest(name, chosen, options=Options(device, dtype), **words)
     if against is not None:
@@ -95,7 +95,7 @@ def bench(
 
 def _compare(output: Output, request: BenchRequest, other: BenchRequest, results: Path, memory: float | None) -> int:
     from harness.speed.against import run_against
-    from minizoo.comparing import PairNotes, as_document, show_compared
+    from minizoo.display.comparison import PairNotes, as_document, show_compared
 
     budget = None if memory is None else int(memory * 1e9)
     compared = run_against(request, other, results, budget, PairNotes(quiet=output.as_json))
@@ -113,7 +113,7 @@ def _compare(output: Output, request: BenchRequest, other: BenchRequest, results
 
 def _dry_run(output: Output, name: str, workload: Workload, wanted: str) -> int:
     from harness.speed.ceilings import ceilings, dims_of_name, known_dtype
-    from minizoo.speed import show_ceilings
+    from minizoo.display.speed import show_ceilings
 
     dtype = known_dtype(wanted)
     needs = list(ceilings(dims_of_name(name), workload, dtype))

@@ -13,8 +13,8 @@ from minizoo.options import results_option
 from minizoo.output import Output, json_option
 
 if TYPE_CHECKING:
-    from zoo.analyses import Measured, Step
-    from zoo.claims import Judged
+    from zoo.claims.analyses import Measured, Step
+    from zoo.claims.judge import Judged
 
 MARK = {True: "agrees", False: "differs", None: ""}
 
@@ -27,8 +27,8 @@ def claims(results: Path, as_json: bool) -> None:
 
     Where the results folder holds measured records of a published score, they are shown beside it.
     """
-    from zoo.claims import judge_claims
-    from zoo.registry import load_registry
+    from zoo.claims.judge import judge_claims
+    from zoo.registry.loader import load_registry
 
     judged = judge_claims(load_registry(), _measurements(results))
     out = Output(as_json)
@@ -67,8 +67,8 @@ def _measurements(results: Path) -> Callable[[str, str], list[Measured]] | None:
     """What the store of this results folder measured; None where there is no folder, so that none is made."""
     if not results.is_dir():
         return None
-    from harness.store import query
-    from zoo.analyses import Measured
+    from harness.store.database import query
+    from zoo.claims.analyses import Measured
 
     rows = query(
         results,

@@ -12,7 +12,7 @@ import click
 from minizoo.output import Column, Output, json_option, note
 
 if TYPE_CHECKING:
-    from harness.manifest import Held, Needed
+    from harness.data.manifest import Held, Needed
 
 
 def _choice(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,7 +40,7 @@ def data() -> None:
 @json_option
 def pull(data: Path, suites: tuple[str, ...], tasks: str, shots: int | None, as_json: bool) -> int:
     """Fetch from the hub what the mirror lacks; an interrupted pull goes on where it stopped."""
-    from harness.pull import pull as pull_files
+    from harness.data.pull import pull as pull_files
 
     held = pull_files(data, _needed(suites, tasks, shots), note)
     return _show(Output(as_json), "data-pull", data, held)
@@ -51,15 +51,15 @@ def pull(data: Path, suites: tuple[str, ...], tasks: str, shots: int | None, as_
 @json_option
 def check(data: Path, suites: tuple[str, ...], tasks: str, shots: int | None, as_json: bool) -> int:
     """Say of every file that a suite reads whether the mirror holds it whole. Exit 4 when something is missing."""
-    from harness.manifest import check_mirror
+    from harness.data.manifest import check_mirror
 
     held = check_mirror(data, _needed(suites, tasks, shots))
     return _show(Output(as_json), "data-check", data, held)
 
 
 def _needed(suites: tuple[str, ...], tasks: str, shots: int | None) -> list[Needed]:
-    from harness.manifest import needed_files
-    from harness.suites import load_suite, suite_of
+    from harness.data.manifest import needed_files
+    from harness.suites.suite import load_suite, suite_of
 
     named = [task for task in map(str.strip, tasks.split(",")) if task]
     if named and suites:

@@ -18,7 +18,7 @@ from minizoo.output import Column, Output, json_option
 @json_option
 def doctor(results: Path, as_json: bool) -> int:
     """Check Python, torch, GPU, hub, disk, isolation and database; say what mends each. Exit 4 when something fails."""
-    from minizoo.doctor import examine, worst
+    from minizoo.doctor.checks import examine, worst
 
     findings = examine(results)
     output = Output(as_json)

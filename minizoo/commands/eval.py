@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minizoo.eval_tables import cut_prompts, or_note, show_beside, show_forecasts, show_scores
+from minizoo.display.accuracy import cut_prompts, or_note, show_beside, show_forecasts, show_scores
 from minizoo.options import results_option, sandbox_options
 from minizoo.output import Output, json_option, note
 
 if TYPE_CHECKING:
-    from harness.accuracy import Outcome
-    from harness.evaluation import Request
+    from harness.accuracy.prepare import Request
+    from harness.accuracy.run import Outcome
 
 
 @click.command()
@@ -50,15 +50,15 @@ def evaluate(
     if tokenizer and not dry_run:
         raise click.UsageError("--tokenizer goes with --dry-run: a run uses the checkpoint's own.")
     from backends.contract import Options
-    from harness.evaluation import Request
+    from harness.accuracy.prepare import Request
 
     chosen = tuple(task for task in map(str.strip, tasks.split(",")) if task)
     request = Request(model=name, tasks=chosen, options=Options(device, dtype, exact=exact), **words)
     output = Output(as_json)
     if dry_run:
         return _show_plan(output, request, tokenizer)
-    from harness.accuracy import run
-    from minizoo.progress import EvalProgress
+    from harness.accuracy.run import run
+    from minizoo.display.progress import EvalProgress
 
     with EvalProgress(quiet=as_json, packs=not exact) as progress:
         outcome = run(request, results, fresh, progress)
@@ -68,7 +68,7 @@ def evaluate(
 def _show_plan(output: Output, request: Request, tokenizer: Path | None) -> int:
     from dataclasses import asdict
 
-    from harness.forecast import dry_run
+    from harness.accuracy.dry_run import dry_run
 
     suite, rows, missing = dry_run(request, tokenizer)
     if missing:
@@ -84,7 +84,7 @@ def _show_plan(output: Output, request: Request, tokenizer: Path | None) -> int:
 
 
 def _show_outcome(output: Output, outcome: Outcome, results: Path) -> int:
-    from harness.reproduction import of_run
+    from harness.store.reproduction import of_run
 
     failed = [record for record in outcome.records if record.status != "ok"]
     published = or_note(lambda: of_run(results, outcome.run_id))

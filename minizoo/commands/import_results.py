@@ -11,8 +11,8 @@ from minizoo.options import results_option
 from minizoo.output import Column, Output, json_option, note
 
 if TYPE_CHECKING:
-    from harness.imported.importing import Taken
-    from harness.records import Record
+    from harness.imports.importing import Taken
+    from harness.records.record import Record
 
 
 @click.command("import")
@@ -30,8 +30,8 @@ def import_results(
     input_tokens: int | None, output_tokens: int | None, results: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Take in results of vllm bench, trtllm-bench, AIPerf or lm-eval: all the FILES, or none where one is bad."""
-    from harness.imported.drafts import Given
-    from harness.imported.importing import import_files
+    from harness.imports.drafts import Given
+    from harness.imports.importing import import_files
 
     taken = import_files(files, results, Given(model, gpu, dtype, batch, input_tokens, output_tokens))
     output = Output(as_json)
@@ -60,7 +60,7 @@ def _show(output: Output, records: list[Record]) -> None:
 
 
 def _rows(record: Record) -> list[list[str]]:
-    from harness.speed.metrics import load_metrics
+    from harness.metrics.speed_metrics import load_metrics
 
     head = [record.subject.id, record.task]
     rows = [

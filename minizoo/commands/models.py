@@ -26,7 +26,7 @@ def models(lineage: bool, form: str, doubts: bool, markdown: bool, schema: bool,
     if schema:
         import json
 
-        from zoo.schema import json_schema
+        from zoo.registry.schema import json_schema
 
         out.text(json.dumps(json_schema(), indent=2, ensure_ascii=False))
     elif lineage:
@@ -34,8 +34,8 @@ def models(lineage: bool, form: str, doubts: bool, markdown: bool, schema: bool,
     elif doubts:
         _show_doubts(out)
     elif markdown:
-        from zoo.describe import markdown_table
-        from zoo.registry import load_registry
+        from zoo.registry.describe import markdown_table
+        from zoo.registry.loader import load_registry
 
         out.text(markdown_table(load_registry()).rstrip("\n"))
     else:
@@ -43,8 +43,8 @@ def models(lineage: bool, form: str, doubts: bool, markdown: bool, schema: bool,
 
 
 def _show_table(out: Output) -> None:
-    from zoo.describe import summary
-    from zoo.registry import load_registry
+    from zoo.registry.describe import summary
+    from zoo.registry.loader import load_registry
 
     registry = load_registry()
     rows = [summary(model) for model in registry.models.values()]
@@ -71,8 +71,8 @@ def _show_table(out: Output) -> None:
 
 
 def _show_lineage(out: Output, form: str) -> None:
-    from zoo import lineage
-    from zoo.registry import load_registry
+    from zoo.registry import lineage
+    from zoo.registry.loader import load_registry
 
     registry = load_registry()
     if out.as_json:
@@ -92,8 +92,8 @@ def _show_lineage(out: Output, form: str) -> None:
 
 
 def _show_doubts(out: Output) -> None:
-    from zoo.lint import lint
-    from zoo.registry import load_registry
+    from zoo.registry.lint import lint
+    from zoo.registry.loader import load_registry
 
     findings = lint(load_registry())
     if out.as_json:

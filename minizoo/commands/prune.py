@@ -10,9 +10,9 @@ import click
 from minizoo.output import Column, Output, json_option, note
 
 if TYPE_CHECKING:
-    from zoo.prune.job import Downstream, Text, Wish
     from zoo.prune.parent import Parent
     from zoo.prune.plan import Plan
+    from zoo.prune.run import Downstream, Text, Wish
     from zoo.prune.scores import Scores
     from zoo.prune.target import ChildShape
 
@@ -133,9 +133,9 @@ def _check_options(
 
 
 def _wish(recipe: str | None, words: tuple[str, ...], scores_only: bool, ways: dict[str, Any]) -> Wish:
-    from zoo.prune.aggregate import Aggregation
     from zoo.prune.calibration import Sampling
-    from zoo.prune.job import wished
+    from zoo.prune.importance.aggregate import Aggregation
+    from zoo.prune.run import wished
 
     sampling = Sampling(ways.pop("samples"), ways.pop("length"), ways.pop("seed"))
     how = Aggregation(ways.pop("batch_by"), ways.pop("sequence_by"))
@@ -143,8 +143,8 @@ def _wish(recipe: str | None, words: tuple[str, ...], scores_only: bool, ways: d
 
 
 def _preview(output: Output, name: str, wish: Wish, scores_file: Path | None, out: Path | None) -> int:
-    from zoo.prune.job import dims_without_weights, planned, read_scores, write_plan
     from zoo.prune.plan import ParentIdentity
+    from zoo.prune.run import dims_without_weights, planned, read_scores, write_plan
 
     parent, dims = dims_without_weights(name)
     scores = read_scores(scores_file) if scores_file else None
@@ -160,8 +160,8 @@ def _measure_and_cut(
     output: Output, name: str, wish: Wish, calibration: Path | None, scores_file: Path | None, out: Path, plan_only: bool,
     scores_only: bool, virtual: bool, shard_gb: float, search: tuple[str | None, int | None, Path | None],
 ) -> int:  # fmt: skip
-    from minizoo.bars import StepBar
-    from zoo.prune import job
+    from minizoo.display.bars import StepBar
+    from zoo.prune import run as job
     from zoo.prune.plan import ParentIdentity
 
     parent = _open(name)
@@ -193,8 +193,8 @@ def _measure_and_cut(
 def _cut(
     output: Output, name: str, plan: Plan, scores: Scores | None, out: Path | None, virtual: bool, shard_gb: float
 ) -> int:
-    from minizoo.bars import StepBar
-    from zoo.prune.slice import write_child, write_virtual
+    from minizoo.display.bars import StepBar
+    from zoo.prune.write.writer import write_child, write_virtual
 
     parent = _open(name)
     assert out is not None
@@ -211,7 +211,7 @@ def _cut(
 
 
 def _open(name: str) -> Parent:
-    from backends.checkpoint import locate
+    from zoo.checkpoint.model_ref import locate
     from zoo.prune.parent import open_parent
 
     checkpoint = locate(name)
@@ -219,7 +219,7 @@ def _open(name: str) -> Parent:
 
 
 def _text(parent: Parent, path: Path) -> Text:
-    from zoo.prune.job import Text
+    from zoo.prune.run import Text
 
     if path.suffix == ".npy":  # token ids already
         return Text(path, lambda _: [], None, None)
@@ -230,8 +230,8 @@ def _text(parent: Parent, path: Path) -> Text:
 
 
 def _downstream(parent: Parent, search: tuple[str | None, int | None, Path | None], work: Path) -> Downstream | None:
-    from minizoo.downstream import task_scorer
-    from zoo.prune.job import Downstream
+    from harness.accuracy.downstream import task_scorer
+    from zoo.prune.run import Downstream
 
     task, limit, data = search
     return Downstream(task, limit, task_scorer(parent, task, limit, data, "auto", work)) if task else None

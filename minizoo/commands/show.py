@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minizoo.eval_tables import or_note, show_beside
+from minizoo.display.accuracy import or_note, show_beside
 from minizoo.options import results_option
 from minizoo.output import Column, Output, json_option
 
 if TYPE_CHECKING:
-    from zoo.registry import Model
+    from zoo.registry.loader import Model
 
 UNKNOWN = "unknown"
 COMMERCIAL: dict[bool | None, str] = {True: "yes", False: "no", None: UNKNOWN}
@@ -38,15 +38,15 @@ def show(model: str, check: str | None, results: Path, as_json: bool) -> int:
 
     With --check the exit code is 1 when the config contradicts the entry.
     """
-    from zoo.registry import load_registry
+    from zoo.registry.loader import load_registry
 
     registry = load_registry()
     found = registry.resolve(model)
     out = Output(as_json)
     if check is not None:
         return _show_check(out, found, check)
-    from zoo.describe import facts
-    from zoo.lineage import family_tree, root_of
+    from zoo.registry.describe import facts
+    from zoo.registry.lineage import family_tree, root_of
 
     told = facts(found, registry)
     measured = _measured(results, found.id)
@@ -71,13 +71,13 @@ def _measured(results: Path, model: str) -> list[Mapping[str, Any]]:
     """The model's measured scores beside the published ones; none where there is no results folder, and none is made."""
     if not results.is_dir():
         return []
-    from harness.reproduction import of_model
+    from harness.store.reproduction import of_model
 
     return or_note(lambda: of_model(results, model))
 
 
 def _show_check(out: Output, model: Model, where: str) -> int:
-    from zoo.config_check import compare, fetch_config, read_config
+    from zoo.arch.hf_config import compare, fetch_config, read_config
     from zoo.errors import UsageError
 
     if where == "hub":

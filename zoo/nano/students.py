@@ -16,13 +16,13 @@ from pathlib import Path
 import click
 
 from zoo.nano import corpus
-from zoo.prune.aggregate import Aggregation
 from zoo.prune.calibration import Calibration, Sampling, read_calibration
+from zoo.prune.importance.aggregate import Aggregation
 from zoo.prune.parent import Parent, open_parent
 from zoo.prune.plan import ParentIdentity, make_plan
 from zoo.prune.scores import DepthBy
-from zoo.prune.slice import write_child
 from zoo.prune.target import Target, child_shape
+from zoo.prune.write.writer import write_child
 
 WEIGHTS = Path(__file__).parent / "weights"
 TEACHER = "nano-teacher"
@@ -50,7 +50,7 @@ STUDENTS = (
 
 def make_students(teacher: Path, out: Path) -> list[Path]:
     """Score the teacher once and write both students into `out`, each whole or not at all; returns their folders."""
-    from zoo.prune.importance import Settings, measure
+    from zoo.prune.importance.measure import Settings, measure
 
     parent = open_parent(teacher, TEACHER)
     identity = ParentIdentity(name=TEACHER, digest=parent.digest, dims=parent.dims)

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
-from zoo.config_check import read_config
-from zoo.dims import Dense, Rope
+from zoo.arch.dims import Dense
+from zoo.arch.hf_config import dims_of, read_config
+from zoo.checkpoint.safetensors import StoredTensor, read_header, safetensors_files
 from zoo.errors import UsageError
-from zoo.names import closest
-from zoo.safetensors import StoredTensor, read_header, safetensors_files
 
 DTYPES = ("F32", "BF16", "F16")
 SAMPLE = 4096
@@ -33,26 +30,6 @@ LAYER_AXES: dict[str, tuple[Axis, ...]] = {
     "mlp.down_proj": ("hidden", "ffn"),
     "input_layernorm": ("hidden",),
     "post_attention_layernorm": ("hidden",),
-}
-
-
-@dataclass(frozen=True)
-class Family:
-    """What sets one model class apart from another: its activation, its norm, and the config keys of both."""
-
-    hf_class: str
-    activation: Literal["swiglu", "relu2"]
-    hidden_act: str
-    norm: Literal["rmsnorm", "layernorm1p"]
-    eps_key: str
-    rope_fraction: float
-    """The rotary share where the config names none."""
-
-
-FAMILIES: dict[str, Family] = {
-    "llama": Family("LlamaForCausalLM", "swiglu", "silu", "rmsnorm", "rms_norm_eps", 1.0),
-    "mistral": Family("MistralForCausalLM", "swiglu", "silu", "rmsnorm", "rms_norm_eps", 1.0),
-    "nemotron": Family("NemotronForCausalLM", "relu2", "relu2", "layernorm1p", "norm_eps", 0.5),
 }
 
 
@@ -121,44 +98,6 @@ def open_parent(folder: Path, name: str = "") -> Parent:
     )  # fmt: skip
 
 
-def dims_of(config: Mapping[str, Any], where: Path) -> Dense:
-    """The dimensions that a config.json states. Raises UsageError for an unknown architecture or a missing key."""
-    kind = str(config.get("model_type"))
-    family = FAMILIES.get(kind)
-    if family is None:
-        near = closest(kind, FAMILIES)
-        raise UsageError(
-            f"{where} is a '{kind}'; minizoo prunes {', '.join(FAMILIES)}.",
-            f"Did you mean '{near}'?" if near else "Take a model of one of these architectures.",
-        )
-    activation = str(config.get("hidden_act", family.hidden_act))
-    if activation != family.hidden_act:
-        raise UsageError(f"{where} has activation '{activation}', a {kind} has '{family.hidden_act}'.", "Mend it.")
-    try:
-        heads = int(config["num_attention_heads"])
-        return Dense(
-            type="dense",
-            num_layers=config["num_hidden_layers"],
-            hidden_size=config["hidden_size"],
-            ffn_hidden_size=config["intermediate_size"],
-            num_attention_heads=heads,
-            num_kv_heads=config.get("num_key_value_heads") or heads,
-            head_dim=config.get("head_dim") or config.get("kv_channels") or config["hidden_size"] // heads,
-            vocab_size=config["vocab_size"],
-            tied_embeddings=bool(config.get("tie_word_embeddings", False)),
-            max_context=config.get("max_position_embeddings"),
-            hf_class=family.hf_class,
-            activation=family.activation,
-            norm=family.norm,
-            norm_eps=config.get(family.eps_key),
-            norms_per_layer=2,
-            rope=_rope(config, family),
-        )
-    except (KeyError, TypeError, ValueError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
-        raise UsageError(f"{where} has no usable config.json ({reason}).", "Write it again.") from None
-
-
 def expected_tensors(dims: Dense, attention_bias: bool, mlp_bias: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor of a model of these dimensions with its shape, in the order of the layers."""
     for name, axes in tensor_axes(dims, attention_bias, mlp_bias):
@@ -193,13 +132,6 @@ def axis_size(dims: Dense, axis: Axis) -> int:
         "kv": dims.num_kv_heads * dims.head_dim,
         "ffn": dims.ffn_hidden_size,
     }[axis]
-
-
-def _rope(config: Mapping[str, Any], family: Family) -> Rope:
-    nested = config.get("rope_parameters")
-    keys: Mapping[str, Any] = {**config, **nested} if isinstance(nested, Mapping) else config
-    spelled = (keys[key] for key in ("partial_rotary_factor", "rope_percent", "rope_percentage") if key in keys)
-    return Rope(theta=float(keys.get("rope_theta", 10000.0)), fraction=float(next(spelled, family.rope_fraction)))
 
 
 def _samples(tensor: StoredTensor) -> Iterator[bytes]:

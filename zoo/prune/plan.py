@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from zoo.dims import Count, Dense, Strict
+from zoo.arch.dims import Dense
 from zoo.errors import UsageError
 from zoo.prune.indices import Kept
 from zoo.prune.target import ChildShape
+from zoo.strict import Count, Strict
 
 Ranks = NDArray[np.float64]
 

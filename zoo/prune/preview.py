@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.architecture import count_parameters, flops_per_token, kv_bytes_per_token, weight_bytes
-from zoo.prune.card import deployability
+from zoo.arch.parameters import count_parameters, flops_per_token, kv_bytes_per_token, weight_bytes
 from zoo.prune.indices import as_runs
 from zoo.prune.plan import Plan
 from zoo.prune.target import AXES, ChildShape
+from zoo.prune.write.card import deployability
 
 KEPT_AS_IT_IS = ("num_kv_heads", "head_dim", "vocab_size")
 

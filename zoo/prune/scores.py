@@ -12,9 +12,9 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.dims import Dense
-from zoo.durable import write_atomically
+from zoo.arch.dims import Dense
 from zoo.errors import UsageError
+from zoo.files import write_atomically
 from zoo.prune.plan import Choice, Ranking
 
 Array = NDArray[np.float64]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from zoo.architecture import count_parameters
-from zoo.dims import Dense
+from zoo.arch.dims import Dense
+from zoo.arch.parameters import count_parameters
 from zoo.errors import UsageError
 from zoo.names import unknown
 from zoo.prune.indices import as_runs, parse_runs

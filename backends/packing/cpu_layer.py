@@ -1,0 +1,94 @@
+"""Decoder layers of Llama and Mistral with few passes over memory, on a CPU.
+
+Between its matrix products transformers' own layer reads and writes the hidden states some thirty times, which on a CPU takes
+a third of the time of a small model. Here the sums go into the matrix products (addmm), the rest is done in place, and in
+the last layer what nobody asks for is dropped behind attention. Weights in half precision are multiplied in fp32, so that
+nothing but the weights is rounded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from backends.packing.attention import running_pass
+
+WINDOWED = {"LlamaDecoderLayer": False, "MistralDecoderLayer": True}
+"""Layers that are computed here, and whether the configuration's sliding window is theirs."""
+
+
+class LeanLayer(torch.nn.Module):
+    """Takes the place of a decoder layer and shares its weights: fp32 `[rows, tokens, width]` in and out, changed in place."""
+
+    def __init__(self, layer: Any, last: bool) -> None:
+        super().__init__()
+        self._last = last
+        self.self_attn, self.mlp = layer.self_attn, layer.mlp
+        self.before_attention, self.before_mlp = layer.input_layernorm, layer.post_attention_layernorm
+        windowed = WINDOWED[type(layer).__name__]
+        self._window: int | None = getattr(layer.self_attn.config, "sliding_window", None) if windowed else None
+
+    def forward(self, hidden_states: torch.Tensor, *, position_embeddings: Any, **_: Any) -> torch.Tensor:
+        """The layer's output; of the last layer, that of the picked tokens alone."""
+        picked = running_pass().picked if self._last else None
+        heads = self._attended(_normed(hidden_states, self.before_attention), position_embeddings, picked)
+        if picked is not None:
+            hidden_states = hidden_states[:, picked]
+        flat = hidden_states.reshape(-1, hidden_states.shape[-1])
+        flat.addmm_(heads.flatten(0, 1).flatten(1), self.self_attn.o_proj.weight.float().T)
+        mlp: Any = self.mlp
+        normed = _normed(flat, self.before_mlp)
+        gated = F.silu(_product(normed, mlp.gate_proj), inplace=True).mul_(_product(normed, mlp.up_proj))
+        return flat.addmm_(gated, mlp.down_proj.weight.float().T).view_as(hidden_states)
+
+    def _attended(self, normed: torch.Tensor, position_embeddings: Any, picked: torch.Tensor | None) -> torch.Tensor:
+        """Attention's output before its last product, `[rows, tokens (or picked), heads, head dim]`."""
+        attention: Any = self.self_attn
+        turns = _turns(*position_embeddings)
+        k, v = (
+            _by_head(_product(normed, projection), attention) for projection in (attention.k_proj, attention.v_proj)
+        )
+        k = _rotated(k, turns)
+        if picked is not None:
+            normed, turns = normed[:, picked], turns[:, picked]
+        q = _rotated(_by_head(_product(normed, attention.q_proj), attention), turns)
+        q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+        return running_pass().attend(attention.layer_idx, q, k, v, attention.scaling, self._window)
+
+
+def _product(x: torch.Tensor, linear: Any) -> torch.Tensor:
+    return F.linear(x, linear.weight.float())
+
+
+def _by_head(projected: torch.Tensor, attention: Any) -> torch.Tensor:
+    return projected.unflatten(-1, (-1, attention.head_dim))
+
+
+def lean(layer: Any, last: bool) -> LeanLayer | None:
+    """The layer in its lean form, where it has one."""
+    if type(layer).__name__ not in WINDOWED:
+        return None
+    linear: list[Any] = [part for part in layer.modules() if isinstance(part, torch.nn.Linear)]
+    fits = all(part.bias is None and part.weight.is_cpu for part in linear)
+    return LeanLayer(layer, last) if fits and type(layer.mlp.act_fn).__name__.startswith("SiLU") else None
+
+
+def _normed(hidden: torch.Tensor, norm: Any) -> torch.Tensor:
+    """RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467, equation 4)."""
+    mean_square = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True).square_().div_(hidden.shape[-1])
+    return torch.mul(hidden, mean_square.add_(norm.variance_epsilon).rsqrt_()).mul_(norm.weight)
+
+
+def _turns(cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Each token's turns as complex numbers `[rows, tokens, 1, head dim / 2]`; transformers gives each angle twice."""
+    half = cos.shape[-1] // 2
+    return torch.complex(cos[..., :half], sin[..., :half])[:, :, None]
+
+
+def _rotated(x: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+    """Rotary embedding (Su et al. 2021, arXiv 2104.09864, equation 34) as products of complex numbers, with transformers'
+    halves for their parts. What comes out has the pairs side by side, queries like keys, which their products do not see.
+    """
+    return torch.view_as_real(torch.complex(*x.chunk(2, -1)).mul_(turns)).flatten(-2)

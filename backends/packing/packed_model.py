@@ -1,0 +1,254 @@
+"""Rows of a prefix tree through a transformers model: what is computed of each token, and no more.
+
+The model that is run is a twin that shares every weight with the one it was made from, so the original stays as it was.
+In the last layer only tokens whose probabilities are asked go on behind attention, and the head waits for the tokens of
+several rows. On a CPU rows are computed side by side.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from itertools import accumulate, chain
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from typing_extensions import TypeVar
+
+from backends.contract import ScoreRequest
+from backends.packing.attention import (
+    NAME,
+    Layer,
+    Pass,
+    RowPass,
+    Unsupported,
+    running,
+    running_pass,
+    shortened,
+    tree_attention,
+)
+from backends.packing.cpu_layer import lean
+from backends.packing.logprobs import BUDGET, asked_logprobs
+from backends.packing.prefix_tree import Row
+from backends.packing.scheduler import Answers, OutOfMemory
+from backends.packing.score import packed_scores
+from backends.packing.worker_pool import MOST, Lanes, one_lane, side_by_side
+
+LAYER_TYPES = {"full_attention", "sliding_attention"}
+LENGTH_DEPENDENT = {"dynamic", "longrope"}
+"""Kinds of RoPE scaling whose angles depend on the longest sequence of a call, which sharing would change."""
+TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
+"""Largest |Δ log p| of the trial against the model's own forward pass."""
+HALF_TOLERANCE = 0.25
+LEAST_LOGITS = 1 << 20
+"""Bytes of logits below which less at a time would not help."""
+
+
+P = TypeVar("P", bound=RowPass)
+
+
+class PackedModel:
+    """A causal language model of transformers, run a row of a tree at a time; a `RowEngine` whose path is keys and values.
+
+    Raises Unsupported for a model whose attention packing does not follow, or whose trial differs from its own forward
+    pass: such a model is scored without sharing.
+    """
+
+    together = 256
+
+    def __init__(self, model: Any) -> None:
+        _check_config(model)
+        self.twin = _twin(model)
+        self.head: Any = self.twin.get_output_embeddings()
+        self.device = self.head.weight.device
+        self._decoder: Any = self.twin.get_decoder()
+        if not hasattr(self._decoder, "layers"):
+            raise Unsupported("its layers are not where packing looks for them")
+        is_lean = _make_lean(self._decoder)
+        self._picks = is_lean or _trim_last_layer(self._decoder)
+        self._cached = torch.float32 if is_lean else model.dtype
+        self._layers: Sequence[Any] = self._decoder.layers
+        try:
+            _try_out(self, model)
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise Unsupported(f"a trial of it failed ({type(error).__name__}: {error})") from error
+
+    def lanes(self, rows: int) -> AbstractContextManager[Lanes]:
+        """See `RowEngine`. A GPU has one lane."""
+        count = min(rows, torch.get_num_threads(), MOST) if self.device.type == "cpu" else 1
+        return side_by_side(count) if count > 1 else one_lane()
+
+    @torch.inference_mode()
+    def run_row(self, row: Row, path: list[Layer] | None) -> tuple[torch.Tensor, list[Layer]]:
+        """See `RowEngine`; the states are hidden states of the row's scored tokens, `[scored, width]`."""
+        try:
+            current = self.row_pass(row, path or [], RowPass)
+            return self.row_hidden(row, current), current.kept
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            reason = out_of_memory(error)
+        # Outside the handler the traceback, which holds the tensors, is gone.
+        raise OutOfMemory(reason)
+
+    def shortened(self, path: list[Layer] | None, length: int) -> list[Layer]:
+        """See `RowEngine`."""
+        return shortened(path or [], length)
+
+    @torch.inference_mode()
+    def answer(self, rows: Sequence[Row], states: Sequence[torch.Tensor]) -> list[Answers]:
+        """See `RowEngine`. Where memory runs out, with fewer logits at a time."""
+        starts = accumulate((len(row.scored) for row in rows), initial=0)
+        asked = np.concatenate([row.asked + start for row, start in zip(rows, starts, strict=False)])
+        targets = np.concatenate([row.targets for row in rows])
+        questions = [torch.from_numpy(x).to(self.device) for x in (asked, targets)]
+        found = self._logprobs(torch.cat(list(states)), *questions)
+        cuts = np.cumsum([len(row.targets) for row in rows])[:-1]
+        return [Answers(*parts) for parts in zip(*(np.split(x.cpu().numpy(), cuts) for x in found), strict=True)]
+
+    def _logprobs(self, hidden: torch.Tensor, asked: torch.Tensor, targets: torch.Tensor) -> Any:
+        budget = BUDGET[self.device.type]
+        while True:
+            try:
+                return asked_logprobs(hidden, self.head, asked, targets, budget)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                reason = out_of_memory(error)
+            budget //= 2
+            if budget < LEAST_LOGITS:
+                raise OutOfMemory(reason)
+
+    def row_pass(self, row: Row, path: list[Layer], kind: type[P]) -> P:
+        """The pass of a row over the kept keys and values of its path."""
+        return kind(row, path, len(self._layers) - 1, self.device)
+
+    def cache_bytes_per_token(self) -> int:
+        """Bytes of keys and values that one token leaves in all layers."""
+        weights = (getattr(layer.self_attn, name).weight for layer in self._layers for name in ("k_proj", "v_proj"))
+        return self._cached.itemsize * sum(weight.shape[0] for weight in weights)
+
+    @torch.inference_mode()
+    def hidden(self, tokens: torch.Tensor, positions: torch.Tensor, current: Pass) -> torch.Tensor:
+        """Hidden states behind the final norm of the pass's picked tokens, `[picked, width]`; tokens are `[rows, columns]`."""
+        with running(current):
+            states = self._decoder(input_ids=tokens, position_ids=positions, use_cache=False).last_hidden_state
+        states = states.flatten(0, 1)
+        return states if self._picks or current.picked is None else states[current.picked]
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The head at each of the hidden states, `[states, vocabulary]`, in the weights' precision."""
+        return self.head(hidden.to(self.head.weight.dtype))
+
+    def row_hidden(self, row: Row, current: RowPass) -> torch.Tensor:
+        """`hidden` of a row."""
+        tokens = torch.from_numpy(row.tokens)[None].to(self.device)
+        return self.hidden(tokens, torch.from_numpy(row.depths)[None].to(self.device), current)
+
+
+def packed_or_not(model: Any, exact: bool) -> tuple[PackedModel | None, str]:
+    """The model ready for packing, or None; and how it will be scored, for the records."""
+    if exact:
+        return None, "plain"
+    try:
+        return PackedModel(model), "packed"
+    except Unsupported as reason:
+        return None, f"plain, since {reason}"
+
+
+def out_of_memory(error: Exception) -> str:
+    """What torch said where the device's, or the host's, memory ran out; any other error is raised."""
+    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return str(error).splitlines()[0]
+    raise error
+
+
+def _check_config(model: Any) -> None:
+    config = model.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ()) - LAYER_TYPES
+    if kinds:
+        raise Unsupported(f"it has layers of kind {', '.join(sorted(map(str, kinds)))}")
+    rope = getattr(config, "rope_parameters", None) or {}
+    scalings = {entry.get("rope_type") for entry in (rope, *rope.values()) if isinstance(entry, dict)}
+    if scalings & LENGTH_DEPENDENT:
+        raise Unsupported("its RoPE scaling depends on the length of a call")
+    if not isinstance(model.get_output_embeddings(), torch.nn.Linear):
+        raise Unsupported("its head is not a linear layer")
+
+
+def _twin(model: Any) -> Any:
+    """The model once more, with the same tensors, and with our attention."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, tree_attention)
+    shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
+    twin = copy.deepcopy(model, shared)
+    twin.set_attn_implementation(NAME)
+    if twin.config._attn_implementation != NAME:
+        raise Unsupported("its attention cannot be replaced")
+    return twin
+
+
+def _make_lean(decoder: Any) -> bool:
+    """Put lean layers, which compute in fp32, in the place of transformers' own where every layer has such a form; whether
+    it was done.
+    """
+    last = len(decoder.layers) - 1
+    layers = [made for number, layer in enumerate(decoder.layers) if (made := lean(layer, number == last))]
+    if len(layers) <= last:
+        return False
+    decoder.layers = torch.nn.ModuleList(layers)
+    decoder.get_input_embeddings().register_forward_hook(lambda module, inputs, output: output.float())
+    return True
+
+
+def _trim_last_layer(decoder: Any) -> bool:
+    """Let only picked tokens go through the last layer behind its attention, and through the final norm.
+
+    Whether the norm picks: then what comes out holds the picked tokens alone. A decoder of other names runs untrimmed.
+    """
+    last = decoder.layers[-1]
+    for module in (getattr(getattr(last, "self_attn", None), "o_proj", None), getattr(last, "mlp", None)):
+        if module is not None:
+            module.register_forward_pre_hook(_pick)
+            module.register_forward_hook(_scatter)
+    norm = getattr(decoder, "norm", None)
+    if norm is not None:
+        norm.register_forward_pre_hook(_pick)
+    return norm is not None
+
+
+def _pick(module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    picked = running_pass().picked
+    return inputs if picked is None else (inputs[0][:, picked], *inputs[1:])
+
+
+def _scatter(module: Any, inputs: tuple[Any, ...], output: Any) -> Any:
+    current = running_pass()
+    if current.picked is None:
+        return output
+    whole = output.new_zeros(1, current.size, output.shape[-1])
+    whole[:, current.picked] = output
+    return whole
+
+
+def _try_out(packed: PackedModel, model: Any) -> None:
+    """Score a small tree, cut into rows, and compare with the model's own forward passes."""
+    vocabulary = packed.head.weight.shape[0]
+    ids = [(7 * i * i + 3 * i + 1) % vocabulary for i in range(64)]
+    trunk = ids[:24]
+    sequences = [trunk + ids[24:30], trunk + ids[30:41], trunk[:20] + ids[41:52], ids[52:60]]
+    requests = [ScoreRequest(tuple(ids[:-4]), tuple(ids[-4:]), per_token=True) for ids in sequences]
+    scores = sorted(packed_scores(requests, packed, 17), key=lambda score: score.index)
+    found = torch.tensor([logprob for score in scores for logprob in score.token_logprobs or ()])
+    own = torch.cat([_own_logprobs(model, sequence, 4) for sequence in sequences])
+    worst = float((found - own.cpu()).abs().max())
+    if math.isnan(worst) or worst > TOLERANCE.get(model.dtype, HALF_TOLERANCE):
+        raise Unsupported(f"a trial of it differs by {worst:.2g} in log p from its own forward pass")
+
+
+@torch.inference_mode()
+def _own_logprobs(model: Any, sequence: list[int], count: int) -> torch.Tensor:
+    whole = torch.tensor([sequence], device=model.device)
+    logits = model(whole[:, :-1], use_cache=False).logits[0, -count:].float()
+    return F.log_softmax(logits, -1).gather(1, whole[0, -count:, None])[:, 0]

@@ -1,0 +1,145 @@
+"""The `pruned` backend: loads what `from_pretrained` cannot.
+
+A pruned folder whose layers differ in width, or a parent and a plan without a copy of the child: only the slices go to
+the device, a block of rows at a time. The model is transformers' own, so scoring and generation are those of `hf`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from backends.contract import Options
+from backends.hf.backend import HfBackend, compute_dtype
+from zoo.arch.hf_config import FAMILIES
+from zoo.checkpoint.model_ref import Checkpoint
+from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
+from zoo.checkpoint.safetensors import read_header, safetensors_files
+from zoo.errors import EnvironmentFault, UsageError
+from zoo.prune.parent import open_parent
+from zoo.prune.plan import read_plan
+from zoo.prune.write.blocks import BITS, cut_blocks
+from zoo.prune.write.cut import Cut, cuts
+
+TORCH_DTYPE = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+
+
+def open_pruned(checkpoint: Checkpoint, options: Options) -> PrunedBackend:
+    """Load a pruned folder; the entry point of this backend."""
+    return PrunedBackend(checkpoint, options, load_pruned)
+
+
+class PrunedBackend(HfBackend):
+    """A causal language model of transformers whose layers need not be alike."""
+
+    name = "pruned"
+
+
+def load_pruned(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
+    """The model on the device, in eval mode.
+
+    Raises UsageError for an architecture that minizoo does not prune, weights that do not fit config.json, and a parent
+    that is not the plan's; EnvironmentFault where the device is too small.
+    """
+    if checkpoint.config.get("model_type") not in FAMILIES:
+        raise UsageError(
+            f"The pruned backend runs {', '.join(FAMILIES)}, not '{checkpoint.config.get('model_type')}'.", "Use hf."
+        )
+    sliced = _cuts(checkpoint.folder)
+    wanted = compute_dtype(dtype, device)
+    chosen = TORCH_DTYPE.get(sliced[0].source.dtype, torch.float32) if wanted == "auto" else wanted
+    try:
+        model = _skeleton(checkpoint, chosen)
+        _check_shapes(model, sliced, checkpoint.folder)
+        model.load_state_dict(dict(_on_device(sliced, device, chosen)), assign=True, strict=False)
+    except torch.OutOfMemoryError:
+        raise EnvironmentFault(
+            f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device."
+        ) from None
+    model.tie_weights()
+    model.model.rotary_emb = type(model.model.rotary_emb)(config=model.config).to(device)
+    return model.eval()
+
+
+def _cuts(folder: Path) -> list[Cut]:
+    """What to read: slices of the plan's parent, or the folder's own tensors whole."""
+    parent = virtual_parent(folder)
+    if parent is not None:
+        return list(cuts(read_plan(folder / "plan.json"), open_parent(parent)))
+    stored = [tensor for file in safetensors_files(folder) for tensor in read_header(file).values()]
+    for tensor in stored:
+        if tensor.dtype not in BITS:
+            raise UsageError(f"{tensor.name} in {tensor.file} is {tensor.dtype}.", f"pruned reads {', '.join(BITS)}.")
+    return [Cut(tensor.name, tensor, None, None, tensor.shape) for tensor in stored]
+
+
+def _skeleton(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
+    """transformers' model without weights, its layers brought to their own widths."""
+    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+
+    try:
+        config: Any = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
+        with torch.device("meta"):
+            model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    except Exception as error:  # transformers raises whatever its validation met
+        reason = str(error).strip().splitlines()[-1].strip()[:200]
+        raise UsageError(f"transformers refuses {checkpoint.folder / 'config.json'} ({reason}).", "Mend it.") from None
+    widths = checkpoint.config.get(LAYER_WIDTHS)
+    if widths is not None:
+        for layer, ffn, heads in zip(model.model.layers, widths["ffn"], widths["heads"], strict=True):
+            _resize(layer, int(ffn), int(heads), config)
+    if (checkpoint.folder / "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(checkpoint.folder, local_files_only=True)
+    return model
+
+
+def _resize(layer: Any, ffn: int, heads: int, config: Any) -> None:
+    attention, mlp = layer.self_attn, layer.mlp
+    width = heads * attention.head_dim
+    for module, part, shape in (
+        (attention, "q_proj", (width, config.hidden_size)),
+        (attention, "o_proj", (config.hidden_size, width)),
+        (mlp, "gate_proj", (ffn, config.hidden_size)),
+        (mlp, "up_proj", (ffn, config.hidden_size)),
+        (mlp, "down_proj", (config.hidden_size, ffn)),
+    ):
+        whole = getattr(module, part, None)
+        if whole is not None:
+            rows, columns = shape
+            setattr(module, part, torch.nn.Linear(columns, rows, bias=whole.bias is not None, device="meta"))
+    attention.num_key_value_groups = heads // config.num_key_value_heads
+    if hasattr(attention, "num_heads"):
+        attention.num_heads = heads
+
+
+def _check_shapes(model: Any, sliced: list[Cut], folder: Path) -> None:
+    """Every parameter must be there in its shape, or its scores would be those of random numbers."""
+    there = {cut.name: cut.shape for cut in sliced}
+    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set[str]()
+    for name, parameter in model.named_parameters():
+        if name not in there and name not in tied:
+            raise UsageError(f"{folder} lacks {name}, which its config.json calls for.", "Write the checkpoint again.")
+        if name in there and there[name] != tuple(parameter.shape):
+            raise UsageError(
+                f"{name} in {folder} has shape {there[name]}, its config.json calls for {tuple(parameter.shape)}.",
+                "Write the checkpoint again.",
+            )
+
+
+def _on_device(sliced: list[Cut], device: str, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors, each filled block by block where it will stay."""
+    filled: dict[str, int] = {}
+    tensors: dict[str, torch.Tensor] = {}
+    for cut, block in cut_blocks(sliced):
+        if cut.name not in tensors:
+            tensors[cut.name] = torch.empty(cut.shape, dtype=dtype, device=device)
+            filled[cut.name] = 0
+        at, rows = filled[cut.name], len(block)
+        signed = block.view("i4" if cut.source.dtype == "F32" else "i2")
+        values = torch.from_numpy(signed).view(TORCH_DTYPE[cut.source.dtype])
+        tensors[cut.name].view(cut.shape[0], -1)[at : at + rows] = values.to(device=device, dtype=dtype)
+        filled[cut.name] = at + rows
+    yield from tensors.items()

@@ -1,0 +1,1 @@
+"""Models of true dimensions and drawn weights, for speed. Never scores."""

@@ -1,0 +1,1 @@
+"""An evaluation from request to records. Never computes a log-probability itself."""

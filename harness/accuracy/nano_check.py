@@ -1,0 +1,62 @@
+"""Does a rebuilt nano model score as the shipped one does? `python -m harness.accuracy.nano_check FOLDER` (the end of `make nano`).
+
+Bytes are equal on one machine and thread count only, so scores are what is compared: a rebuilt score must lie in the shipped
+score's 95 % interval for two runs, that is within z·√(se₁² + se₂²) of it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.accuracy.prepare import Request
+from harness.accuracy.run import run
+from harness.records.record import MetricScore
+from harness.stats.intervals import Z
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One score of both models, and whether the rebuilt one is no worse than chance alone explains."""
+
+    task: str
+    metric: str
+    shipped: float
+    rebuilt: float
+    allowed: float
+    holds: bool
+
+
+def compare(shipped: str, rebuilt: str) -> Iterator[Compared]:
+    """Evaluate both on the nano suite and compare score by score."""
+    ours, theirs = _scores(shipped), _scores(rebuilt)
+    for key, a in ours.items():
+        b = theirs[key]
+        if a.value is None or b.value is None:
+            yield Compared(*key, float("nan"), float("nan"), 0.0, False)
+            continue
+        allowed = Z * ((a.stderr or 0.0) ** 2 + (b.stderr or 0.0) ** 2) ** 0.5
+        worse = (a.value - b.value) * (1 if a.higher_is_better else -1)
+        yield Compared(*key, a.value, b.value, allowed, worse <= allowed)
+
+
+def _scores(model: str) -> dict[tuple[str, str], MetricScore]:
+    with tempfile.TemporaryDirectory() as results:
+        records = run(Request(model=model, suite="nano"), Path(results)).records
+    return {(record.task, f"{s.metric},{s.filter}"): s for record in records for s in record.scores}
+
+
+def main() -> int:
+    """Print the comparison; 1 when a rebuilt score is worse than chance alone explains."""
+    rows = list(compare("nano-teacher", sys.argv[1]))
+    for row in rows:
+        verdict = "as shipped" if row.holds else "WORSE"
+        print(f"{row.task:14} {row.metric:30} shipped {row.shipped:8.4f}  rebuilt {row.rebuilt:8.4f}  {verdict}")
+    return 0 if all(row.holds for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Making a run's records: what they all share is worked out once, and groups follow their last leaf task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from backends.contract import Backend
+from harness.accuracy.plan import TaskPlan
+from harness.accuracy.prepare import Evaluation
+from harness.accuracy.resume_log import Partial
+from harness.lmeval.scores import score_group
+from harness.records.files import folder_name, read_record, run_folder, write_record
+from harness.records.provenance import setting_of
+from harness.records.record import Counts, MetricScore, Record, Status, Subject
+
+
+class Recorder:
+    """Writes the records of one run and knows which tasks and groups are recorded already."""
+
+    def __init__(
+        self, evaluation: Evaluation, backend: Backend, subject: Subject, results: Path, partial: Partial
+    ) -> None:
+        self._evaluation = evaluation
+        self._results = results
+        self._partial = partial
+        self._started = datetime.now(UTC)
+        self._subject = subject
+        self._setting = setting_of(backend, evaluation.request.seed)
+        self._scores: dict[str, Sequence[MetricScore]] = {}
+
+    def recorded_before(self, task: str) -> Iterator[Record]:
+        """The record of a task that this run finished before it was interrupted, and of the groups it completed."""
+        run_id = self._partial.finished.get(task, self._partial.run_id)
+        known = self._known(run_id, task)
+        if known is None:
+            return
+        yield known
+        if known.status == "ok":
+            self._scores[task] = known.scores
+            for group in self._completed_by(task):
+                yield self._known(run_id, group.name) or self._group(group)
+
+    def success(
+        self, plan: TaskPlan, scores: list[MetricScore], samples: list[dict[str, Any]], reused: int
+    ) -> Iterator[Record]:
+        """Record a task that went well, then every group that is complete with it."""
+        yield self._write(
+            samples,
+            **self._about(plan),
+            status="ok",
+            isolation=_isolation(plan),
+            counts=_counts(plan, reused),
+            scores=tuple(scores),
+        )
+        self._scores[plan.name] = scores
+        for group in self._completed_by(plan.name):
+            yield self._group(group)
+
+    def failure(self, plan: TaskPlan, status: Status, reason: str) -> Record:
+        """Record a task that failed, with the reason."""
+        return self._write([], **self._about(plan), status=status, reason=reason, counts=None)
+
+    def _group(self, group: Any) -> Record:
+        leaves = [task.task_name for task in group.get_all_tasks()]
+        scores = score_group(group, {name: self._scores[name] for name in leaves})
+        shots = {task.config.num_fewshot for task in group.get_all_tasks()}
+        return self._write(
+            [],
+            task=group.name,
+            task_version=str(group.version),
+            task_digest="",
+            shots=shots.pop() if len(shots) == 1 else None,
+            limit=self._evaluation.request.limit,
+            overflow=self._evaluation.request.overflow or "refuse",
+            members=tuple(leaves),
+            status="ok",
+            counts=_summed([_counts(plan, 0) for plan in self._evaluation.plans if plan.name in leaves]),
+            scores=tuple(scores),
+        )
+
+    def _write(self, samples: list[dict[str, Any]], **fields: Any) -> Record:
+        record = Record(
+            run_id=self._partial.run_id,
+            suite=self._evaluation.suite.name,
+            resolved_suite=self._evaluation.suite.model_dump(mode="json"),
+            started_at=self._started,
+            finished_at=datetime.now(UTC),
+            subject=self._subject,
+            setting=self._setting,
+            chat_template=self._evaluation.chat_template,
+            **fields,
+        )
+        write_record(self._results, record, samples)
+        return record
+
+    def _completed_by(self, task: str) -> list[Any]:
+        """The groups whose last leaf to be scored is this one, innermost first."""
+        found: list[Any] = []
+        for group in self._evaluation.loaded.groups:
+            leaves = [leaf.task_name for leaf in group.get_all_tasks()]
+            if task in leaves and all(leaf in self._scores for leaf in leaves):
+                found.append(group)
+        return found
+
+    def _known(self, run_id: str, task: str) -> Record | None:
+        path = run_folder(self._results, run_id) / folder_name(task) / "record.json"
+        return read_record(path) if path.is_file() else None
+
+    def _about(self, plan: TaskPlan) -> dict[str, Any]:
+        return {
+            "task": plan.name,
+            "task_version": str(plan.loaded.task.VERSION),
+            "task_digest": plan.digest(),
+            "shots": plan.loaded.shots,
+            "limit": plan.loaded.limit,
+            "overflow": plan.loaded.overflow,
+            "decoding": plan.loaded.decoding,
+        }
+
+
+def _counts(plan: TaskPlan, reused: int) -> Counts:
+    return Counts(
+        documents=len(plan.documents),
+        documents_total=plan.documents_total,
+        requests=plan.requests,
+        tokens=plan.tokens,
+        truncated=plan.truncated,
+        reused=reused,
+    )
+
+
+def _summed(counts: Sequence[Counts]) -> Counts:
+    """The work of a group: that of its tasks together."""
+    return Counts(**{name: sum(getattr(each, name) for each in counts) for name in Counts.model_fields})
+
+
+def _isolation(plan: TaskPlan) -> str | None:
+    """How generated code was kept apart, for a task that runs any."""
+    if not plan.loaded.runs_code:
+        return None
+    from harness.sandbox.runner import isolation
+
+    return isolation()

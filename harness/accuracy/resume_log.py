@@ -1,0 +1,133 @@
+"""Unfinished work, kept so that the same command goes on where a dead one stopped: `results/partial/<key>-<run id>/`.
+
+The folder holds `run.json` (which run it is), `answers.jsonl` (one line a finished unit of work) and a lock that the
+writing process holds for as long as it lives. The key is a digest of everything that decides the answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from filelock import FileLock, Timeout
+
+from zoo.files import write_atomically
+
+Answer = dict[str, Any]
+
+
+@dataclass
+class Partial:
+    """The open folder of one unfinished run. `append` is durable against a killed process, not against a power cut."""
+
+    folder: Path
+    run_id: str
+    finished: dict[str, str]
+    """Task → the run that recorded it. Only a run that ended in a fault leaves some behind under another id."""
+    answers: dict[str, Answer]
+    """Unit key → its answer, as read at the start: none of these is computed again."""
+    _lock: FileLock
+    _log: IO[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._log = (self.folder / "answers.jsonl").open("a", encoding="utf-8")
+
+    def append(self, key: str, answer: Answer) -> None:
+        """Add one answer and hand it to the operating system at once."""
+        self._log.write(json.dumps({"key": key, **answer}) + "\n")
+        self._log.flush()
+
+    def hand_over(self, run_id: str, finished: Mapping[str, str]) -> None:
+        """After a fault: leave the answers to a next run of another id, with the tasks that are recorded already."""
+        _write_run(self.folder, run_id, finished)
+        self.release()
+
+    def discard(self) -> None:
+        """Remove the folder: the run is finished, or a fresh start was asked for."""
+        self._log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        # Who waits for this lock finds no folder once it has it, and goes on; run ids make the name unique.
+        Path(self._lock.lock_file).unlink(missing_ok=True)
+        self.release()
+
+    def release(self) -> None:
+        """Let go of the lock and keep the folder."""
+        with contextlib.suppress(OSError):
+            self._log.close()
+        self._lock.release()
+
+
+def partial_key(parts: Mapping[str, Any]) -> str:
+    """A digest of everything that decides the answers: 24 hex digits of sha256 over canonical JSON."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+def open_partial(results: Path, key: str, run_id: str, fresh: bool = False) -> Partial:
+    """Take over the unfinished run of this key whose process is dead, else start `run_id`.
+
+    A live process keeps its own. With `fresh` what a dead one left is removed instead.
+    """
+    root = results / "partial"
+    root.mkdir(parents=True, exist_ok=True)
+    for folder in sorted(root.glob(f"{key}-*/")):
+        lock = _try_lock(folder)
+        if lock is None:
+            continue
+        left = _read(folder)
+        if left is None or fresh:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.release()
+            continue
+        return Partial(folder, *left, lock)
+    folder = root / f"{key}-{run_id}"
+    lock = _try_lock(folder)  # before the folder is there, so that nobody can take it for a dead one
+    if lock is None:
+        raise RuntimeError(f"{folder} is locked although it is new")
+    folder.mkdir()
+    _write_run(folder, run_id, {})
+    return Partial(folder, run_id, {}, {}, lock)
+
+
+def _try_lock(folder: Path) -> FileLock | None:
+    # Beside the folder, so that removing the folder never removes a lock that another process waits for.
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    return lock
+
+
+def _write_run(folder: Path, run_id: str, finished: Mapping[str, str]) -> None:
+    write_atomically(folder / "run.json", json.dumps({"run_id": run_id, "finished": dict(finished)}).encode())
+
+
+def _read(folder: Path) -> tuple[str, dict[str, str], dict[str, Answer]] | None:
+    """What a dead run left, or None when it died before writing anything."""
+    try:
+        run = json.loads((folder / "run.json").read_text("utf-8"))
+        return run["run_id"], run["finished"], dict(_answers(folder / "answers.jsonl"))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _answers(path: Path) -> Iterator[tuple[str, Answer]]:
+    if not path.is_file():
+        return
+    whole = 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            answer = json.loads(line)
+            whole += len(line)
+            yield answer.pop("key"), answer
+    # A line cut by the kill would run into the next one appended.
+    with path.open("rb+") as file:
+        file.truncate(whole)

@@ -1,1 +1,0 @@
-"""Results that other tools measured, read into minizoo's records and marked as imported; never measures, never corrects."""

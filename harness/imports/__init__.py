@@ -1,0 +1,1 @@
+"""Results that other tools measured, read into records and marked as imported. Never measures, never corrects."""

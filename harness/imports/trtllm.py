@@ -1,0 +1,114 @@
+"""Results of `trtllm-bench throughput` and `latency` (`--report_json`), by its source of late 2025.
+
+Its TPOT is (end − first token) / (output tokens − 1) a request, as minizoo's `tpot`; a percentile is sorted[int(n·q)], one
+rank above ours at most. Streaming figures are there only with `--streaming`, and always for `latency`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.imports.drafts import MS, Draft, Given, Number, Part, Unusable, Whole, point, printed, rate, scalars
+from harness.records.speed_record import Statistic
+
+TOOL = "trtllm-bench"
+
+
+class _Percentiles(Part):
+    p50: Number | None = None
+    p90: Number | None = None
+    p95: Number | None = None
+    p99: Number | None = None
+    average: Number | None = None
+
+    def figures(self) -> dict[str, float | None]:
+        return self.model_dump(include={"p50", "p90", "p95", "p99"}) | {"mean": self.average}
+
+
+class _Engine(Part):
+    model: str | None = None
+    model_path: str | None = None
+    version: str | None = None
+    backend: str | None = None
+    dtype: str | None = None
+    quantization: str | None = None
+
+
+class _Machine(Part):
+    name: str | None = None
+
+
+class _World(Part):
+    world_size: Whole = 1
+    max_batch_size: Whole | None = None
+
+
+class _Requests(Part):
+    num_requests: Whole
+    avg_num_concurrent_requests: Number | None = None
+    avg_input_length: Number
+    avg_output_length: Number
+
+
+class _Performance(Part):
+    total_latency_ms: Number
+    request_throughput_req_s: Number
+    system_output_throughput_tok_s: Number
+    system_total_throughput_tok_s: Number | None = None
+    avg_request_latency_ms: Number
+    request_latency_percentiles_ms: _Percentiles = _Percentiles()
+
+
+class _Streaming(Part):
+    avg_ttft_ms: Number | None = None
+    avg_tpot_ms: Number | None = None
+    ttft_percentiles: _Percentiles = _Percentiles()
+    tpot_percentiles: _Percentiles = _Percentiles()
+
+
+class _File(Part):
+    engine: _Engine
+    machine: _Machine | None = None
+    world_info: _World = _World()
+    request_info: _Requests
+    performance: _Performance
+    streaming_metrics: _Streaming | None = None
+
+
+def read_trtllm(document: Mapping[str, Any], given: Given) -> list[Draft]:
+    """One point. `dtype` is the weights' quantisation where there is one, else the engine's dtype."""
+    file = _File.model_validate(document)
+    info = file.request_info
+    if not info.num_requests:
+        raise Unusable("not one request was completed", "Look at the engine's log and measure again.")
+    concurrent = round(info.avg_num_concurrent_requests or 0)
+    world = file.world_info
+    facts = point(
+        TOOL, TOOL, given.lengths(info.avg_input_length, info.avg_output_length), f"c{concurrent}" if concurrent else "all",
+        _statistics(file), file.performance.total_latency_ms * MS, room=world.max_batch_size,
+        notes=[f"{world.world_size} GPUs worked together"] if world.world_size > 1 else [],
+    )  # fmt: skip
+    engine = file.engine
+    return [
+        Draft(
+            tool=TOOL, version=engine.version, task=f"{TOOL}.{facts.point}", suite=TOOL,
+            model=engine.model or engine.model_path, backend="trtllm", dtype=engine.quantization or engine.dtype,
+            gpu=file.machine.name if file.machine else None, speed=facts, rest=scalars(document),
+            versions={"tensorrt-llm": engine.version} if engine.version else {},
+        )
+    ]  # fmt: skip
+
+
+def _statistics(file: _File) -> list[Statistic]:
+    n, run, streaming = file.request_info.num_requests, file.performance, file.streaming_metrics or _Streaming()
+    found = printed("e2e", {"mean": run.avg_request_latency_ms} | _told(run.request_latency_percentiles_ms), n, MS)
+    found += printed("ttft", {"mean": streaming.avg_ttft_ms} | _told(streaming.ttft_percentiles), n, MS)
+    found += printed("tpot", {"mean": streaming.avg_tpot_ms} | _told(streaming.tpot_percentiles), n, MS)
+    found += rate("output_rate", run.system_output_throughput_tok_s)
+    found += rate("total_rate", run.system_total_throughput_tok_s)
+    return [*found, *rate("request_rate", run.request_throughput_req_s)]
+
+
+def _told(percentiles: _Percentiles) -> dict[str, float | None]:
+    return {name: value for name, value in percentiles.figures().items() if value is not None}

@@ -1,0 +1,226 @@
+"""From lm-eval's text requests to token requests, with the same tokens as lm-eval's own Hugging Face model makes.
+
+The rules are those of `lm_eval.api.model.TemplateLM` and `lm_eval.models.huggingface.HFLM` 0.4.13 (read there: trailing
+spaces of a context move to the continuation; the continuation is what `enc(context + continuation)` has beyond
+`enc(context)`; an empty context is the prefix token; what is too long loses tokens on the left).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backends.contract import GenerateRequest, ScoreRequest, Tokenizer, Tokens
+from harness.lmeval.prompts import Document
+from harness.lmeval.tasks import LoadedTask
+from zoo.errors import UsageError
+
+MAX_NEW_TOKENS = 256
+"""lm-eval's default where a task names no limit."""
+GENERATION_KEYS = {"do_sample", "temperature", "top_p", "until", "max_gen_toks"}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The smallest piece of work: one call's worth of tokens, and which of lm-eval's requests it answers."""
+
+    key: str
+    """`task/document/request/part`; part counts the windows of a rolling request or the repeats of a generation."""
+    task: str
+    request: ScoreRequest | GenerateRequest
+    cut: int = 0
+    """Tokens that do not fit: cut off on the left under `truncate`."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that go through the model, at most."""
+        if isinstance(self.request, ScoreRequest):
+            return len(self.request.context) + len(self.request.continuation) - 1
+        return len(self.request.prompt) + self.request.max_new_tokens
+
+
+def unit_key(task: str, doc_id: int, index: int, part: int) -> str:
+    """The key of a unit, the same in every run over the same suite and data."""
+    return f"{task}/{doc_id}/{index}/{part}"
+
+
+class Encoder:
+    """Turns a task's documents into units for one tokenizer and context length."""
+
+    def __init__(self, tokenizer: Tokenizer, max_length: int, seed: int = 0) -> None:
+        self._tokenizer = tokenizer
+        self._max_length = max_length
+        self._seed = seed
+        self.prefix = tokenizer.bos_id if tokenizer.bos_id is not None else tokenizer.eos_id
+        self._bos_text = tokenizer.decode([self.prefix], skip_special_tokens=False) if self.prefix is not None else None
+
+    def units(self, loaded: LoadedTask, documents: Sequence[Document]) -> list[Unit]:
+        """Every unit of the task, in document order. UsageError for a request that no rule can make fit."""
+        instances = [(d.doc_id, i) for d in documents for i in d.instances]
+        kind = instances[0][1].request_type if instances else ""
+        make = {
+            "loglikelihood": self._loglikelihood,
+            "loglikelihood_rolling": self._rolling,
+            "generate_until": self._generation,
+        }
+        if kind not in make:
+            raise UsageError(f"Task {loaded.name} makes requests of kind '{kind}', which minizoo does not run.")
+        return list(make[kind](loaded, instances))
+
+    def stops(self, gen_kwargs: Mapping[str, Any]) -> list[str]:
+        """The stop strings of a generation: the task's own and the end-of-text token's text, as in lm-eval."""
+        from lm_eval.models.utils import handle_stop_sequences
+
+        eos = None if self._tokenizer.eos_id is None else self._tokenizer.decode([self._tokenizer.eos_id], False)
+        return handle_stop_sequences(_normalized(gen_kwargs)["until"], eos=eos)
+
+    def _loglikelihood(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
+        pairs = self._encode_pairs([instance.args for _, instance in instances])
+        for (doc_id, instance), (context, continuation) in zip(instances, pairs, strict=True):
+            if not continuation:
+                raise UsageError(
+                    f"Task {loaded.name}, document {doc_id}: the ending {instance.args[1]!r} has no token of its own.",
+                    "The tokenizer merges it into its context; such a request has no score.",
+                )
+            if len(continuation) > self._max_length:
+                raise UsageError(
+                    f"Task {loaded.name}, document {doc_id}: an ending of {len(continuation)} tokens is longer than the "
+                    f"context of {self._max_length}.",
+                    "No truncation makes it fit: leave the task out for this model.",
+                )
+            cut = max(0, len(context) + len(continuation) - (self._max_length + 1))
+            request = ScoreRequest(tuple(context[cut:]), tuple(continuation))
+            yield Unit(unit_key(loaded.name, doc_id, instance.idx, 0), loaded.name, request, cut)
+
+    def _rolling(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
+        from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
+
+        texts = self._encode([instance.args[0] for _, instance in instances])
+        if window := window_of(loaded):
+            yield from self._windows(loaded, instances, texts, window)
+            return
+        prefix = self._needed_prefix(loaded.name)
+        for (doc_id, instance), tokens in zip(instances, texts, strict=True):
+            windows = get_rolling_token_windows(list(tokens), prefix, self._max_length, context_len=1)
+            for part, (context, continuation) in enumerate(map(make_disjoint_window, windows)):
+                request = ScoreRequest(tuple(context), tuple(continuation))
+                yield Unit(unit_key(loaded.name, doc_id, instance.idx, part), loaded.name, request)
+
+    def _windows(
+        self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]], texts: Sequence[Tokens], window: int
+    ) -> Iterator[Unit]:
+        """Windows of `window` tokens that see nothing of each other, their first token given; what is left over is left out."""
+        if window > self._max_length:
+            raise UsageError(
+                f"Task {loaded.name} needs windows of {window} tokens, and the model's context is {self._max_length}.",
+                "Leave the task out for this model.",
+            )
+        for (doc_id, instance), tokens in zip(instances, texts, strict=True):
+            if len(tokens) < window:
+                raise UsageError(
+                    f"Task {loaded.name}, document {doc_id}: its text has {len(tokens)} tokens, less than one window of "
+                    f"{window}.",
+                    "Take the whole test set.",
+                )
+            for part in range(len(tokens) // window):
+                cut = tokens[part * window : (part + 1) * window]
+                request = ScoreRequest(tuple(cut[:1]), tuple(cut[1:]))
+                yield Unit(unit_key(loaded.name, doc_id, instance.idx, part), loaded.name, request)
+
+    def _generation(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
+        prompts = self._encode([instance.args[0] for _, instance in instances])
+        for (doc_id, instance), tokens in zip(instances, prompts, strict=True):
+            options = _generation_options(loaded.name, instance.args[1])
+            stop = tuple(self.stops(instance.args[1]))
+            room = self._max_length - options["max_new_tokens"]
+            if room <= 0:
+                raise UsageError(
+                    f"Task {loaded.name} generates {options['max_new_tokens']} tokens, which leaves no room for a prompt in a "
+                    f"context of {self._max_length}.",
+                    "Leave the task out for this model.",
+                )
+            cut = max(0, len(tokens) - room)
+            for part in range(instance.repeats or 1):
+                key = unit_key(loaded.name, doc_id, instance.idx, part)
+                seed = self._seed if options["temperature"] == 0 else _seed_of(self._seed, key)
+                request = GenerateRequest(tuple(tokens[cut:]), stop=stop, seed=seed, **options)
+                yield Unit(key, loaded.name, request, cut)
+
+    def _encode_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[Tokens, Tokens]]:
+        shifted = [_shift_spaces(context, continuation) for context, continuation in pairs]
+        contexts = self._encode([context for context, _ in shifted if context])
+        wholes = self._encode([context + continuation for context, continuation in shifted if context])
+        bare = self._encode([continuation for context, continuation in shifted if not context], special=False)
+        full, alone = iter(zip(contexts, wholes, strict=True)), iter(bare)
+        result: list[tuple[Tokens, Tokens]] = []
+        for context, _ in shifted:
+            if context:
+                head, whole = next(full)
+                result.append((head, whole[len(head) :]))
+            else:
+                result.append(self._after_prefix(next(alone)))
+        return result
+
+    def _after_prefix(self, continuation: Tokens) -> tuple[Tokens, Tokens]:
+        prefix = self._needed_prefix("with an empty context")
+        return (continuation[:1], continuation[1:]) if continuation[:1] == (prefix,) else ((prefix,), continuation)
+
+    def _encode(self, texts: Sequence[str], special: bool | None = None) -> list[Tokens]:
+        """Token ids of each text; equal texts are encoded once, and a text that already starts with BOS gets no second."""
+        rule = {t: False if special is None and self._starts_with_bos(t) else special for t in dict.fromkeys(texts)}
+        known: dict[str, Tokens] = {}
+        for flag in (None, False):
+            group = [text for text, wanted in rule.items() if wanted is flag]
+            known.update(zip(group, map(tuple, self._tokenizer.encode(group, flag)), strict=True))
+        return [known[text] for text in texts]
+
+    def _starts_with_bos(self, text: str) -> bool:
+        return self._bos_text is not None and text.startswith(self._bos_text)
+
+    def _needed_prefix(self, task: str) -> int:
+        if self.prefix is None:
+            raise UsageError(
+                f"Task {task} needs a first token to condition on, and the tokenizer has neither BOS nor EOS.",
+                "Name one in tokenizer_config.json.",
+            )
+        return self.prefix
+
+
+def window_of(loaded: LoadedTask) -> int | None:
+    """The window of a perplexity a token, which the task's YAML gives as `metadata: {window: N}`; None for lm-eval's rule."""
+    metadata = loaded.task.config.metadata
+    return metadata.get("window") if isinstance(metadata, dict) else None
+
+
+def overflowing(units: Iterable[Unit]) -> list[Unit]:
+    """The units that do not fit into the context whole."""
+    return [unit for unit in units if unit.cut]
+
+
+def _shift_spaces(context: str, continuation: str) -> tuple[str, str]:
+    bare = context.rstrip()
+    return bare, context[len(bare) :] + continuation
+
+
+def _generation_options(task: str, gen_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    kwargs = _normalized(gen_kwargs)
+    foreign = sorted(set(kwargs) - GENERATION_KEYS)
+    if foreign:
+        raise UsageError(f"Task {task} asks for {', '.join(foreign)} in generation, which minizoo does not offer.")
+    return {
+        "max_new_tokens": kwargs["max_gen_toks"],
+        "temperature": float(kwargs["temperature"]) if kwargs["do_sample"] else 0.0,
+        "top_p": float(kwargs.get("top_p", 1.0)),
+    }
+
+
+def _normalized(gen_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    from lm_eval.models.utils import normalize_gen_kwargs
+
+    return {**normalize_gen_kwargs(dict(gen_kwargs), MAX_NEW_TOKENS)}
+
+
+def _seed_of(seed: int, key: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}|{key}".encode()).digest()[:7], "big")

@@ -1,0 +1,127 @@
+"""lm-eval's requests for chosen documents, word for word those of lm-eval in one process over the whole task.
+
+lm-eval draws few-shot examples from one generator in document order, so its own `--limit` and `--samples` change the
+prompts. Here every document before a chosen one still advances that generator, with the same call, but is not rendered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.lmeval.tasks import LoadedTask
+
+SALT = "minizoo/1"
+FEWSHOT_SEED = 1234
+"""lm-eval's default, so that the examples drawn are the ones it draws."""
+
+Chat = Callable[..., str]
+"""A chat template: (messages, add_generation_prompt) → the prompt's text."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document to be evaluated, with lm-eval's requests for it."""
+
+    doc_id: int
+    doc: Any
+    doc_hash: str
+    """lm-eval's own: sha256 of the document as indented JSON."""
+    occurrence: int
+    """0 for the first document with this hash, 1 for the next: some data sets repeat rows."""
+    instances: tuple[Any, ...]
+
+    @property
+    def request_hash(self) -> str:
+        """sha256 over every request of the document; lm-eval's prompt hash covers only the first context."""
+        return _sha256(json.dumps([instance.args for instance in self.instances], ensure_ascii=False))
+
+    @property
+    def prompt_hash(self) -> str:
+        """lm-eval's own: sha256 of the first request's context."""
+        return _sha256(self.instances[0].args[0])
+
+
+def build_documents(
+    loaded: LoadedTask, fewshot_seed: int = FEWSHOT_SEED, chat: Chat | None = None
+) -> tuple[list[Document], int]:
+    """The chosen documents in data-set order with their requests, and how many documents the task has in all.
+
+    With `chat` every prompt goes through a chat template, examples as turns.
+    """
+    loaded.task.set_fewshot_seed(seed=fewshot_seed)
+    docs = list(loaded.task.eval_docs)
+    keys = _keys(docs)
+    chosen = choose(keys, count_of(len(docs), loaded.limit, loaded.entry.share))
+    last = max(chosen, default=-1)
+    built = [
+        Document(i, docs[i], *keys[i], tuple(instances))
+        for i, instances in _requests(loaded, docs[: last + 1], chosen, chat)
+    ]
+    return built, len(docs)
+
+
+def count_of(total: int, limit: int | None, share: float | None) -> int | None:
+    """How many of `total` documents a limit and a share leave, at least one; None for all."""
+    wanted = [n for n in (limit, None if share is None else max(1, round(share * total))) if n is not None]
+    return min(wanted) if wanted else None
+
+
+def choose(keys: Sequence[tuple[str, int]], limit: int | None) -> set[int]:
+    """The positions of `limit` documents, by the order of a salted hash of each: stable, unbiased by position, and nested
+    (a smaller limit chooses a subset of a larger one). None chooses all."""
+    order = sorted(range(len(keys)), key=lambda i: _sha256(f"{SALT}|{keys[i][0]}|{keys[i][1]}"))
+    return set(order if limit is None else order[:limit])
+
+
+def _requests(
+    loaded: LoadedTask, docs: Sequence[Any], chosen: set[int], chat: Chat | None
+) -> Iterator[tuple[int, list[Any]]]:
+    from lm_eval.api.task import ConfigurableTask
+
+    task = loaded.task
+    # A task class with its own way of making contexts is rendered in full: only then is its generator surely in step.
+    skips = isinstance(task, ConfigurableTask) and type(task).fewshot_context is ConfigurableTask.fewshot_context
+    for doc_id, doc in enumerate(docs):
+        if doc_id not in chosen and skips:
+            if loaded.shots > 0:
+                task.sampler.sample(
+                    n=loaded.shots, eval_doc=doc if task.fewshot_cfg.split == task.config.test_split else None
+                )
+            continue
+        context = task.fewshot_context(
+            doc, num_fewshot=loaded.shots, gen_prefix=task.doc_to_prefix(doc), **_chat_words(chat, multiturn=True)
+        )
+        made = task.construct_requests(
+            doc=doc, ctx=context, metadata=(task.config["task"], doc_id, task.config.repeats), **_chat_words(chat)
+        )
+        if doc_id in chosen:
+            yield doc_id, made if isinstance(made, list) else [made]
+
+
+def _chat_words(chat: Chat | None, multiturn: bool = False) -> dict[str, Any]:
+    """lm-eval's own words for a chat template, as its `simple_evaluate` gives them; none without one."""
+    if chat is None:
+        return {}
+    return {"apply_chat_template": True, "chat_template": chat} | ({"fewshot_as_multiturn": True} if multiturn else {})
+
+
+def _keys(docs: Sequence[Any]) -> list[tuple[str, int]]:
+    from lm_eval.utils import handle_non_serializable
+
+    seen: Counter[str] = Counter()
+    keys: list[tuple[str, int]] = []
+    for doc in docs:
+        text = json.dumps(doc, indent=2, default=handle_non_serializable, ensure_ascii=False)
+        doc_hash = _sha256(text)
+        keys.append((doc_hash, seen[doc_hash]))
+        seen[doc_hash] += 1
+    return keys
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,138 @@
+"""From lm-eval's answered requests to a task's numbers: its filters, its `process_results`, its aggregation."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.lmeval.estimates import chance_of, clusters_of, error_of_whole, estimate_of, group_chance, group_estimate
+from harness.lmeval.prompts import Document
+from harness.lmeval.tasks import LoadedTask
+from harness.records.record import MetricScore
+from harness.stats.intervals import Estimate
+
+
+def score_task(
+    loaded: LoadedTask, documents: Sequence[Document], total: int | None = None
+) -> tuple[list[MetricScore], list[dict[str, Any]]]:
+    """Score the answered requests (each instance's `resps` filled): the task's numbers, and a row a document and metric.
+
+    lm-eval does the judging, so the numbers are its own; only errors and intervals are ours. `total` is the number of
+    documents that the task has in all, those given where it is None. Raises what a task's own code raises.
+    """
+    task = loaded.task
+    task._instances = [instance for document in documents for instance in document.instances]
+    task.apply_filters()
+    values: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    rows: list[dict[str, Any]] = []
+    for name in task.instances[0].filtered_resps:
+        for document in documents:
+            filtered = [instance.filtered_resps[name] for instance in document.instances]
+            for metric, value in task.process_results(document.doc, filtered).items():
+                windows = _is_windows(value)
+                values[metric, name] += value if windows else [value]
+                whole = tuple(map(sum, zip(*value, strict=True))) if windows else value
+                rows.append(_row(task, document, name, metric, whole, filtered))
+    whole = total or len(documents)
+    return [_metric_score(loaded, *key, items, documents, whole) for key, items in values.items()], rows
+
+
+def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list[MetricScore]:
+    """The numbers of an lm-eval group from those of its leaf tasks, by lm-eval's own weighting.
+
+    A leaf's weight is the number of its documents in all, so that a limited run estimates the same mean as a whole one.
+    """
+    leaves = {
+        task: {
+            "sample_len": max((s.total or s.n for s in listed), default=0),
+            **{f"{s.metric},{s.filter}": s.value for s in listed if s.value is not None},
+        }
+        for task, listed in scores.items()
+    }
+    found: Mapping[str, Any] = group.aggregate(leaves)
+    weighted = {entry.metric: bool(entry.weight_by_size) for entry in group.aggregate_metric_list or ()}
+    made: list[MetricScore] = []
+    for key in [key for key in found if "," in key and "_stderr," not in key]:
+        metric, name = key.split(",", 1)
+        below = [s for listed in scores.values() for s in listed if (s.metric, s.filter) == (metric, name)]
+        estimate, whole = group_estimate(float(found[key]), weighted.get(metric, True), below)
+        made.append(
+            _published(
+                estimate,
+                metric=metric,
+                filter=name,
+                n=sum(s.n for s in below),
+                total=None if any(s.total is None for s in below) else sum(s.total or 0 for s in below),
+                whole_stderr=_finite(whole),
+                higher_is_better=below[0].higher_is_better,
+                chance=group_chance(below),
+            )
+        )
+    return made
+
+
+def _metric_score(
+    loaded: LoadedTask, metric: str, name: str, items: list[Any], documents: Sequence[Document], total: int
+) -> MetricScore:
+    clusters = clusters_of(loaded, documents)
+    estimate = estimate_of(metric, loaded.task.aggregation().get(metric), items, clusters)
+    by_document = len(items) == len(documents)
+    return _published(
+        estimate,
+        metric=metric,
+        filter=name,
+        n=len(items),
+        clusters=len(set(clusters)) if clusters and by_document else None,
+        total=total if by_document else None,
+        **(error_of_whole(loaded, metric, estimate, items, total) if by_document else {}),
+        higher_is_better=loaded.task.higher_is_better().get(metric) is not False,
+        chance=chance_of(loaded, metric, documents),
+    )
+
+
+def _published(estimate: Estimate, **fields: Any) -> MetricScore:
+    return MetricScore(
+        value=_finite(estimate.value),
+        stderr=_finite(estimate.stderr),
+        lower=_finite(estimate.lower),
+        upper=_finite(estimate.upper),
+        **fields,
+    )
+
+
+def _finite(x: float | None) -> float | None:
+    return x if x is not None and math.isfinite(x) else None
+
+
+def _row(task: Any, document: Document, name: str, metric: str, value: Any, filtered: list[Any]) -> dict[str, Any]:
+    number, weight = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+    return {
+        "doc_id": document.doc_id,
+        "doc_hash": document.doc_hash,
+        "occurrence": document.occurrence,
+        "request_hash": document.request_hash,
+        "prompt_hash": document.prompt_hash,
+        "metric": metric,
+        "filter": name,
+        "value": _real(number),
+        "weight": _real(weight),
+        "target": str(task.doc_to_target(document.doc)),
+        "responses": json.dumps([i.resps for i in document.instances], ensure_ascii=False, default=str),
+        "filtered": json.dumps(filtered, ensure_ascii=False, default=str),
+    }
+
+
+def _is_windows(value: Any) -> bool:
+    """Whether a document's value is a list of (log-likelihood, weight) pairs, each an observation of its own."""
+    return isinstance(value, list) and bool(value) and all(isinstance(v, tuple) and len(v) == 2 for v in value)
+
+
+def _real(value: Any) -> float | None:
+    """A number as a float, also numpy's; None for anything else that a task may call a value."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None

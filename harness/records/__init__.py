@@ -1,0 +1,1 @@
+"""What a finished task leaves on disk, immutable. Never judges a number."""

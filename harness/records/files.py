@@ -1,0 +1,104 @@
+"""Records on disk: `results/runs/<date>/<run id>/<task>/record.json`, its samples, and who wrote them when.
+
+A record is written once, whole, under its final name, and never changed. The database is made from these files alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.records.record import Record
+from zoo.files import publish_folder
+
+SAMPLE_COLUMNS: dict[str, str] = {
+    "doc_id": "BIGINT",
+    "doc_hash": "VARCHAR",
+    "occurrence": "BIGINT",
+    "request_hash": "VARCHAR",
+    "prompt_hash": "VARCHAR",
+    "metric": "VARCHAR",
+    "filter": "VARCHAR",
+    "value": "DOUBLE",
+    "weight": "DOUBLE",
+    "target": "VARCHAR",
+    "responses": "VARCHAR",
+    "filtered": "VARCHAR",
+}
+"""Columns of samples.parquet: a row for each document, metric and filter. A metric of (log-likelihood, weight) pairs keeps
+both. `responses` is what the model answered to each request of the document, `filtered` what the filter made of it (JSON)."""
+
+
+def new_run_id() -> str:
+    """A UUID version 7 (RFC 9562, 5.7): its order is the order in time."""
+    moment = time.time_ns() // 1_000_000
+    value = (moment << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def run_folder(results: Path, run_id: str) -> Path:
+    """The folder of a run, filed under the UTC date that its id carries."""
+    started = datetime.fromtimestamp(int(run_id.replace("-", "")[:12], 16) / 1000, UTC)
+    return results / "runs" / started.strftime("%Y-%m-%d") / run_id
+
+
+def write_record(
+    results: Path, record: Record, samples: Sequence[dict[str, Any]] = (), tables: Mapping[str, Any] | None = None
+) -> Path:
+    """Write the record and its samples, whole or not at all, and return their folder.
+
+    `tables`: further Arrow tables by name, written as `<name>.parquet`.
+
+    Raises FileExistsError when the task is recorded already, OSError as the file system does.
+    """
+    final = run_folder(results, record.run_id) / folder_name(record.task)
+    if final.exists():
+        raise FileExistsError(f"{final} is there already")
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.parent / f".{final.name}.{os.getpid()}.part"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        (temporary / "record.json").write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
+        if samples:
+            _write_samples(temporary / "samples.parquet", samples)
+        for name, table in (tables or {}).items():
+            _write_table(temporary / f"{name}.parquet", table)
+        publish_folder(temporary, final)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return final
+
+
+def read_record(path: Path) -> Record:
+    """Read a record.json; pydantic's ValidationError (a ValueError) for anything else."""
+    return Record.model_validate(json.loads(path.read_text("utf-8")))
+
+
+def folder_name(task: str) -> str:
+    """A task's name as one safe path component."""
+    return re.sub(r"[^\w.@=+-]", "_", task)[:120].lstrip(".") or "task"
+
+
+def _write_samples(path: Path, samples: Sequence[dict[str, Any]]) -> None:
+    import pyarrow as pa
+
+    types = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "DOUBLE": pa.float64()}
+    schema = pa.schema([(name, types[kind]) for name, kind in SAMPLE_COLUMNS.items()])
+    _write_table(path, pa.Table.from_pylist(list(samples), schema=schema))
+
+
+def _write_table(path: Path, table: Any) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path, compression="zstd")

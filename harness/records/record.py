@@ -1,0 +1,140 @@
+"""The immutable record that each finished task leaves: what was run, where, and the numbers that came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from statistics import stdev
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.records.speed_record import SpeedFacts
+from zoo.strict import Frozen
+
+SCHEMA = "minizoo.record/1"
+Status = Literal["ok", "failed", "infra_failed"]
+
+
+class MetricScore(Frozen):
+    """One number of a task, in the metric's own unit as lm-eval prints it (accuracies 0–1)."""
+
+    metric: str
+    filter: str
+    value: float | None
+    stderr: float | None
+    lower: float | None
+    upper: float | None
+    """Ends of the 95 % interval; None where none can be given."""
+    n: int
+    higher_is_better: bool
+    chance: float | None
+    """What guessing would score; None where that is unknown or means nothing."""
+    clusters: int | None = None
+    """Independent units that the n documents form, where several share one."""
+    total: int | None = None
+    """Documents of the whole task, of which n were chosen; None where n does not count documents."""
+    whole_stderr: float | None = None
+    """The standard error that is left when the question is what all of the task's documents would give."""
+    decoding_stderr: float | None = None
+    """The part of the standard error that comes from sampling the answers."""
+    draws: tuple[float, ...] = ()
+    """The value with each draw of few-shot examples, lm-eval's own first; empty where one draw was run."""
+
+    @property
+    def draws_sd(self) -> float | None:
+        """Standard deviation over the draws; None for one draw."""
+        return stdev(self.draws) if len(self.draws) > 1 else None
+
+
+class Counts(Frozen):
+    """How much work a task was."""
+
+    documents: int
+    documents_total: int
+    requests: int
+    tokens: int
+    truncated: int
+    """Requests that lost tokens on the left to fit the context."""
+    reused: int
+    """Requests answered before the run was interrupted, and not computed again."""
+
+
+class Subject(Frozen):
+    """What was measured: the model as it was resolved."""
+
+    id: str
+    source: str
+    """Hub id, folder, or `minizoo` for weights that come with it."""
+    revision: str | None
+    weights_digest: str
+    tokenizer_digest: str
+    entry: dict[str, Any] | None
+    """The registry entry as it stood; None for a model that has none."""
+
+
+class Setting(Frozen):
+    """Where and how it was measured."""
+
+    backend: str
+    device: str
+    dtype: str
+    gpu: str | None
+    driver: str | None
+    host: str
+    platform: str
+    versions: dict[str, str]
+    git_sha: str | None
+    seed: int | None
+    """None where an imported file does not tell."""
+    command: str
+
+
+class Imported(Frozen):
+    """Where an imported record was read."""
+
+    tool: str
+    tool_version: str | None
+    file: str
+    """The file's name, without its folder."""
+    sha256: str
+    time: Literal["stated", "file"]
+    """Whether the record's times are those that the file states (UTC where it names no zone) or its modification time."""
+    rest: dict[str, Any] = Field(default={})
+    """What else the file says, as plain values by dotted name."""
+
+
+class Record(Frozen):
+    """Everything about one task of one run."""
+
+    schema_version: str = SCHEMA
+    run_id: str
+    task: str
+    status: Status
+    reason: str | None = None
+    """Why it failed, in one sentence; None when it did not."""
+    suite: str
+    resolved_suite: dict[str, Any]
+    task_version: str
+    task_digest: str
+    shots: int | None
+    limit: int | None
+    overflow: str
+    members: tuple[str, ...] = ()
+    """The leaf tasks of a group; empty for a task."""
+    decoding: dict[str, Any] | None = None
+    """Samples a document, temperature (0 is greedy) and top-p of a task that generates text."""
+    isolation: str | None = None
+    """How generated code was kept apart, where a task runs any."""
+    chat_template: str | None = None
+    """sha256 of the chat template that prompts went through, as lm-eval's `chat_template_sha`; None for plain text."""
+    started_at: datetime
+    finished_at: datetime
+    subject: Subject
+    setting: Setting
+    counts: Counts | None
+    scores: tuple[MetricScore, ...] = ()
+    source: Literal["measured", "imported"] = "measured"
+    imported: Imported | None = None
+    """Of an imported record; None for what minizoo measured."""
+    speed: SpeedFacts | None = None
+    """Of a speed measurement; None for accuracy. A point's `task` is the workload's name and the point's."""

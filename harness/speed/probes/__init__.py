@@ -1,0 +1,1 @@
+"""What the machine says of itself while something is measured. Never judges it."""

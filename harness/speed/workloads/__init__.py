@@ -1,0 +1,1 @@
+"""Named speed tests as data, one YAML file each. Never runs one."""

@@ -1,0 +1,1 @@
+"""The results database, made from the records and safe to delete. Never holds a connection while a model runs."""

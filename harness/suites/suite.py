@@ -1,0 +1,119 @@
+"""Suites as data: a named list of tasks with their shots and limits, one YAML file each in `harness/suites`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.named_files import NamedFiles
+from zoo.errors import UsageError
+
+Overflow = Literal["refuse", "truncate"]
+FILES = NamedFiles("suite", Path(__file__).parent)
+
+
+class Decoding(BaseModel):
+    """How text is generated, where a suite says it otherwise than the task's own file; None keeps the task's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int | None = Field(default=None, ge=1)
+    """Generations of each document."""
+    temperature: float | None = Field(default=None, ge=0)
+    """0 is greedy."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+
+
+class SuiteTask(BaseModel):
+    """One lm-eval task or group of a suite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    shots: int | None = Field(default=None, ge=0)
+    """Few-shot examples; None takes the task's own number."""
+    metric: str | None = None
+    """The metric that the suite is about, e.g. `acc_norm`; the task's others are recorded as well."""
+    filter: str | None = None
+    """The filter of that metric, where the task has several."""
+    decoding: Decoding | None = None
+    share: float | None = Field(default=None, gt=0, le=1)
+    """The part of each leaf task's documents that the protocol takes, chosen by hash; None takes all."""
+    limit: int | None = Field(default=None, gt=0)
+    """Documents of each leaf task, chosen by hash; None takes all. For a quick look: a limited task is not the protocol."""
+    overflow: Overflow | None = None
+    """What to do with a prompt longer than the context; None takes the command's rule."""
+    margin: float | None = Field(default=None, gt=0)
+    """How far from a published score still counts as reproduced, in the metric's unit; None takes one point or the spread over
+    few-shot draws, whichever is larger."""
+    assumed: tuple[str, ...] = ()
+    """What the source of the protocol does not say, and is taken as here."""
+
+
+class Suite(BaseModel):
+    """A named list of tasks, and the folders that define them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str = ""
+    folders: tuple[str, ...] = ()
+    """Folders of lm-eval YAML as `package/path`, e.g. `harness/tasks/nano` or `lm_eval/tasks/arc`."""
+    chat: bool = False
+    """Put every prompt through the tokenizer's chat template, shots as turns."""
+    tasks: tuple[SuiteTask, ...] = Field(min_length=1)
+
+    def entry(self, task: str) -> SuiteTask | None:
+        """The entry of that name."""
+        return next((entry for entry in self.tasks if entry.task == task), None)
+
+    def paths(self) -> list[Path]:
+        """The folders on this machine; UsageError for one that does not exist."""
+        return [_resolve(self.name, folder) for folder in self.folders]
+
+
+def suite_names() -> list[str]:
+    """Names of the suites that come with minizoo."""
+    return FILES.names()
+
+
+def load_suite(name: str) -> Suite:
+    """The suite of that name, or in that YAML file; UsageError says which line is wrong."""
+    path = FILES.path(name)
+    try:
+        return Suite.model_validate(FILES.read(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path} is not a suite: {where}: {first['msg']}.", "Correct it and run again.") from None
+
+
+def suite_of(tasks: Sequence[str], shots: int | None) -> Suite:
+    """An unnamed suite of the tasks given on the command line; they are looked up when it is loaded."""
+    return Suite(name="custom", tasks=tuple(SuiteTask(task=task, shots=shots) for task in tasks))
+
+
+def known_folders() -> dict[str, tuple[str, ...]]:
+    """Task name → the folders of the first suite that has it, so that common tasks need no index of lm-eval's."""
+    known: dict[str, tuple[str, ...]] = {}
+    for name in suite_names():
+        suite = load_suite(name)
+        for entry in suite.tasks:
+            known.setdefault(entry.task, suite.folders)
+    return known
+
+
+def _resolve(suite: str, folder: str) -> Path:
+    package, _, rest = folder.partition("/")
+    try:
+        path = Path(next(iter(import_module(package).__path__))) / rest
+    except ImportError:
+        raise UsageError(f"Suite {suite} names the folder {folder}, but there is no package {package}.") from None
+    if not path.is_dir():
+        raise UsageError(f"Suite {suite} names the folder {folder}, which does not exist.")
+    return path

@@ -1,0 +1,1 @@
+"""Pictures as static SVG, drawn by Vega-Lite. Never reads the store."""

@@ -1,0 +1,111 @@
+"""Continuous batching: each sequence is what the model makes of its prompt alone, whoever sits beside it."""
+
+import random
+
+import pytest
+import torch
+from support.tiny_models import FAMILIES, tiny
+
+from backends.contract import GenerateRequest
+from backends.packing import generate as continuous
+from backends.packing.generate import continuous_generations
+from backends.packing.packed_model import PackedModel
+from backends.packing.scheduler import OutOfMemory
+
+SHOTS = tuple(random.Random(5).randrange(3, 300) for _ in range(120))
+PROMPTS = [(*SHOTS, 7, 8), SHOTS + (9,) * 30, (5, 6, 7), SHOTS[:50], SHOTS, (11,), (*SHOTS, 7, 8)]
+
+
+class NoTokenizer:
+    bos_id, eos_id, vocab_size = 1, None, 300
+
+    def decode(self, tokens, skip_special_tokens=True):
+        return " ".join(map(str, tokens)) + " "
+
+
+@pytest.fixture(scope="module", params=sorted(FAMILIES))
+def model(request):
+    return tiny(request.param)
+
+
+def made(packed, requests, budget=64):
+    return sorted(continuous_generations(packed, NoTokenizer(), requests, budget), key=lambda g: g.index)
+
+
+@pytest.mark.parametrize("seats", [1, 3, 32])
+def test_greedy_generations_equal_transformers_generate(model, seats, monkeypatch):
+    monkeypatch.setitem(continuous.SEATS, "cpu", seats)
+    requests = [GenerateRequest(p, 6 + 3 * i) for i, p in enumerate(PROMPTS)]
+    for request, mine in zip(requests, made(PackedModel(model), requests), strict=True):
+        whole = model.generate(
+            torch.tensor([request.prompt]), max_new_tokens=request.max_new_tokens, do_sample=False, pad_token_id=0
+        )
+        alone = whole[0, len(request.prompt) :].tolist()
+        assert list(mine.tokens) == (alone[: alone.index(2)] if 2 in alone else alone)
+        assert mine.finish == ("stop" if 2 in alone else "length")
+
+
+def test_samples_of_one_prompt_share_its_prefill_and_keep_their_own_seeds(monkeypatch):
+    packed = PackedModel(tiny("llama"))
+    computed = []
+    whole = packed.row_hidden
+    monkeypatch.setattr(packed, "row_hidden", lambda row, current: computed.append(len(row)) or whole(row, current))
+    requests = [GenerateRequest(SHOTS, 8, temperature=1.0, seed=seed) for seed in range(20)]
+    together = made(packed, requests)
+    assert sum(computed) == len(SHOTS)
+    assert len({g.tokens for g in together}) > 10
+    assert made(packed, requests[7:8])[0].tokens == together[7].tokens
+
+
+def test_a_finished_sequence_leaves_its_seat_to_the_next(monkeypatch):
+    monkeypatch.setitem(continuous.SEATS, "cpu", 2)
+    packed = PackedModel(tiny("llama"))
+    batches = []
+    whole = packed.hidden
+    monkeypatch.setattr(packed, "hidden", lambda t, p, c: batches.append(t.shape) or whole(t, p, c))
+    lengths = [40, 2, 2, 2, 2, 2]
+    made(packed, [GenerateRequest((5, 6, i + 10), n) for i, n in enumerate(lengths)])
+    steps = [shape for shape in batches if shape[1] == 1]
+    assert len(steps) <= 40  # the long one alone sets the number of steps
+    assert sum(shape[0] for shape in steps) == sum(n - 1 for n in lengths)
+
+
+def test_a_stop_string_ends_one_sequence_and_not_its_neighbour():
+    packed = PackedModel(tiny("llama"))
+    (free,) = made(packed, [GenerateRequest(SHOTS, 30)])
+    stop = f" {free.tokens[9]} "
+    at = next(i for i in range(1, 30) if free.tokens[i] == free.tokens[9])
+    stopped, neighbour = made(packed, [GenerateRequest(SHOTS, 30, stop=(stop,)), GenerateRequest(SHOTS, 30)])
+    assert stopped.tokens == free.tokens[: at + 1]
+    assert stopped.finish == "stop"
+    assert neighbour.tokens == free.tokens
+
+
+def test_memory_trouble_restarts_the_unfinished_in_fewer_seats(monkeypatch):
+    monkeypatch.setitem(continuous.SEATS, "cpu", 8)
+    packed = PackedModel(tiny("llama"))
+    requests = [GenerateRequest((5, 6, i + 10), 4 + 4 * i) for i in range(8)]
+    calm = made(packed, requests)
+    whole = packed.hidden
+    steps = 0
+
+    def tight(tokens, positions, current):
+        nonlocal steps
+        steps += tokens.shape[1] == 1
+        if steps > 10 and tokens.shape[0] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(tokens, positions, current)
+
+    monkeypatch.setattr(packed, "hidden", tight)
+    assert made(packed, requests) == calm
+
+
+def test_no_room_for_one_sequence_is_an_error(monkeypatch):
+    packed = PackedModel(tiny("llama"))
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(packed, "hidden", full)
+    with pytest.raises(OutOfMemory):
+        made(packed, [GenerateRequest((5, 6), 4)])

@@ -1,0 +1,70 @@
+"""Lean layers compute what transformers' own do, and stand in for no others."""
+
+import pytest
+import torch
+from support.tiny_models import config_of, tiny, tiny_of
+
+from backends.contract import ScoreRequest
+from backends.hf.unpacked import plain_scores
+from backends.packing.cpu_layer import LeanLayer, lean
+from backends.packing.packed_model import PackedModel
+from backends.packing.score import packed_scores, tree_of
+
+
+def logprobs(scores):
+    return torch.tensor([score.logprob for score in sorted(scores, key=lambda score: score.index)])
+
+
+def layers_of(packed):
+    return {type(layer) for layer in packed.twin.get_decoder().layers}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", ["llama", "mistral", "mistral-sliding-window"])
+def test_llama_and_mistral_run_lean(family, dtype):
+    """That they score as transformers does is the trial's business, and that of tests/test_packed_scoring.py."""
+    assert layers_of(PackedModel(tiny(family).to(dtype))) == {LeanLayer}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("family", ["llama", "mistral"])
+def test_nothing_but_the_weights_is_in_half_precision(family, dtype):
+    """The scores are those of the same weights in fp32."""
+    model = tiny(family).to(dtype)
+    dice = torch.Generator().manual_seed(1)
+    sequences = torch.randint(0, 300, (10, 30), generator=dice).tolist()
+    requests = [ScoreRequest(tuple(ids[:10]), tuple(ids[10:])) for ids in sequences]
+    mine = logprobs(packed_scores(requests, PackedModel(model), 64))
+    assert torch.allclose(mine, logprobs(plain_scores(model.float(), requests, 1)), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", ["llama", "nemotron"])
+def test_the_cache_takes_the_bytes_that_are_stated(family, dtype):
+    packed = PackedModel(tiny(family).to(dtype))
+    tree = tree_of([ScoreRequest(tuple(range(50)), (1,)), ScoreRequest(tuple(range(50)), (2,))])
+    _, kept = packed.run_row(tree.row(0, 40), None)
+    assert sum(tensor.nbytes for layer in kept for tensor in layer) == 40 * packed.cache_bytes_per_token()
+
+
+@pytest.mark.parametrize("model", [
+    lambda: tiny("nemotron"),
+    lambda: tiny_of(config_of("llama", attention_bias=True)),
+    lambda: tiny_of(config_of("llama", hidden_act="gelu")),
+], ids=["another family", "biases", "another activation"])  # fmt: skip
+def test_others_keep_their_own_layers(model):
+    packed = PackedModel(model())
+    assert LeanLayer not in layers_of(packed)
+
+
+def test_a_lean_layer_holds_the_weights_of_its_layer():
+    layer = tiny("llama").model.layers[0]
+    mine = lean(layer, last=False)
+    assert {p.data_ptr() for p in mine.parameters()} == {p.data_ptr() for p in layer.parameters()}
+
+
+def test_a_stray_window_in_a_llamas_configuration_is_not_applied():
+    """transformers' Llama knows no sliding window, whatever its configuration says."""
+    model = tiny("llama")
+    model.config.sliding_window = 4
+    PackedModel(model)

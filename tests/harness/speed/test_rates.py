@@ -1,0 +1,49 @@
+"""What this machine itself reaches is measured where the steps are: on a buffer of their size, in their dtype."""
+
+import pytest
+import torch
+from support.speed_fakes import FakeBackend, FakeProbe, Hand, fake_bench, point
+
+from harness.speed import bench, rates
+from harness.speed.measure import Bench
+from harness.speed.rates import LARGEST, SMALLEST, measure_rates
+from zoo.registry.loader import load_registry
+
+DIMS = load_registry().resolve("nano-teacher").architecture
+
+
+@pytest.mark.parametrize(("asked", "used"), [(10, SMALLEST), (3 << 20, 3 << 20), (LARGEST * 4, LARGEST)])
+def test_the_buffer_has_a_steps_bytes_within_bounds(monkeypatch, asked, used):
+    sizes = []
+    monkeypatch.setattr(torch, "zeros", lambda n, **_: sizes.append(n) or torch.empty(8))
+    monkeypatch.setattr(rates, "_best", lambda work, finish: 0.5)
+    found = measure_rates("cpu", "float32", asked)
+    assert sizes == [used]
+    assert found.copy_bytes == used
+    assert found.bytes_per_s == 2 * used / 0.5  # read and written
+    assert found.flops_per_s == 2 * 1024**3 / 0.5
+
+
+def test_rates_are_those_of_the_machine():
+    found = measure_rates("cpu", "float32", 1)
+    assert found.bytes_per_s > 0
+    assert found.flops_per_s > 0
+
+
+def on_torch(monkeypatch, **words):
+    monkeypatch.setattr(FakeBackend, "versions", {"torch": "2"})
+    hand = Hand()
+    return Bench(FakeBackend(hand, **words), FakeProbe(hand), DIMS, 50, clock=hand.clock)
+
+
+def test_no_room_for_measuring_the_machine_leaves_its_limit_out(monkeypatch):
+    def refuse(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(bench, "measure_rates", refuse)
+    assert bench.own_rates(on_torch(monkeypatch), point()) is None
+
+
+def test_an_engine_outside_torch_and_an_open_loop_have_no_measured_limit(monkeypatch):
+    assert bench.own_rates(fake_bench(dims=DIMS), point()) is None
+    assert bench.own_rates(on_torch(monkeypatch), point(rate=1.0)) is None

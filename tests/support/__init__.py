@@ -1,0 +1,1 @@
+"""What several tests share: records, tiny models, fakes of hubs and devices."""

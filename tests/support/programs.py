@@ -1,0 +1,32 @@
+"""Programs for the sandbox, and one run of one."""
+
+from __future__ import annotations
+
+from harness.sandbox.runner import Verdict, run_programs
+
+REFUSED = """
+try:
+    {attempt}
+except OSError:
+    pass
+else:
+    raise SystemExit("it was let through")
+"""
+
+
+DEEP = """
+import sys
+sys.setrecursionlimit(10**9)
+class Deep:
+    def __repr__(self): return repr(self)
+repr(Deep())
+"""
+
+
+def refused(attempt: str, imports: str = "") -> str:
+    """A program that passes only where `attempt` raises an OSError."""
+    return f"{imports}\n{REFUSED.format(attempt=attempt)}"
+
+
+def one(program: str, timeout_s: float = 3.0) -> Verdict:
+    return run_programs([program], timeout_s=timeout_s)[0]

@@ -1,0 +1,188 @@
+"""A clock that a test moves, a backend with known timings, a probe and an NVML that say what they are told to."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pynvml
+
+from backends.contract import Capabilities, Step
+from backends.packing.scheduler import OutOfMemory
+from harness.speed.clock import Clock
+from harness.speed.measure import Bench, Runner, measure
+from harness.speed.workloads.workload import Point, Shape, Workload
+
+
+class Hand:
+    """The hand of a clock: it stands where it was put."""
+
+    def __init__(self):
+        self.at = 100.0
+        self.clock = Clock(lambda: self.at, self.forward)
+
+    def forward(self, seconds):
+        self.at += seconds
+
+
+class FakeTokenizer:
+    bos_id, eos_id, vocab_size = 0, 1, 50
+
+
+class FakeBackend:
+    """Takes `prefill` seconds for each batch of prompts and `step` for each decode step (functions of their number)."""
+
+    name, dtype = "fake", "bfloat16"
+    versions = {"fake": "1"}  # noqa: RUF012
+    tokenizer = FakeTokenizer()
+
+    def __init__(
+        self, hand, prefill=0.5, step=0.125, device="cpu", stream=True, room_limit=10**9, tokens=None, breaks=None
+    ):
+        self.hand, self.device = hand, device
+        self.capabilities = Capabilities(score=False, generate=False, stream=stream, max_length=512)
+        self._prefill = prefill if callable(prefill) else lambda n: prefill
+        self._step = step if callable(step) else lambda n: step
+        self._room_limit, self._tokens, self._breaks = room_limit, tokens, breaks
+        self.rooms, self.closed = [], False
+
+    def stream(self, feed, room, length, clock):
+        self.rooms.append(room)
+        if room > self._room_limit:
+            raise OutOfMemory(f"tried to allocate seats for {room}")
+        if self._breaks and self._breaks(len(self.rooms)):
+            raise RuntimeError("CUDA error: unspecified launch failure")
+        seated, prefills, steps = [], 0, 0
+        while True:
+            arrived = feed.take(room - len(seated), not seated)
+            if arrived:
+                self.hand.forward(self._prefill(prefills))
+                prefills += 1
+                new = [[r.index, self._tokens or r.new_tokens] for r in arrived]
+                seated += new
+                yield self._come(new, clock)
+            elif arrived is None and not seated:
+                return
+            seated = [s for s in seated if s[1] > 0]
+            if seated:
+                self.hand.forward(self._step(steps))
+                steps += 1
+                yield self._come(seated, clock)
+            seated = [s for s in seated if s[1] > 0]
+
+    def _come(self, sequences, clock):
+        for sequence in sequences:
+            sequence[1] -= 1
+        return Step(clock(), tuple((index, 7) for index, _ in sequences))
+
+    def peak_memory(self, reset=False):
+        return 123
+
+    def score(self, requests):
+        raise NotImplementedError
+
+    def generate(self, requests):
+        raise NotImplementedError
+
+    def close(self):
+        self.closed = True
+
+
+@dataclass
+class FakeProbe:
+    """Draws `watts` all the time; says `now` of itself, then what `later` holds instead."""
+
+    hand: Hand
+    watts: float = 8.0
+    about: dict = field(default_factory=dict)
+    now: dict = field(default_factory=dict)
+    interval: float = 60.0
+    closed: bool = False
+
+    def facts(self):
+        return dict(self.about)
+
+    def sample(self):
+        return dict(self.now)
+
+    def energy(self):
+        return None if self.watts is None else self.watts * self.hand.at
+
+    def close(self):
+        self.closed = True
+
+
+def workload(shape=(8, 5), batches=(1,), rates=(), name="fake", limits=None, **rule):
+    rule = {"trials": 9, "seconds": 0, **rule}
+    shapes = [{"input": i, "output": o} for i, o in ([shape] if isinstance(shape[0], int) else shape)]
+    fields = {"name": name, "shapes": shapes, "batches": batches, "rates": rates, "limits": limits or {}, "rule": rule}
+    return Workload.model_validate(fields)
+
+
+def fake_bench(hand=None, probe=None, dims=None, **backend):
+    hand = hand or Hand()
+    return Bench(FakeBackend(hand, **backend), probe or FakeProbe(hand), dims, 50, clock=hand.clock, load_s=0.0)
+
+
+def point(batch=1, rate=None, shape=(8, 5)):
+    return Point(Shape(input=shape[0], output=shape[1]), batch if rate is None else None, rate)
+
+
+def measured(bench, batch=1, rate=None, shape=(8, 5), limits=None, **rule):
+    """The outcome of one point."""
+    words = {"batches": (batch,)} if rate is None else {"batches": (), "rates": (rate,)}
+    return measure(bench, point(batch, rate, shape), workload(shape, limits=limits, **words, **rule))
+
+
+def runner(bench, batch=1, energy=True, **rule):
+    return Runner(bench, point(batch), workload(batches=(batch,), **rule), energy)
+
+
+class FakeNvml:
+    """One GPU as NVML tells of it. `refuse` maps the name of a function to the error it answers with."""
+
+    def __init__(self, monkeypatch):
+        self.uuid, self.product, self.capability = "GPU-1234", "NVIDIA A100-SXM4-80GB", (8, 0)
+        self.mig, self.ecc, self.persistence = 0, 1, 1
+        self.limit_mw, self.power_mw, self.energy_mj = 400_000, 250_000, 0
+        self.sm_mhz, self.events, self.ecc_errors, self.temperature = 1410, 0, 0, 50
+        self.pids, self.refuse, self.open = [], {}, 0
+        answers = {
+            "nvmlInit": lambda: self._open(1),
+            "nvmlShutdown": lambda: self._open(-1),
+            "nvmlSystemGetDriverVersion": lambda: "580.65",
+            "nvmlDeviceGetHandleByUUID": self._handle,
+            "nvmlDeviceGetName": lambda h: self.product,
+            "nvmlDeviceGetCudaComputeCapability": lambda h: self.capability,
+            "nvmlDeviceGetMigMode": lambda h: (self.mig, self.mig),
+            "nvmlDeviceIsMigDeviceHandle": lambda h: 0,
+            "nvmlDeviceGetEccMode": lambda h: (self.ecc, self.ecc),
+            "nvmlDeviceGetPersistenceMode": lambda h: self.persistence,
+            "nvmlDeviceGetEnforcedPowerLimit": lambda h: self.limit_mw,
+            "nvmlDeviceGetMaxClockInfo": lambda h, kind: 1410,
+            "nvmlDeviceGetMemoryInfo": lambda h: SimpleNamespace(total=85_899_345_920, used=20 * 2**30),
+            "nvmlDeviceGetPowerUsage": lambda h: self.power_mw,
+            "nvmlDeviceGetTotalEnergyConsumption": lambda h: self.energy_mj,
+            "nvmlDeviceGetClockInfo": lambda h, kind: self.sm_mhz,
+            "nvmlDeviceGetTemperature": lambda h, kind: self.temperature,
+            "nvmlDeviceGetCurrentClocksEventReasons": lambda h: self.events,
+            "nvmlDeviceGetTotalEccErrors": lambda h, kind, counter: self.ecc_errors,
+            "nvmlDeviceGetComputeRunningProcesses": lambda h: [SimpleNamespace(pid=pid) for pid in self.pids],
+        }
+        for name, answer in answers.items():
+            monkeypatch.setattr(pynvml, name, self._guarded(name, answer))
+
+    def _guarded(self, name, answer):
+        def ask(*arguments):
+            if name in self.refuse or "*" in self.refuse:
+                raise pynvml.NVMLError(self.refuse.get(name, self.refuse.get("*")))
+            return answer(*arguments)
+
+        ask.__name__ = name
+        return ask
+
+    def _open(self, change):
+        self.open += change
+
+    def _handle(self, uuid):
+        if uuid != self.uuid:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        return "handle"

@@ -1,0 +1,1 @@
+"""Sentences of cards and papers, recomputed from the registry. Never runs a model."""

@@ -1,0 +1,1 @@
+"""What heads, neurons, channels and layers are worth, by forward passes alone. Never cuts."""

@@ -1,0 +1,74 @@
+"""The small files of a pruned folder: config.json, tokenizer, plan.json, minizoo.json and the model card."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from zoo.checkpoint.plan_folder import LAYER_WIDTHS
+from zoo.prune.parent import Parent
+from zoo.prune.plan import Plan
+from zoo.prune.write.card import model_card
+
+COPIED = ("generation_config.json", "tokenizer*", "special_tokens_map.json", "*.model", "vocab.json", "merges.txt")
+
+
+def describe_child(plan: Plan, parent: Parent, folder: Path, with_weights: bool) -> dict[str, Any]:
+    """Write everything but the weights and their index; return what minizoo.json says."""
+    note: dict[str, Any] = {
+        "made_by": "minizoo prune",
+        "parent": {"name": parent.name, "digest": parent.digest},
+        "plan_digest": plan.digest(),
+        "chosen": plan.chosen.model_dump(),
+        "head_residual": any(kept.merged for kept in plan.layers),
+        "parameters": expected_count(plan, parent),
+        "parent_folder": None if with_weights else str(parent.folder.resolve()),
+    }
+    for pattern in COPIED:
+        for path in sorted(parent.folder.glob(pattern)):
+            shutil.copyfile(path, folder / path.name)
+    write_json(folder / "config.json", child_config(plan, parent))
+    (folder / "plan.json").write_text(plan.text())
+    write_json(folder / "minizoo.json", note)
+    (folder / "README.md").write_text(model_card(plan, parent, with_weights))
+    return note
+
+
+def child_config(plan: Plan, parent: Parent) -> dict[str, Any]:
+    """The child's config.json: the parent's with the cut dimensions, `head_dim` always explicit.
+
+    Where layers differ in width the widest stands in the usual keys and `minizoo_layer_widths` lists all; only the
+    `pruned` backend reads that.
+    """
+    shape = plan.shape
+    config = dict(parent.config)
+    config.update(
+        hidden_size=shape.hidden,
+        intermediate_size=max(shape.ffn),
+        num_attention_heads=max(shape.heads),
+        num_key_value_heads=shape.parent.num_kv_heads,
+        num_hidden_layers=shape.num_layers,
+        head_dim=shape.parent.head_dim,
+    )
+    if isinstance(config.get("layer_types"), list):
+        config["layer_types"] = [config["layer_types"][kept.parent] for kept in plan.layers]
+    if not shape.uniform:
+        config[LAYER_WIDTHS] = {"ffn": list(shape.ffn), "heads": list(shape.heads)}
+    return config
+
+
+def expected_count(plan: Plan, parent: Parent) -> int:
+    """The child's parameters in closed form, optional projection biases included."""
+    shape = plan.shape
+    head_dim = shape.parent.head_dim
+    attention = [heads * head_dim + 2 * shape.parent.num_kv_heads * head_dim + shape.hidden for heads in shape.heads]
+    gated = shape.parent.activation != "relu2"
+    mlp = [(2 if gated else 1) * ffn + shape.hidden for ffn in shape.ffn]
+    return shape.parameters + parent.attention_bias * sum(attention) + parent.mlp_bias * sum(mlp)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file for people to read."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")

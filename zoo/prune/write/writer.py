@@ -1,0 +1,212 @@
+"""Writing the child: parent shards in, child shards out, one block of rows in memory at a time.
+
+The child is written into a hidden folder beside its place and named when it is whole, so an interrupted run leaves
+nothing that loads; run again, it goes on after the last finished shard.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from zoo.checkpoint.safetensors import header_bytes, nbytes, read_header
+from zoo.errors import EnvironmentFault, MinizooError, UsageError
+from zoo.files import fsync_path, publish_folder, write_atomically
+from zoo.prune.parent import Parent
+from zoo.prune.plan import Plan
+from zoo.prune.plot import plot_scores
+from zoo.prune.scores import Scores, save_scores
+from zoo.prune.write.blocks import cut_blocks
+from zoo.prune.write.cut import Cut, cuts
+from zoo.prune.write.folder import describe_child, expected_count, write_json
+
+SHARD_BYTES = 5_000_000_000
+MARGIN = 64 << 20
+"""Free bytes left over beside the child, for the small files and the file system's own."""
+MADE_FOR = "made_for.json"
+"""Which plan and parent an unfinished folder is for, so that only the same run goes on in it."""
+FLUSHED_AT_ONCE = 64 << 20
+"""Bytes after which the disk is set to work on what was written."""
+Told = Callable[[str, int, int], None]
+"""Progress: shard, bytes done, bytes in all."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of the child, its tensors in the order of the parent's bytes."""
+
+    name: str
+    cuts: tuple[Cut, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its tensors."""
+        return sum(_size(cut) for cut in self.cuts)
+
+
+def write_child(
+    plan: Plan,
+    parent: Parent,
+    out: Path,
+    shard_bytes: int = SHARD_BYTES,
+    told: Told | None = None,
+    scores: Scores | None = None,
+) -> dict[str, Any]:
+    """Slice `parent` by `plan` into the folder `out` and return what its minizoo.json says.
+
+    Durable when it returns: every file is on the disk before the folder gets its name. Raises UsageError for a plan of
+    another parent, non-finite weights or an `out` that exists, EnvironmentFault for too little disk space or another
+    run at work; after an error nothing is left behind.
+    """
+    shards = shards_of(plan, parent, shard_bytes)
+    with _workshop(plan, parent, out) as folder:
+        _check_space(folder, shards)
+        done, whole = 0, sum(shard.size for shard in shards)
+        for shard in shards:
+            if not (folder / shard.name).is_file():
+                _write_shard(
+                    shard, folder, lambda size, at=done, name=shard.name: told and told(name, at + size, whole)
+                )
+            done += shard.size
+        _check_count(plan, parent, folder, shards)
+        if len(shards) > 1:
+            where = {cut.name: shard.name for shard in shards for cut in shard.cuts}
+            index = {"metadata": {"total_size": whole}, "weight_map": where}
+            write_json(folder / "model.safetensors.index.json", index)
+        note = describe_child(plan, parent, folder, with_weights=True)
+        _finish(folder, scores)
+        publish_folder(folder, out)
+    return note
+
+
+def write_virtual(plan: Plan, parent: Parent, out: Path, scores: Scores | None = None) -> dict[str, Any]:
+    """As `write_child` without any weights: the `pruned` backend reads the slices from the parent's own files."""
+    with _workshop(plan, parent, out) as folder:
+        note = describe_child(plan, parent, folder, with_weights=False)
+        _finish(folder, scores)
+        publish_folder(folder, out)
+    return note
+
+
+def shards_of(plan: Plan, parent: Parent, shard_bytes: int = SHARD_BYTES) -> list[Shard]:
+    """The child's files: as many tensors each as fit into `shard_bytes`, named as the hub names them."""
+    groups: list[list[Cut]] = [[]]
+    filled = 0
+    for cut in cuts(plan, parent):
+        if groups[-1] and filled + _size(cut) > shard_bytes:
+            groups.append([])
+            filled = 0
+        groups[-1].append(cut)
+        filled += _size(cut)
+    if len(groups) == 1:
+        return [Shard("model.safetensors", tuple(groups[0]))]
+    return [
+        Shard(f"model-{at:05d}-of-{len(groups):05d}.safetensors", tuple(group)) for at, group in enumerate(groups, 1)
+    ]
+
+
+def _finish(folder: Path, scores: Scores | None) -> None:
+    """Lay the scores beside what they chose (in a folder of their own: they are no weights)."""
+    if scores is not None:
+        (folder / "importance").mkdir(exist_ok=True)
+        save_scores(folder / "importance" / "scores.safetensors", scores)
+        (folder / "importance" / "scores.svg").write_text(plot_scores(scores))
+    (folder / MADE_FOR).unlink()
+
+
+@contextlib.contextmanager
+def _workshop(plan: Plan, parent: Parent, out: Path) -> Generator[Path]:
+    """The hidden folder in which the child grows, held by this process alone; kept when interrupted, else cleared."""
+    if out.exists():
+        raise UsageError(f"{out} is already there.", "Give another --out, or remove it first.")
+    folder = out.parent / f".{out.name}.partial"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lock = out.parent / f".{out.name}.lock"
+    try:
+        with FileLock(lock, timeout=0):
+            _resume_or_clear(plan, parent, folder)
+            try:
+                yield folder
+            except OSError as error:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise EnvironmentFault(
+                    f"{out} could not be written ({error.strerror or error}).",
+                    "Free some space or mend its permissions.",
+                ) from error
+            except Exception:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            finally:
+                lock.unlink(missing_ok=True)
+    except Timeout:
+        raise EnvironmentFault(f"Another run is writing {out}.", "Wait for it, or give another --out.") from None
+
+
+def _resume_or_clear(plan: Plan, parent: Parent, folder: Path) -> None:
+    made_for = folder / MADE_FOR
+    wanted = json.dumps({"plan": plan.digest(), "parent": parent.digest})
+    if folder.exists() and not (made_for.is_file() and made_for.read_text() == wanted):
+        shutil.rmtree(folder)
+    folder.mkdir(exist_ok=True)
+    write_atomically(made_for, wanted.encode())
+
+
+def _check_space(folder: Path, shards: list[Shard]) -> None:
+    needed = sum(shard.size for shard in shards if not (folder / shard.name).is_file()) + MARGIN
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise EnvironmentFault(
+            f"The child needs {needed:,} bytes, but the disk of {folder.parent} has {free:,} free.",
+            "Free some space, give another --out, or --virtual to write no weights.",
+        )
+
+
+def _write_shard(shard: Shard, folder: Path, told: Callable[[int], object]) -> None:
+    """Write one file, header first, and give it its name once it is on the disk."""
+    writing = folder / f"{shard.name}.writing"
+    header = header_bytes({cut.name: (cut.source.dtype, cut.shape) for cut in shard.cuts})
+    done = begun = 0
+    with writing.open("wb", buffering=0) as file:
+        os.posix_fallocate(file.fileno(), 0, len(header) + shard.size)
+        _write_all(file.fileno(), memoryview(header))
+        for _, block in cut_blocks(shard.cuts):
+            done += _write_all(file.fileno(), np.ascontiguousarray(block).data.cast("B"))
+            if done - begun >= FLUSHED_AT_ONCE:
+                # starts the disk on these pages now and drops older ones, so that the fsync below finds little to do
+                os.posix_fadvise(file.fileno(), 0, len(header) + done, os.POSIX_FADV_DONTNEED)
+                begun = done
+            told(done)
+        os.fsync(file.fileno())
+    read_header(writing)
+    writing.rename(folder / shard.name)
+    fsync_path(folder)
+
+
+def _write_all(handle: int, content: memoryview) -> int:
+    at = 0
+    while at < len(content):
+        at += os.write(handle, content[at:])
+    return at
+
+
+def _check_count(plan: Plan, parent: Parent, folder: Path, shards: list[Shard]) -> None:
+    width = {cut.name: nbytes(cut.source.dtype, (1,)) for shard in shards for cut in shard.cuts}
+    written = sum(t.size // width[t.name] for shard in shards for t in read_header(folder / shard.name).values())
+    if written != (expected := expected_count(plan, parent)):
+        raise MinizooError(
+            f"The child has {written:,} parameters on disk, but its dimensions call for {expected:,}.",
+            "This is a fault of minizoo: please report it with the plan.",
+        )
+
+
+def _size(cut: Cut) -> int:
+    return nbytes(cut.source.dtype, cut.shape)

@@ -1,0 +1,181 @@
+"""The form of registry.yaml: what an entry may say. A fact that no source states is absent, which means unknown.
+
+Sources, protocols and benchmarks are named once and referred to; `zoo.registry.loader` resolves the references and
+`zoo.registry.rules` holds the rules that reach across entries.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from zoo.arch.dims import Architecture
+from zoo.registry.published import Benchmark, Protocol, ScoreTable, Source, Speed, Statement
+from zoo.strict import Count, Slug, Strict, Text, Url
+
+HubId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$", description="owner/name on the hub.")]
+CommitId = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$", description="All 40 hex digits, from a named source.")]
+
+
+class Hub(Strict):
+    """Where the weights are published. A revision needs the address that names it."""
+
+    id: HubId
+    revision: CommitId | None = None
+    revision_source: Url | None = None
+    gated: bool | None = None
+
+
+class Revision(Strict):
+    """A version of the weights under one name."""
+
+    note: Text
+    commit: CommitId | None = None
+    source: Slug
+
+
+class Licence(Strict):
+    """The licence as the source names it, and what it says about commercial use."""
+
+    id: Text
+    url: Url | None = None
+    commercial: bool | None = None
+    quote: Text | None = None
+    source: Slug
+
+
+class Selection(Strict):
+    """What was measured to choose the shape; a score of a task used here was not blind to the choice."""
+
+    method: Text
+    tasks: tuple[Text, ...] = ()
+    source: Slug
+
+
+class Quantization(Strict):
+    """Scheme and width of quantised weights; `kept` names what stays in 16 bits."""
+
+    scheme: Text
+    bits: Literal[4, 8]
+    kept: tuple[Literal["embedding", "head"], ...] = ()
+
+
+class Compression(Strict):
+    """The axes that were cut, each with the parent's and the child's value."""
+
+    kind: Literal["width", "depth", "width+depth"]
+    axes: Annotated[dict[str, tuple[Count, Count]], Field(min_length=1)]
+
+
+Relation = Literal["pruned", "distilled", "corrected", "instruct-tuned", "quantized"]
+
+
+class Lineage(Strict):
+    """What a model was made from and how. A parent outside the registry is named in words."""
+
+    parent: Slug | None = None
+    parent_elsewhere: Text | None = None
+    teacher: Slug | None = None
+    relation: Annotated[tuple[Relation, ...], Field(min_length=1)]
+    compression: Compression | None = None
+    selection: Selection | None = None
+    quantization: Quantization | None = None
+    source: Slug
+    note: Text | None = None
+
+
+class Search(Strict):
+    """Architecture search by short retraining: how many candidates got how many tokens each."""
+
+    candidates: Count
+    tokens_each: Count
+
+
+class Tokens(Strict):
+    """Training tokens by purpose; absent is unknown, not zero."""
+
+    pretraining: Count | None = None
+    teacher_correction: Count | None = Field(None, description="Spent on this model to make it a better teacher.")
+    distillation: Count | None = None
+    alignment: Count | None = None
+    search: Search | None = None
+    source: Slug
+    note: Text | None = None
+
+
+class Training(Strict):
+    """The retraining run as published."""
+
+    batch_size: Count | None = None
+    sequence_length: Count | None = None
+    flops_per_step: Count | None = None
+    source: Slug
+    note: Text | None = None
+
+
+class Claimed(Strict):
+    """Hardware and precision that the publisher names."""
+
+    engine: Text | None = None
+    test_hardware: tuple[Text, ...] = ()
+    microarchitectures: tuple[Text, ...] = ()
+    dtypes: tuple[Text, ...] = ()
+    source: Slug
+
+
+Group = Literal["minitron", "parent", "hybrid", "peer", "rival", "kin", "nano"]
+
+
+class Entry(Strict):
+    """One model of registry.yaml."""
+
+    display: Text
+    group: Group
+    kind: Literal["base", "instruct", "reasoning"]
+    aliases: tuple[Text, ...] = ()
+    hub: Hub | None = Field(None, description="Absent: no weights on the hub that a source names.")
+    released: bool | None = Field(None, description="false: a source says that the weights are not public.")
+    weights: Annotated[str, Field(pattern=r"^nano/weights/[a-z0-9-]+$")] | None = Field(
+        None, description="Folder inside the zoo package, for models that ship with minizoo."
+    )
+    revisions: dict[Slug, Revision] = Field(default_factory=dict[Slug, Revision])
+    licence: Licence | None = None
+    lineage: Lineage | None = None
+    tokens: Tokens | None = None
+    training: Training | None = None
+    architecture: Architecture
+    architecture_source: Slug
+    parameters: Count | None = Field(None, description="Declared count; must equal the closed form to the unit.")
+    stated: tuple[Statement, ...] = ()
+    published: tuple[ScoreTable, ...] = ()
+    speeds: tuple[Speed, ...] = ()
+    claimed: Claimed | None = None
+    default_suite: Literal["paper", "nano"] = "paper"
+    notes: tuple[Text, ...] = ()
+
+
+class Compared(Strict):
+    """A row of a published table that is no model of this registry: scores and what the table says of its size."""
+
+    display: Text
+    parameters: Count | None = Field(None, description="As the table prints it.")
+    pretraining_tokens: Count | None = None
+    note: Text | None = None
+    published: Annotated[tuple[ScoreTable, ...], Field(min_length=1)]
+
+
+class RegistryFile(Strict):
+    """The whole of registry.yaml."""
+
+    schema_: Literal["minizoo.registry/1"] = Field(alias="schema")
+    sources: dict[Slug, Source]
+    benchmarks: dict[str, Benchmark] = Field(default_factory=dict[str, Benchmark])
+    protocols: dict[Slug, Protocol] = Field(default_factory=dict[Slug, Protocol])
+    models: dict[Slug, Entry]
+    compared: dict[Slug, Compared] = Field(default_factory=dict[Slug, Compared])
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of registry.yaml, for editors and for readers in other languages."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **RegistryFile.model_json_schema()}
