@@ -17,14 +17,14 @@ def backend_names() -> list[str]:
 
 
 def check_backend(name: str) -> None:
-    """Raise UsageError, with the closest name, unless a backend of that name is installed."""
+    """Raise InputError, with the closest name, unless a backend of that name is installed."""
     installed = _installed()
     if name not in installed:
         raise unknown("backend", name, installed, f"Installed are: {', '.join(sorted(installed))}.")
 
 
 def open_backend(checkpoint: Checkpoint, name: str = "hf", options: Options | None = None) -> Backend:
-    """Load the checkpoint with the backend of that name; UsageError for an unknown one or a checkpoint it cannot take."""
+    """Load the checkpoint with the backend of that name; InputError for an unknown one or a checkpoint it cannot take."""
     check_backend(name)
     return _installed()[name].load()(checkpoint, options or Options())
 

@@ -10,7 +10,7 @@ from transformers.generation.logits_process import TemperatureLogitsWarper, TopP
 from backends.contract import GenerateRequest, Generation, Tokenizer
 
 
-class Dice:
+class TokenSampler:
     """Draws from a request's own distribution with its own generator: its neighbours in a batch never matter."""
 
     def __init__(self, request: GenerateRequest) -> None:
@@ -18,7 +18,7 @@ class Dice:
         self._top_p = TopPLogitsWarper(request.top_p)
         self._generator = torch.Generator().manual_seed(request.seed)
 
-    def throw(self, logits: Any) -> Any:
+    def sample(self, logits: Any) -> Any:
         """The next token, from fp32 logits `[1, vocabulary]`."""
         nothing = torch.empty(1, 0, dtype=torch.long)
         warped: Any = self._top_p(nothing, self._temperature(nothing, logits))  # pyright: ignore[reportArgumentType]
@@ -27,7 +27,7 @@ class Dice:
         return torch.searchsorted(cumulative, throw, right=True).clamp(max=cumulative.numel() - 1)
 
 
-class Stops:
+class StopMatcher:
     """Whether one of a request's stop strings stands in its new text; only the last tokens are looked at."""
 
     def __init__(self, tokenizer: Tokenizer, request: GenerateRequest) -> None:

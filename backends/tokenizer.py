@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 
 class HfTokenizer:
@@ -23,7 +23,7 @@ class HfTokenizer:
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except Exception as error:  # transformers raises whatever its parser met
-            raise UsageError(
+            raise InputError(
                 f"{folder} has no tokenizer that transformers can read ({str(error).splitlines()[0][:160]}).",
                 "Put tokenizer.json and tokenizer_config.json beside config.json.",
             ) from None
@@ -46,7 +46,7 @@ class HfTokenizer:
     def chat(self, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
         """The text of a conversation as the model was tuned for; without a prompt for an answer the last turn stays open.
 
-        A template that refuses a system turn gets the others only, as in lm-eval. Raises UsageError where it refuses all.
+        A template that refuses a system turn gets the others only, as in lm-eval. Raises InputError where it refuses all.
         """
         from jinja2 import TemplateError
 
@@ -62,7 +62,7 @@ class HfTokenizer:
                 )
             except TemplateError as error:
                 refusal = error
-        raise UsageError(
+        raise InputError(
             f"The chat template does not take these turns ({refusal}).", "Take a suite without `chat: true`."
         )
 

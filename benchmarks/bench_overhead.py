@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from backends.contract import Feed, Options, Step, StreamRequest
-from backends.packing.generate import DecodePass, prefilled, seats_like
+from backends.packing.generate import DecodePass, prefilled, slots_like
 from harness.speed.measure import Bench, Runner
 from harness.speed.opening import BenchRequest, opened
 from harness.speed.probes.telemetry import NoTelemetry
@@ -73,7 +73,7 @@ def bare_trial(model: Any, request: StreamRequest, budget: int) -> tuple[list[fl
         times.append(time.perf_counter())
 
     (ready,) = [one for row in prefilled(model, [request.prompt], budget) for one in row]
-    cache = seats_like(ready, 1, len(request.prompt) + request.new_tokens)
+    cache = slots_like(ready, 1, len(request.prompt) + request.new_tokens)
     ready.copy_into(cache, 0)
     choose(ready.hidden[None])
     for at in range(len(request.prompt), len(request.prompt) + request.new_tokens - 1):

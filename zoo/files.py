@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentIssue
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -44,7 +44,7 @@ def fsync_path(path: Path) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Make the folder and prove that it takes a file, before hours of work depend on it; EnvironmentFault if not."""
+    """Make the folder and prove that it takes a file, before hours of work depend on it; EnvironmentIssue if not."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -52,7 +52,7 @@ def check_writable(folder: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"The folder {folder} cannot be written to ({error.strerror or error}).",
             "Free some space or mend its permissions, or give another folder.",
         ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
@@ -15,8 +15,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return by_lower[near[0]] if near else None
 
 
-def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> UsageError:
+def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> InputError:
     """The error for a name that is not known: suggests the closest one and says where all of them are listed."""
     near = closest(name, known)
     hint = f"Did you mean '{near}'? " if near else ""
-    return UsageError(f"There is no {kind} named '{name}'.", f"{hint}{listing}")
+    return InputError(f"There is no {kind} named '{name}'.", f"{hint}{listing}")

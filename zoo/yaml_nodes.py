@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 YamlPath = tuple[str | int, ...]
 """Keys and indices from the root of a file to an item."""
@@ -23,7 +23,7 @@ class Places:
 def read_nodes(text: str, name: str) -> tuple[Any, Places]:
     """The plain data of a YAML 1.2 text and where each item stands.
 
-    Raises UsageError with line and column for what is not YAML, for a key that stands twice, for an alias.
+    Raises InputError with line and column for what is not YAML, for a key that stands twice, for an alias.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -36,11 +36,11 @@ def read_nodes(text: str, name: str) -> tuple[Any, Places]:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise UsageError(f"{name}:{place}: not YAML: {error.problem or error.context}.", "Mend the line.") from None
+        raise InputError(f"{name}:{place}: not YAML: {error.problem or error.context}.", "Mend the line.") from None
     except (YAMLError, ValueError) as error:
-        raise UsageError(f"{name}:1:1: not YAML: {' '.join(str(error).split())}.", "Mend the file.") from None
+        raise InputError(f"{name}:1:1: not YAML: {' '.join(str(error).split())}.", "Mend the file.") from None
     except RecursionError:
-        raise UsageError(f"{name}:1:1: nested too deep to be read.", "Mend the file.") from None
+        raise InputError(f"{name}:1:1: nested too deep to be read.", "Mend the file.") from None
     return data, Places(walk.values, walk.keys)
 
 
@@ -88,9 +88,9 @@ class _Walk:
             reason = getattr(error, "problem", None) or error
             raise self._error(node, f"'{node.value}' cannot be read: {reason}", "Mend the value.") from None
 
-    def _error(self, node: Any, what: str, mend: str) -> UsageError:
+    def _error(self, node: Any, what: str, hint: str) -> InputError:
         line, column = _place(node)
-        return UsageError(f"{self.name}:{line}:{column}: {what}.", mend)
+        return InputError(f"{self.name}:{line}:{column}: {what}.", hint)
 
 
 def _place(node: Any) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.files import cache_folder, keep
 from zoo.names import closest
 from zoo.strict import Strict
@@ -34,11 +34,11 @@ class Located:
     text: str
     data: Any
 
-    def error(self, path: YamlPath, what: str, mend: str = "", *, at_key: bool = False) -> UsageError:
+    def error(self, path: YamlPath, what: str, hint: str = "", *, at_key: bool = False) -> InputError:
         """The error for the item at `path`: its place, its path in words, what is wrong, what to do next."""
         line, column = self.place(path, at_key=at_key)
         words = " → ".join(str(part) for part in path)
-        return UsageError(f"{self.name}:{line}:{column}: {words + ': ' if words else ''}{what}", mend)
+        return InputError(f"{self.name}:{line}:{column}: {words + ': ' if words else ''}{what}", hint)
 
     def place(self, path: YamlPath, *, at_key: bool = False) -> tuple[int, int]:
         """Line and column of the item at `path`, or of the nearest item around it that the file has."""
@@ -56,13 +56,13 @@ class Located:
 
 
 def read_located(file: Path) -> Located:
-    """Read a YAML 1.2 file. Raises UsageError with line and column for what is not YAML or names a key twice."""
+    """Read a YAML 1.2 file. Raises InputError with line and column for what is not YAML or names a key twice."""
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file.name} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.") from None
+        raise InputError(f"{file.name} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.") from None
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}.", "Check the path.") from None
+        raise InputError(f"{file} cannot be read: {error.strerror}.", "Check the path.") from None
     digest = hashlib.sha256(text.encode()).hexdigest()
     cache = cache_folder() / f"yaml-{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:16]}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -81,7 +81,7 @@ def parse_located(text: str, name: str) -> Located:
 
 
 def validated(shape: type[Shape], located: Located) -> Shape:
-    """The file's data as `shape`. Raises UsageError at the first thing that does not fit, counting the rest."""
+    """The file's data as `shape`. Raises InputError at the first thing that does not fit, counting the rest."""
     try:
         return shape.model_validate(located.data)
     except ValidationError as error:
@@ -96,7 +96,7 @@ def _tupled(value: Any) -> Any:
     return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
 
 
-def _first(error: ValidationError, located: Located) -> UsageError:
+def _first(error: ValidationError, located: Located) -> InputError:
     # a mistyped key is missing under its right name too: the unknown key is the one to tell of
     details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
     first = details[0]

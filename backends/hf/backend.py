@@ -18,15 +18,15 @@ from backends.contract import (
     Step,
     Tokenizer,
 )
-from backends.hf.generate import plain_generations
-from backends.hf.unpacked import plain_scores
+from backends.hf.generate import padded_generations
+from backends.hf.unpacked import unpacked_scores
 from backends.packing.generate import continuous_generations
 from backends.packing.packed_model import packed_or_not
 from backends.packing.score import check_score, packed_scores
 from backends.packing.stream import streamed
 from backends.tokenizer import HfTokenizer
 from zoo.checkpoint.model_ref import Checkpoint
-from zoo.errors import EnvironmentFault, UsageError
+from zoo.errors import EnvironmentIssue, InputError
 
 TOKEN_BUDGET = {"cpu": 1536, "cuda": 16384}
 """Tokens of a row, or padded tokens of a batch. On a CPU 1,024 to 3,072 are about as fast, and longer rows leave lanes idle;
@@ -72,7 +72,7 @@ class HfBackend:
         for request in requests:
             check_score(request, self.capabilities.max_length)
         if self._packed is None:
-            return plain_scores(self._model, requests, self._budget)
+            return unpacked_scores(self._model, requests, self._budget)
         return packed_scores(requests, self._packed, self._budget)
 
     def generate(self, requests: Sequence[GenerateRequest]) -> Iterator[Generation]:
@@ -80,13 +80,13 @@ class HfBackend:
         for request in requests:
             _check_generate(request, self.capabilities.max_length)
         if self._packed is None:
-            return plain_generations(self._model, self.tokenizer, requests, self._budget)
+            return padded_generations(self._model, self.tokenizer, requests, self._budget)
         return continuous_generations(self._packed, self.tokenizer, requests, self._budget)
 
     def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
-        """See `StreamingBackend`; UsageError for a model whose attention packing does not follow."""
+        """See `StreamingBackend`; InputError for a model whose attention packing does not follow."""
         if self._packed is None:
-            raise UsageError(
+            raise InputError(
                 f"{self.name} cannot stream this model ({self.versions['scoring']}).", "Take another backend or model."
             )
         return streamed(self._packed, feed, room, length, clock, self._budget)
@@ -108,17 +108,17 @@ class HfBackend:
 
 
 def resolve_device(wanted: str) -> str:
-    """`auto` is the first GPU, else the CPU; EnvironmentFault for a device that is not here."""
+    """`auto` is the first GPU, else the CPU; EnvironmentIssue for a device that is not here."""
     if wanted == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(wanted)
     except RuntimeError:
-        raise UsageError(f"'{wanted}' is not a device.", "Use cpu, cuda or cuda:1.") from None
+        raise InputError(f"'{wanted}' is not a device.", "Use cpu, cuda or cuda:1.") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentFault("torch sees no GPU here.", "Use --device cpu, or see `minizoo doctor`.")
+        raise EnvironmentIssue("torch sees no GPU here.", "Use --device cpu, or see `minizoo doctor`.")
     if device.type not in TOKEN_BUDGET:
-        raise UsageError(f"The hf backend does not run on '{device.type}'.", "Use cpu or cuda.")
+        raise InputError(f"The hf backend does not run on '{device.type}'.", "Use cpu or cuda.")
     return str(device)
 
 
@@ -127,7 +127,7 @@ def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     from transformers.utils import logging as transformers_logging
 
     if checkpoint.only_pruned:
-        raise UsageError(f"hf cannot run {checkpoint.folder}: {checkpoint.only_pruned}.", "Use --backend pruned.")
+        raise InputError(f"hf cannot run {checkpoint.folder}: {checkpoint.only_pruned}.", "Use --backend pruned.")
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # what it would warn of is checked below
     try:
@@ -140,18 +140,18 @@ def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
             output_loading_info=True,
         )
     except torch.OutOfMemoryError:
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device."
         ) from None
     except Exception as error:  # transformers raises whatever its loader met
-        raise UsageError(
+        raise InputError(
             f"transformers cannot load {checkpoint.folder} ({str(error).strip().splitlines()[0][:200]}).",
             "Check config.json against the weights, and that transformers knows this model_type without remote code.",
         ) from None
     model, info = loaded
     wrong = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
     if wrong:
-        raise UsageError(
+        raise InputError(
             f"{checkpoint.folder} lacks {len(wrong)} of the weights that its config.json calls for, first {wrong[0]}.",
             "Its scores would be those of random numbers, so nothing was run: fetch or write the checkpoint again.",
         )
@@ -159,12 +159,12 @@ def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
 
 
 def compute_dtype(wanted: str, device: str) -> Any:
-    """torch's dtype of that name; "auto" is "auto" on a GPU, fp32 on a CPU. UsageError for what is no float."""
+    """torch's dtype of that name; "auto" is "auto" on a GPU, fp32 on a CPU. InputError for what is no float."""
     if wanted == "auto":
         return "auto" if device.startswith("cuda") else torch.float32
     dtype = getattr(torch, wanted, None)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise UsageError(f"'{wanted}' is not a floating-point type.", "Use float32, bfloat16 or float16.")
+        raise InputError(f"'{wanted}' is not a floating-point type.", "Use float32, bfloat16 or float16.")
     return dtype
 
 

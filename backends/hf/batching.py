@@ -1,4 +1,4 @@
-"""Which sequences run together: pure arithmetic on lengths."""
+"""Which sequences run min_scored_per_head_call: pure arithmetic on lengths."""
 
 from __future__ import annotations
 

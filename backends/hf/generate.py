@@ -10,12 +10,12 @@ from transformers import LogitsProcessor, StoppingCriteria
 
 from backends.contract import GenerateRequest, Generation, Tokenizer
 from backends.hf.batching import length_batches
-from backends.sampling import Dice, Stops, ending, eos_ids
+from backends.sampling import StopMatcher, TokenSampler, ending, eos_ids
 
 Batch = list[tuple[int, GenerateRequest]]
 
 
-def plain_generations(
+def padded_generations(
     model: Any, tokenizer: Tokenizer, requests: Sequence[GenerateRequest], budget: int
 ) -> Iterator[Generation]:
     """Yield the new tokens of each prompt, a batch of at most `budget` padded tokens at a time."""
@@ -52,11 +52,11 @@ class _SeededSampler(LogitsProcessor):
     """Leaves only the token that a row's own dice show: greedy search then takes it. Greedy rows pass untouched."""
 
     def __init__(self, requests: list[GenerateRequest]) -> None:
-        self._rows = [(row, Dice(r)) for row, r in enumerate(requests) if r.temperature > 0]
+        self._rows = [(row, TokenSampler(r)) for row, r in enumerate(requests) if r.temperature > 0]
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         for row, dice in self._rows:
-            token = dice.throw(scores[row : row + 1])
+            token = dice.sample(scores[row : row + 1])
             scores[row] = float("-inf")
             scores[row, token] = 0.0
         return scores
@@ -66,7 +66,7 @@ class _StopStrings(StoppingCriteria):
     """A row is done once its new text holds one of its stop strings, or its own limit is reached."""
 
     def __init__(self, tokenizer: Tokenizer, requests: list[GenerateRequest], prompt_length: int) -> None:
-        self._stops = [Stops(tokenizer, r) for r in requests]
+        self._stops = [StopMatcher(tokenizer, r) for r in requests]
         self._limits = [r.max_new_tokens for r in requests]
         self._start = prompt_length
         self._done = [False] * len(requests)

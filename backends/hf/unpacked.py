@@ -14,7 +14,7 @@ from backends.hf.batching import length_batches
 Batch = list[tuple[int, ScoreRequest]]
 
 
-def plain_scores(model: Any, requests: Sequence[ScoreRequest], budget: int) -> Iterator[Score]:
+def unpacked_scores(model: Any, requests: Sequence[ScoreRequest], budget: int) -> Iterator[Score]:
     """Yield Σ log p of each continuation, a batch of at most `budget` padded tokens at a time."""
     lengths = [len(r.context) + len(r.continuation) - 1 for r in requests]
     for batch in length_batches(lengths, budget):

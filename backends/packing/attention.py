@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from backends.packing.prefix_tree import Row
-from backends.packing.worker_pool import ensure_wanted
+from backends.packing.worker_pool import check_cancelled
 
 NAME = "minizoo_tree"
 FOREIGN = ("softcap", "s_aux", "position_bias", "head_mask")
@@ -78,8 +78,8 @@ def running(current: Pass) -> Generator[None]:
 
 
 def running_pass() -> Pass:
-    """The pass that is running; GivenUp where nobody waits for it any more."""
-    ensure_wanted()
+    """The pass that is running; Cancelled where nobody waits for it any more."""
+    check_cancelled()
     return _running.get()
 
 

@@ -19,7 +19,7 @@ WINDOWED = {"LlamaDecoderLayer": False, "MistralDecoderLayer": True}
 """Layers that are computed here, and whether the configuration's sliding window is theirs."""
 
 
-class LeanLayer(torch.nn.Module):
+class CpuLayer(torch.nn.Module):
     """Takes the place of a decoder layer and shares its weights: fp32 `[rows, tokens, width]` in and out, changed in place."""
 
     def __init__(self, layer: Any, last: bool) -> None:
@@ -66,13 +66,13 @@ def _by_head(projected: torch.Tensor, attention: Any) -> torch.Tensor:
     return projected.unflatten(-1, (-1, attention.head_dim))
 
 
-def lean(layer: Any, last: bool) -> LeanLayer | None:
+def cpu_layer(layer: Any, last: bool) -> CpuLayer | None:
     """The layer in its lean form, where it has one."""
     if type(layer).__name__ not in WINDOWED:
         return None
     linear: list[Any] = [part for part in layer.modules() if isinstance(part, torch.nn.Linear)]
     fits = all(part.bias is None and part.weight.is_cpu for part in linear)
-    return LeanLayer(layer, last) if fits and type(layer.mlp.act_fn).__name__.startswith("SiLU") else None
+    return CpuLayer(layer, last) if fits and type(layer.mlp.act_fn).__name__.startswith("SiLU") else None
 
 
 def _normed(hidden: torch.Tensor, norm: Any) -> torch.Tensor:

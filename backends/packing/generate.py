@@ -1,7 +1,7 @@
 """Generation with shared prefixes and continuous batching.
 
 Prompts are prefilled as rows of their prefix tree, so what they share (the few-shot examples, or all of a prompt that is
-sampled many times) is computed once. Each then decodes in a seat of its own; a sequence that ends leaves its seat, and
+sampled many times) is computed once. Each then decodes in a slot of its own; a sequence that ends leaves its slot, and
 the next prompt takes it.
 """
 
@@ -21,12 +21,12 @@ from backends.packing.attention import Layer, RowPass, fold_heads
 from backends.packing.packed_model import PackedModel, out_of_memory
 from backends.packing.prefix_tree import PrefixTree, Row
 from backends.packing.scheduler import OutOfMemory
-from backends.sampling import Dice, Stops, ending, eos_ids
+from backends.sampling import StopMatcher, TokenSampler, ending, eos_ids
 
-SEATS = {"cpu": 32, "cuda": 256}
+SLOTS = {"cpu": 32, "cuda": 256}
 """Sequences that decode together at most."""
 CPU_CACHE_BYTES = 1 << 30
-"""Memory for the keys and values of all seats on a CPU; on a GPU half of what is free."""
+"""Memory for the keys and values of all slots on a CPU; on a GPU half of what is free."""
 
 
 @dataclass
@@ -35,8 +35,8 @@ class _Sequence:
 
     index: int
     request: GenerateRequest
-    stops: Stops
-    dice: Dice | None
+    stops: StopMatcher
+    dice: TokenSampler | None
     tokens: list[int] = field(default_factory=list)
 
     @property
@@ -54,27 +54,27 @@ class Ready:
     source: PrefillPass
     hidden: torch.Tensor
 
-    def copy_into(self, cache: list[Layer], seat: int) -> None:
-        """Put its keys and values at the start of a seat of the cache."""
+    def copy_into(self, cache: list[Layer], slot: int) -> None:
+        """Put its keys and values at the start of a slot of the cache."""
         for layer, whole in zip(cache, self.source.whole, strict=True):
             for mine, theirs in zip(layer, whole, strict=True):
-                mine[seat, :, : len(self.keys)] = theirs[0].index_select(1, self.keys)
+                mine[slot, :, : len(self.keys)] = theirs[0].index_select(1, self.keys)
 
 
-def seats_like(ready: Ready, seats: int, length: int) -> list[Layer]:
-    """An empty cache, `[seats, heads, length, head_dim]` for keys and for values in every layer."""
+def slots_like(ready: Ready, slots: int, length: int) -> list[Layer]:
+    """An empty cache, `[slots, heads, length, head_dim]` for keys and for values in every layer."""
 
     def room(like: torch.Tensor) -> torch.Tensor:
-        return like.new_zeros(seats, like.shape[1], length, like.shape[3])
+        return like.new_zeros(slots, like.shape[1], length, like.shape[3])
 
     return [(room(keys), room(values)) for keys, values in ready.source.whole]
 
 
-def take_seat(cache: list[Layer], seat: int, mover: int) -> None:
-    """Move the sequence of seat `mover` to `seat`."""
+def move_slot(cache: list[Layer], slot: int, mover: int) -> None:
+    """Move the sequence of slot `mover` to `seat`."""
     for layer in cache:
         for x in layer:
-            x[seat] = x[mover]
+            x[slot] = x[mover]
 
 
 def continuous_generations(
@@ -85,10 +85,10 @@ def continuous_generations(
     When memory runs out, what has not ended starts again in half the seats.
     """
     left = dict(enumerate(requests))
-    seats = _seats(model, requests)
+    slots = _slots(model, requests)
     while left:
         indices = list(left)
-        decoder = _Decoder(model, tokenizer, [left[i] for i in indices], budget, seats)
+        decoder = _Decoder(model, tokenizer, [left[i] for i in indices], budget, slots)
         try:
             for generation in decoder.run():
                 index = indices[generation.index]
@@ -96,9 +96,9 @@ def continuous_generations(
                 yield Generation(index, generation.tokens, generation.finish)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             reason = out_of_memory(error)
-            if seats == 1:
+            if slots == 1:
                 raise OutOfMemory(reason) from None
-            seats, budget = max(1, seats // 2), max(64, budget // 2)
+            slots, budget = max(1, slots // 2), max(64, budget // 2)
 
 
 def prefilled(model: PackedModel, prompts: Sequence[Sequence[int]], budget: int) -> Iterator[list[Ready]]:
@@ -144,9 +144,9 @@ class DecodePass:
         """See `Pass`; the batch dimension holds the sequences here, and each has one token."""
         rows, heads = q.shape[:2]
         keys, values = (cache[:rows] for cache in self._cache[layer])
-        seats = torch.arange(rows, device=q.device)
-        keys[seats, :, self._positions] = k[:, :, 0]
-        values[seats, :, self._positions] = v[:, :, 0]
+        slots = torch.arange(rows, device=q.device)
+        keys[slots, :, self._positions] = k[:, :, 0]
+        values[slots, :, self._positions] = v[:, :, 0]
         keys, values = keys[:, :, : self._reach], values[:, :, : self._reach]
         mask = self._mask(window, q.dtype)
         folded = fold_heads(q, keys.shape[1])
@@ -163,80 +163,80 @@ class DecodePass:
 
 
 class _Decoder:
-    """The seats, who sits in them, and who waits."""
+    """The slots, who sits in them, and who waits."""
 
     def __init__(
-        self, model: PackedModel, tokenizer: Tokenizer, requests: Sequence[GenerateRequest], budget: int, seats: int
+        self, model: PackedModel, tokenizer: Tokenizer, requests: Sequence[GenerateRequest], budget: int, slots: int
     ) -> None:
         self._model, self._tokenizer, self._requests = model, tokenizer, requests
         self._eos = eos_ids(model.twin, tokenizer)
-        self._seats = seats
+        self._slots = slots
         self._longest = max(len(r.prompt) + r.max_new_tokens for r in requests)
         self._cache: list[Layer] = []
-        self._seated: list[_Sequence] = []
+        self._active: list[_Sequence] = []
         self._ready: deque[Ready] = deque()
         self._prefill = self._prefilled(budget)
         self._more = True
 
     def run(self) -> Iterator[Generation]:
         """Yield every request's generation as it ends."""
-        while self._more or self._ready or self._seated:
+        while self._more or self._ready or self._active:
             for sequence in self._advance():
                 yield ending(sequence.index, sequence.request, sequence.tokens, self._eos)
 
     @torch.inference_mode()
     def _advance(self) -> list[_Sequence]:
         """Seat whom there is room for, then one token for everybody; returns who ended."""
-        self._seat()
-        if not self._seated:
+        self._fill_slots()
+        if not self._active:
             return []
         ended = self._ended()
-        if self._seated:
-            newest = torch.tensor([s.tokens[-1] for s in self._seated], device=self._model.device)[:, None]
-            positions = torch.tensor([s.position for s in self._seated], device=self._model.device)
+        if self._active:
+            newest = torch.tensor([s.tokens[-1] for s in self._active], device=self._model.device)[:, None]
+            positions = torch.tensor([s.position for s in self._active], device=self._model.device)
             current = DecodePass(self._cache, positions)
-            self._choose(self._seated, self._model.hidden(newest, positions[:, None], current))
+            self._choose(self._active, self._model.hidden(newest, positions[:, None], current))
         return ended
 
-    def _seat(self) -> None:
-        while len(self._seated) < self._seats and (self._ready or self._more):
+    def _fill_slots(self) -> None:
+        while len(self._active) < self._slots and (self._ready or self._more):
             if not self._ready:
                 row = next(self._prefill, None)
                 self._more = row is not None
                 self._ready.extend(row or ())
                 continue
-            count = min(self._seats - len(self._seated), len(self._ready))
+            count = min(self._slots - len(self._active), len(self._ready))
             new = [self._ready.popleft() for _ in range(count)]
-            sequences = [self._sit_down(ready) for ready in new]
+            sequences = [self._activate(ready) for ready in new]
             self._choose(sequences, torch.stack([ready.hidden for ready in new]))
 
-    def _sit_down(self, ready: Ready) -> _Sequence:
+    def _activate(self, ready: Ready) -> _Sequence:
         request = self._requests[ready.index]
         if not self._cache:
-            self._cache = seats_like(ready, self._seats, self._longest)
-        ready.copy_into(self._cache, len(self._seated))
-        dice = Dice(request) if request.temperature > 0 else None
-        self._seated.append(_Sequence(ready.index, request, Stops(self._tokenizer, request), dice))
-        return self._seated[-1]
+            self._cache = slots_like(ready, self._slots, self._longest)
+        ready.copy_into(self._cache, len(self._active))
+        dice = TokenSampler(request) if request.temperature > 0 else None
+        self._active.append(_Sequence(ready.index, request, StopMatcher(self._tokenizer, request), dice))
+        return self._active[-1]
 
     def _choose(self, sequences: list[_Sequence], hidden: torch.Tensor) -> None:
         logits = self._model.logits(hidden).float()
         tokens = logits.argmax(-1).tolist()
         for row, sequence in enumerate(sequences):
-            drawn = sequence.dice.throw(logits[row : row + 1]) if sequence.dice else tokens[row]
+            drawn = sequence.dice.sample(logits[row : row + 1]) if sequence.dice else tokens[row]
             sequence.tokens.append(int(drawn))
 
     def _ended(self) -> list[_Sequence]:
         """Take those whose newest token was their last out of their seats; the last in the row moves up."""
         ended: list[_Sequence] = []
-        for seat in range(len(self._seated) - 1, -1, -1):
-            sequence = self._seated[seat]
+        for slot in range(len(self._active) - 1, -1, -1):
+            sequence = self._active[slot]
             if self._is_over(sequence):
                 ended.append(sequence)
-                mover = self._seated.pop()
-                if seat < len(self._seated):
-                    self._seated[seat] = mover
-                    take_seat(self._cache, seat, len(self._seated))
+                mover = self._active.pop()
+                if slot < len(self._active):
+                    self._active[slot] = mover
+                    move_slot(self._cache, slot, len(self._active))
         return ended
 
     def _is_over(self, sequence: _Sequence) -> bool:
@@ -257,8 +257,8 @@ def _keys(tree: PrefixTree, row: Row, index: int, device: Any) -> torch.Tensor:
     return torch.from_numpy(local).to(device)
 
 
-def _seats(model: PackedModel, requests: Sequence[GenerateRequest]) -> int:
+def _slots(model: PackedModel, requests: Sequence[GenerateRequest]) -> int:
     longest = max((len(r.prompt) + r.max_new_tokens for r in requests), default=1)
     kind = model.device.type
     room = CPU_CACHE_BYTES if kind == "cpu" else torch.cuda.mem_get_info(model.device)[0] // 2
-    return max(1, min(SEATS[kind], len(requests), room // (longest * model.cache_bytes_per_token())))
+    return max(1, min(SLOTS[kind], len(requests), room // (longest * model.cache_bytes_per_token())))

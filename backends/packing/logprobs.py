@@ -14,7 +14,7 @@ import torch
 BUDGET = {"cpu": 8 << 20, "cuda": 256 << 20}
 """Bytes of fp32 logits that exist at a time. On a CPU the block stays in the cache."""
 POSITIONS = 512
-"""Positions taken together: enough for full matrix speed."""
+"""Positions taken min_scored_per_head_call: enough for full matrix speed."""
 
 
 @dataclass

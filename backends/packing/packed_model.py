@@ -31,12 +31,12 @@ from backends.packing.attention import (
     shortened,
     tree_attention,
 )
-from backends.packing.cpu_layer import lean
+from backends.packing.cpu_layer import cpu_layer
 from backends.packing.logprobs import BUDGET, asked_logprobs
 from backends.packing.prefix_tree import Row
 from backends.packing.scheduler import Answers, OutOfMemory
 from backends.packing.score import packed_scores
-from backends.packing.worker_pool import MOST, Lanes, one_lane, side_by_side
+from backends.packing.worker_pool import MOST, WorkerPool, single_worker, worker_threads
 
 LAYER_TYPES = {"full_attention", "sliding_attention"}
 LENGTH_DEPENDENT = {"dynamic", "longrope"}
@@ -58,7 +58,7 @@ class PackedModel:
     pass: such a model is scored without sharing.
     """
 
-    together = 256
+    min_scored_per_head_call = 256
 
     def __init__(self, model: Any) -> None:
         _check_config(model)
@@ -68,19 +68,19 @@ class PackedModel:
         self._decoder: Any = self.twin.get_decoder()
         if not hasattr(self._decoder, "layers"):
             raise Unsupported("its layers are not where packing looks for them")
-        is_lean = _make_lean(self._decoder)
-        self._picks = is_lean or _trim_last_layer(self._decoder)
-        self._cached = torch.float32 if is_lean else model.dtype
+        uses_cpu_layers = _use_cpu_layers(self._decoder)
+        self._picks = uses_cpu_layers or _trim_last_layer(self._decoder)
+        self._cached = torch.float32 if uses_cpu_layers else model.dtype
         self._layers: Sequence[Any] = self._decoder.layers
         try:
             _try_out(self, model)
         except (AttributeError, IndexError, TypeError, ValueError) as error:
             raise Unsupported(f"a trial of it failed ({type(error).__name__}: {error})") from error
 
-    def lanes(self, rows: int) -> AbstractContextManager[Lanes]:
+    def workers(self, rows: int) -> AbstractContextManager[WorkerPool]:
         """See `RowEngine`. A GPU has one lane."""
         count = min(rows, torch.get_num_threads(), MOST) if self.device.type == "cpu" else 1
-        return side_by_side(count) if count > 1 else one_lane()
+        return worker_threads(count) if count > 1 else single_worker()
 
     @torch.inference_mode()
     def run_row(self, row: Row, path: list[Layer] | None) -> tuple[torch.Tensor, list[Layer]]:
@@ -189,12 +189,12 @@ def _twin(model: Any) -> Any:
     return twin
 
 
-def _make_lean(decoder: Any) -> bool:
+def _use_cpu_layers(decoder: Any) -> bool:
     """Put lean layers, which compute in fp32, in the place of transformers' own where every layer has such a form; whether
     it was done.
     """
     last = len(decoder.layers) - 1
-    layers = [made for number, layer in enumerate(decoder.layers) if (made := lean(layer, number == last))]
+    layers = [made for number, layer in enumerate(decoder.layers) if (made := cpu_layer(layer, number == last))]
     if len(layers) <= last:
         return False
     decoder.layers = torch.nn.ModuleList(layers)

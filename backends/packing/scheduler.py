@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.packing.prefix_tree import PrefixTree, Row
-from backends.packing.worker_pool import Lanes
+from backends.packing.worker_pool import WorkerPool
 
 T = TypeVar("T")
 
@@ -44,10 +44,10 @@ class RowEngine(Protocol):
     it needs to answer a row's questions.
     """
 
-    together: int
+    min_scored_per_head_call: int
     """Scored tokens that are worth an `answer` of their own; those of several rows are gathered until they are as many."""
 
-    def lanes(self, rows: int) -> AbstractContextManager[Lanes]:
+    def workers(self, rows: int) -> AbstractContextManager[WorkerPool]:
         """Where to compute about so many rows."""
         ...
 
@@ -70,12 +70,12 @@ def answered_rows(tree: PrefixTree, engine: RowEngine, budget: int) -> Iterator[
     When the engine runs out of memory the row is cut in halves, and rows stay as short from then on; nothing that was
     computed is computed again.
     """
-    with engine.lanes(-(-len(tree) // budget)) as lanes:
+    with engine.workers(-(-len(tree) // budget)) as lanes:
         yield from _Schedule(tree, engine, budget, lanes).answered()
 
 
 @dataclass(frozen=True)
-class _Stretch:
+class _Segment:
     """Part of the tree's order that nobody has begun, and the path of its first token."""
 
     start: int
@@ -84,7 +84,7 @@ class _Stretch:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _RowTask:
     """A row, its path, and the end of what waits for it (of the row itself, where nothing does)."""
 
     row: Row
@@ -93,49 +93,49 @@ class _Job:
 
 
 class _Schedule:
-    def __init__(self, tree: PrefixTree, engine: RowEngine, budget: int, lanes: Lanes) -> None:
-        self._tree, self._engine, self._budget, self._lanes = tree, engine, budget, lanes
-        self._open = [_Stretch(0, len(tree), None)] if len(tree) else []
+    def __init__(self, tree: PrefixTree, engine: RowEngine, budget: int, lanes: WorkerPool) -> None:
+        self._tree, self._engine, self._budget, self._pool = tree, engine, budget, lanes
+        self._open = [_Segment(0, len(tree), None)] if len(tree) else []
         self._running: dict[Future[Any], Callable[[Future[Any]], list[tuple[Row, Answers]]]] = {}
         self._rows: _InOrder[tuple[Row, Any]] = _InOrder()
         self._unanswered: list[tuple[Row, Any]] = []
         self._answered: _InOrder[list[tuple[Row, Answers]]] = _InOrder()
 
     def answered(self) -> Iterator[tuple[Row, Answers]]:
-        while self._fill_lanes():
+        while self._fill_workers():
             done, _ = wait(self._running, return_when=FIRST_COMPLETED)
             found = [pair for future in done for pair in self._running.pop(future)(future)]
-            if self._lanes.count > 1:
-                self._fill_lanes()  # so that lanes have work while the caller looks at what was found
+            if self._pool.count > 1:
+                self._fill_workers()  # so that lanes have work while the caller looks at what was found
             yield from found
 
-    def _fill_lanes(self) -> bool:
+    def _fill_workers(self) -> bool:
         """Whether anything runs."""
-        while self._open and len(self._running) < self._lanes.count:
+        while self._open and len(self._running) < self._pool.count:
             job = self._take()
             self._submit(partial(self._row_done, job), self._engine.run_row, job.row, job.path)
         return bool(self._running)
 
     def _submit(self, then: Callable[[Future[Any]], list[tuple[Row, Answers]]], work: Any, *args: Any) -> None:
-        self._running[self._lanes.pool.submit(work, *args)] = then
+        self._running[self._pool.pool.submit(work, *args)] = then
 
-    def _take(self) -> _Job:
+    def _take(self) -> _RowTask:
         """The first row of the topmost stretch; what need not wait for it stays open to the other lanes."""
         stretch = self._open.pop()
         cut = min(stretch.stop, self._tree.cut(stretch.start, self._length(stretch.start)))
         stop = stretch.stop
-        if self._lanes.count > 1:
+        if self._pool.count > 1:
             cut, stop = self._soon_done(stretch.start, cut)
         if stop < stretch.stop:
             path = self._engine.shortened(stretch.path, int(self._tree.depths[stop]))
-            self._open.append(_Stretch(stop, stretch.stop, path))
-        return _Job(self._tree.row(stretch.start, cut), stretch.path, stop)
+            self._open.append(_Segment(stop, stretch.stop, path))
+        return _RowTask(self._tree.row(stretch.start, cut), stretch.path, stop)
 
     def _length(self, start: int) -> int:
         """Tokens of a row that begins there: fewer towards the end, so that all lanes are done at about the same time."""
-        if self._lanes.count == 1:
+        if self._pool.count == 1:
             return self._budget
-        share = (len(self._tree) - start) // (2 * self._lanes.count)
+        share = (len(self._tree) - start) // (2 * self._pool.count)
         return min(self._budget, max(share, SHORTEST))
 
     def _soon_done(self, start: int, cut: int) -> tuple[int, int]:
@@ -146,7 +146,7 @@ class _Schedule:
         waited_for = path[np.searchsorted(path, start) :]
         return (int(waited_for[-1]) + 1, int(self._tree.ends[waited_for[0]])) if len(waited_for) else (cut, cut)
 
-    def _row_done(self, job: _Job, future: Future[Any]) -> list[tuple[Row, Answers]]:
+    def _row_done(self, job: _RowTask, future: Future[Any]) -> list[tuple[Row, Answers]]:
         row = job.row
         try:
             states, kept = future.result()
@@ -154,14 +154,14 @@ class _Schedule:
             if len(row) == 1:
                 raise
             self._budget = min(self._budget, len(row) // 2)
-            self._open.append(_Stretch(row.start, job.stop, job.path))
+            self._open.append(_Segment(row.start, job.stop, job.path))
             return []
         if row.stop < job.stop:
-            self._open.append(_Stretch(row.stop, job.stop, kept))
+            self._open.append(_Segment(row.stop, job.stop, kept))
         for entry in self._rows.put(row.start, row.stop, (row, states)):
             self._unanswered.append(entry)
             scored = sum(len(waiting.scored) for waiting, _ in self._unanswered)
-            if scored >= self._engine.together or entry[0].stop == len(self._tree):
+            if scored >= self._engine.min_scored_per_head_call or entry[0].stop == len(self._tree):
                 rows, of = zip(*self._unanswered, strict=True)
                 self._unanswered = []
                 self._submit(partial(self._rows_answered, rows), self._engine.answer, rows, of)

@@ -11,7 +11,7 @@ import numpy as np
 from backends.contract import Score, ScoreRequest
 from backends.packing.prefix_tree import PrefixTree, Row
 from backends.packing.scheduler import Answers, RowEngine, answered_rows
-from backends.packing.worker_pool import Lanes, one_lane
+from backends.packing.worker_pool import WorkerPool, single_worker
 
 
 class PackedScoring:
@@ -40,13 +40,13 @@ class PackedScoring:
 class _InSequence:
     """An engine that is asked row after row and answers each at once."""
 
-    together = 1
+    min_scored_per_head_call = 1
 
     def __init__(self, backend: PackedScoring) -> None:
         self._backend = backend
 
-    def lanes(self, rows: int) -> AbstractContextManager[Lanes]:
-        return one_lane()
+    def workers(self, rows: int) -> AbstractContextManager[WorkerPool]:
+        return single_worker()
 
     def run_row(self, row: Row, path: None) -> tuple[Answers, None]:
         return self._backend.run_row(row), None

@@ -1,4 +1,4 @@
-"""Lanes: threads that each compute a row of their own, with a share of the processor's cores.
+"""WorkerPool: threads that each compute a row of their own, with a share of the processor's cores.
 
 After every small matrix product and every pass over memory cores that share it wait for each other; whole rows do not.
 """
@@ -14,39 +14,39 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST = 8
-"""Lanes at most: each holds the activations of its row."""
+"""WorkerPool at most: each holds the activations of its row."""
 
 
 @dataclass(frozen=True)
-class Lanes:
+class WorkerPool:
     """Where work is submitted, and how many pieces of it run at a time."""
 
     pool: Executor
     count: int
 
 
-class GivenUp(Exception):
+class Cancelled(Exception):
     """Nobody waits for this lane's work any more."""
 
 
 _given_up: ContextVar[threading.Event | None] = ContextVar("given up", default=None)
 
 
-def ensure_wanted() -> None:
-    """Raise GivenUp in a lane whose results nobody waits for: asked once a layer, so that Ctrl-C is obeyed soon."""
+def check_cancelled() -> None:
+    """Raise Cancelled in a lane whose results nobody waits for: asked once a layer, so that Ctrl-C is obeyed soon."""
     event = _given_up.get()
     if event is not None and event.is_set():
-        raise GivenUp
+        raise Cancelled
 
 
 @contextmanager
-def one_lane() -> Generator[Lanes]:
+def single_worker() -> Generator[WorkerPool]:
     """The caller's own thread, and whatever cores or device it has."""
-    yield Lanes(_Inline(), 1)
+    yield WorkerPool(_Inline(), 1)
 
 
 @contextmanager
-def side_by_side(count: int) -> Generator[Lanes]:
+def worker_threads(count: int) -> Generator[WorkerPool]:
     """`count` threads that share torch's cores evenly. What still runs at the end is given up."""
     import torch  # here, since to plan a run nobody needs it
 
@@ -59,7 +59,7 @@ def side_by_side(count: int) -> Generator[Lanes]:
 
     pool = ThreadPoolExecutor(count, "lane", begin)
     try:
-        yield Lanes(pool, count)
+        yield WorkerPool(pool, count)
     finally:
         left.set()
         pool.shutdown(cancel_futures=True)

@@ -18,7 +18,7 @@ from zoo.arch.hf_config import FAMILIES
 from zoo.checkpoint.model_ref import Checkpoint
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
 from zoo.checkpoint.safetensors import read_header, safetensors_files
-from zoo.errors import EnvironmentFault, UsageError
+from zoo.errors import EnvironmentIssue, InputError
 from zoo.prune.parent import open_parent
 from zoo.prune.plan import read_plan
 from zoo.prune.write.blocks import BITS, cut_blocks
@@ -41,11 +41,11 @@ class PrunedBackend(HfBackend):
 def load_pruned(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     """The model on the device, in eval mode.
 
-    Raises UsageError for an architecture that minizoo does not prune, weights that do not fit config.json, and a parent
-    that is not the plan's; EnvironmentFault where the device is too small.
+    Raises InputError for an architecture that minizoo does not prune, weights that do not fit config.json, and a parent
+    that is not the plan's; EnvironmentIssue where the device is too small.
     """
     if checkpoint.config.get("model_type") not in FAMILIES:
-        raise UsageError(
+        raise InputError(
             f"The pruned backend runs {', '.join(FAMILIES)}, not '{checkpoint.config.get('model_type')}'.", "Use hf."
         )
     sliced = _cuts(checkpoint.folder)
@@ -56,7 +56,7 @@ def load_pruned(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
         _check_shapes(model, sliced, checkpoint.folder)
         model.load_state_dict(dict(_on_device(sliced, device, chosen)), assign=True, strict=False)
     except torch.OutOfMemoryError:
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device."
         ) from None
     model.tie_weights()
@@ -72,7 +72,7 @@ def _cuts(folder: Path) -> list[Cut]:
     stored = [tensor for file in safetensors_files(folder) for tensor in read_header(file).values()]
     for tensor in stored:
         if tensor.dtype not in BITS:
-            raise UsageError(f"{tensor.name} in {tensor.file} is {tensor.dtype}.", f"pruned reads {', '.join(BITS)}.")
+            raise InputError(f"{tensor.name} in {tensor.file} is {tensor.dtype}.", f"pruned reads {', '.join(BITS)}.")
     return [Cut(tensor.name, tensor, None, None, tensor.shape) for tensor in stored]
 
 
@@ -86,7 +86,7 @@ def _skeleton(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
             model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype)
     except Exception as error:  # transformers raises whatever its validation met
         reason = str(error).strip().splitlines()[-1].strip()[:200]
-        raise UsageError(f"transformers refuses {checkpoint.folder / 'config.json'} ({reason}).", "Mend it.") from None
+        raise InputError(f"transformers refuses {checkpoint.folder / 'config.json'} ({reason}).", "Mend it.") from None
     widths = checkpoint.config.get(LAYER_WIDTHS)
     if widths is not None:
         for layer, ffn, heads in zip(model.model.layers, widths["ffn"], widths["heads"], strict=True):
@@ -121,9 +121,9 @@ def _check_shapes(model: Any, sliced: list[Cut], folder: Path) -> None:
     tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set[str]()
     for name, parameter in model.named_parameters():
         if name not in there and name not in tied:
-            raise UsageError(f"{folder} lacks {name}, which its config.json calls for.", "Write the checkpoint again.")
+            raise InputError(f"{folder} lacks {name}, which its config.json calls for.", "Write the checkpoint again.")
         if name in there and there[name] != tuple(parameter.shape):
-            raise UsageError(
+            raise InputError(
                 f"{name} in {folder} has shape {there[name]}, its config.json calls for {tuple(parameter.shape)}.",
                 "Write the checkpoint again.",
             )

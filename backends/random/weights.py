@@ -23,7 +23,7 @@ from zoo.arch.hf_config import read_config
 from zoo.arch.parameters import count_parameters
 from zoo.checkpoint.model_ref import Checkpoint
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS
-from zoo.errors import EnvironmentFault, UsageError
+from zoo.errors import EnvironmentIssue, InputError
 from zoo.registry.loader import Model, load_registry
 
 CONTEXT = 32_768
@@ -44,18 +44,18 @@ class NoTokenizer:
     eos_id: int | None = None
 
     def encode(self, texts: Sequence[str], add_special_tokens: bool | None = None) -> list[list[int]]:
-        """UsageError: random weights know no text."""
-        raise UsageError("A model of random weights has no tokenizer.", "Give the folder of one.")
+        """InputError: random weights know no text."""
+        raise InputError("A model of random weights has no tokenizer.", "Give the folder of one.")
 
     def decode(self, tokens: Sequence[int], skip_special_tokens: bool = True) -> str:
-        """UsageError: random weights know no text."""
-        raise UsageError("A model of random weights has no tokenizer.", "Give the folder of one.")
+        """InputError: random weights know no text."""
+        raise InputError("A model of random weights has no tokenizer.", "Give the folder of one.")
 
 
 def random_checkpoint(name: str) -> Checkpoint:
     """A checkpoint that is a configuration and nothing else: of a registry model, or of a folder with a config.json.
 
-    UsageError for an unknown name, for a quantised entry, and for an architecture that streams through no backend.
+    InputError for an unknown name, for a quantised entry, and for an architecture that streams through no backend.
     """
     model = load_registry().find(name)
     if model is not None:
@@ -65,7 +65,7 @@ def random_checkpoint(name: str) -> Checkpoint:
         load_registry().resolve(name)  # raises, with the name that was meant
     config = read_config(name)
     if LAYER_WIDTHS in config:
-        raise UsageError(
+        raise InputError(
             f"The layers of {folder} differ in width.", "Random weights are drawn for uniform models only."
         )
     return Checkpoint(folder.resolve().name, folder, config, None)
@@ -76,7 +76,7 @@ def open_random(
 ) -> HfBackend:
     """The `hf` backend over random weights; `versions["weights"]` says how they were drawn and how large activations are.
 
-    Raises UsageError where an activation is not finite, EnvironmentFault where the device is too small.
+    Raises InputError where an activation is not finite, EnvironmentIssue where the device is too small.
     """
     ranges: list[tuple[float, float]] = []
 
@@ -95,14 +95,14 @@ def open_random(
 def random_model(checkpoint: Checkpoint, device: str, dtype: str, seed: int = 0) -> Any:
     """transformers' model of the checkpoint's configuration with weights drawn on the device; "auto" is bf16 on a GPU.
 
-    The same seed draws the same values on one machine. Raises EnvironmentFault where the device is too small.
+    The same seed draws the same values on one machine. Raises EnvironmentIssue where the device is too small.
     """
     wanted = compute_dtype(dtype, device)
     try:
         model = empty_model(checkpoint, device, torch.bfloat16 if wanted == "auto" else wanted)
         _draw(model, seed)
     except torch.OutOfMemoryError:
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device."
         ) from None
     return model.eval()
@@ -111,7 +111,7 @@ def random_model(checkpoint: Checkpoint, device: str, dtype: str, seed: int = 0)
 def empty_model(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> Any:
     """The same with whatever was in the memory; on `meta` it takes none.
 
-    UsageError where a registry model has another number of parameters than its closed form: it would be another model.
+    InputError where a registry model has another number of parameters than its closed form: it would be another model.
     """
     from transformers import AutoModelForCausalLM
     from transformers.initialization import no_init_weights
@@ -127,13 +127,13 @@ def empty_model(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> Any:
 def check_finite(model: Any, seed: int = 0) -> tuple[float, float]:
     """The smallest and largest root mean square of the hidden states, one a layer, over a trial of random tokens.
 
-    UsageError where a hidden state or a logit is not finite.
+    InputError where a hidden state or a logit is not finite.
     """
     tokens = torch.randint(model.config.vocab_size, (1, TRIAL_TOKENS), generator=torch.Generator().manual_seed(seed))
     out = model(tokens.to(model.device), use_cache=False, output_hidden_states=True)
     for place, states in [*((f"layer {i}", h) for i, h in enumerate(out.hidden_states)), ("the head", out.logits)]:
         if not torch.isfinite(states).all():
-            raise UsageError(
+            raise InputError(
                 f"Activations of random weights are not finite at {place} in {str(model.dtype).removeprefix('torch.')}.",
                 "Take --dtype bfloat16 or float32.",
             )
@@ -147,17 +147,17 @@ def _config_of(model: Model) -> Any:
 
     dims, quantized = model.architecture, model.lineage is not None and model.lineage.quantization is not None
     if not isinstance(dims, Dense):
-        raise UsageError(
+        raise InputError(
             f"{model.display} has Mamba layers, which no backend here streams.", "`--dry-run` shows its ceilings."
         )
     if quantized:
-        raise UsageError(
+        raise InputError(
             f"{model.display} is quantised, and random weights are drawn in 16 or 32 bits.",
             "Take the model that it was made from.",
         )
     kind = getattr(transformers, dims.hf_class or "", None)
     if kind is None:
-        raise UsageError(f"transformers has no class for {model.display} ({dims.hf_class}).", "Take another model.")
+        raise InputError(f"transformers has no class for {model.display} ({dims.hf_class}).", "Take another model.")
     default = kind.config_class()
     fields: dict[str, Any] = {
         "num_hidden_layers": dims.num_layers,
@@ -212,7 +212,7 @@ def _transformers_config(checkpoint: Checkpoint) -> Any:
         return AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises whatever its validation met
         reason = str(error).strip().splitlines()[-1].strip()[:200]
-        raise UsageError(f"transformers refuses {checkpoint.folder / 'config.json'} ({reason}).", "Mend it.") from None
+        raise InputError(f"transformers refuses {checkpoint.folder / 'config.json'} ({reason}).", "Mend it.") from None
 
 
 @torch.inference_mode()
@@ -237,7 +237,7 @@ def _check_count(model: Any, checkpoint: Checkpoint) -> None:
         return
     stated, built = count_parameters(checkpoint.model.architecture).total, sum(p.numel() for p in model.parameters())
     if stated != built:
-        raise UsageError(
+        raise InputError(
             f"At the dimensions of {checkpoint.name} transformers' {type(model).__name__} has {built:,} parameters, "
             f"the registry's closed form {stated:,}.",
             "It would be another model, so nothing was run; please report it.",

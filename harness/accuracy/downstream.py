@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentIssue
 
 if TYPE_CHECKING:
     from zoo.prune.parent import Parent
@@ -19,7 +19,7 @@ def task_scorer(
     """A function from kept layers to the task's first metric (negated where lower is better).
 
     A candidate is a plan without weights, run by the `pruned` backend from the parent's own files. Raises
-    EnvironmentFault where the task could not be scored.
+    EnvironmentIssue where the task could not be scored.
     """
     from backends.contract import Options
     from harness.accuracy.prepare import Request
@@ -37,7 +37,7 @@ def task_scorer(
         (record,) = run(request, work / "results").records
         value = record.scores[0].value if record.status == "ok" else None
         if value is None:
-            raise EnvironmentFault(
+            raise EnvironmentIssue(
                 f"{task} could not be scored on layers {list(kept)} ({record.reason}).", "Run again."
             )
         return value if record.scores[0].higher_is_better else -value

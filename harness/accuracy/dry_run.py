@@ -16,11 +16,11 @@ from harness.lmeval.encoding import MAX_NEW_TOKENS, Encoder
 from harness.lmeval.prompts import count_of
 from harness.lmeval.tasks import LoadedTask, leaf_configs, load_tasks
 from harness.metrics.published import Expected, closest_published, documents_of, expected_scores
-from harness.metrics.task_metadata import SHARES, facts_of
+from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS, metadata_of
 from harness.stats.intervals import detectable_difference
 from harness.suites.suite import Suite, SuiteTask
 from zoo.checkpoint.model_ref import locate
-from zoo.errors import EnvironmentFault, MinizooError
+from zoo.errors import EnvironmentIssue, MinizooError
 from zoo.registry.loader import Registry, load_registry
 
 Item = TypeVar("Item")
@@ -108,7 +108,7 @@ def _encoder(
         return Encoder(HfTokenizer(tokenizer), context, request.seed)
     try:
         checkpoint = locate(request.model)
-    except EnvironmentFault as error:
+    except EnvironmentIssue as error:
         if model is None:
             raise
         missing["the tokenizer"] = error
@@ -169,7 +169,7 @@ def _estimated(suite: Suite, entry: SuiteTask, request: Request, registry: Regis
     """No data: documents by the registry, requests and tokens by the sizes measured once (harness/metrics/task_metadata.yaml)."""
     configs = leaf_configs(suite, entry)
     shots = _same([config["num_fewshot"] for config in configs])
-    kind, facts, total = configs[0].get("output_type", ""), facts_of(entry.task), documents_of(registry, entry.task)
+    kind, facts, total = configs[0].get("output_type", ""), metadata_of(entry.task), documents_of(registry, entry.task)
     if total is None or facts.size is None or shots is None:
         return _Work(kind, shots, total=total)
     limit = request.limit or entry.limit
@@ -197,9 +197,9 @@ def _generated(config: Mapping[str, Any]) -> int:
 
 def _forecast(entry: SuiteTask, work: _Work, request: Request, expected: Sequence[Expected]) -> Forecast:
     published = closest_published(expected, entry.task, entry.metric, work.shots)
-    facts = facts_of(entry.task)
+    facts = metadata_of(entry.task)
     at = published.value if published and 0 < published.value < 1 else 0.5
-    is_share = entry.metric in SHARES if entry.metric else work.kind in JUDGED
+    is_share = entry.metric in UNIT_INTERVAL_METRICS if entry.metric else work.kind in JUDGED
     return Forecast(
         task=entry.task,
         shots=work.shots,

@@ -15,7 +15,7 @@ from harness.lmeval.encoding import Encoder
 from harness.lmeval.tasks import LoadedSuite, load_tasks
 from harness.suites.suite import Overflow, Suite, load_suite, suite_of
 from zoo.checkpoint.model_ref import Checkpoint, locate
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import load_registry
 
 DEFAULT_SUITE = "smoke"
@@ -56,8 +56,8 @@ class Evaluation:
 def prepare(request: Request) -> Evaluation:
     """Find the checkpoint, load the tasks, build and encode every prompt.
 
-    Raises UsageError for unknown names, a broken checkpoint, or prompts that do not fit where the rule is `refuse`;
-    EnvironmentFault for data or weights that cannot be had.
+    Raises InputError for unknown names, a broken checkpoint, or prompts that do not fit where the rule is `refuse`;
+    EnvironmentIssue for data or weights that cannot be had.
     """
     suite = requested_suite(request)
     check_backend(request.backend)
@@ -72,9 +72,9 @@ def prepare(request: Request) -> Evaluation:
 def requested_suite(request: Request) -> Suite:
     """The suite that the request means: its own, its tasks, or the model's default."""
     if request.suite and request.tasks:
-        raise UsageError("Both a suite and tasks are given.", "Use --suite or --tasks, not both.")
+        raise InputError("Both a suite and tasks are given.", "Use --suite or --tasks, not both.")
     if request.shots is not None and not request.tasks:
-        raise UsageError("--shots goes with --tasks: a suite says its own.", "Name the tasks, or leave --shots out.")
+        raise InputError("--shots goes with --tasks: a suite says its own.", "Name the tasks, or leave --shots out.")
     if request.tasks:
         return suite_of(request.tasks, request.shots)
     model = load_registry().find(request.model)
@@ -85,7 +85,7 @@ def _plans(
     request: Request, suite: Suite, tokenizer: HfTokenizer, max_length: int
 ) -> tuple[LoadedSuite, list[TaskPlan]]:
     if suite.chat and tokenizer.chat_template is None:
-        raise UsageError(
+        raise InputError(
             f"Suite {suite.name} puts every prompt through the tokenizer's chat template, and {request.model} has none: "
             "it is no instruction-tuned model.",
             "Take a suite for base models (`smoke`, `paper`), or an instruct model.",

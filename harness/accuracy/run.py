@@ -21,7 +21,7 @@ from harness.lmeval.scores import score_task
 from harness.records.files import new_run_id
 from harness.records.provenance import subject_of
 from harness.records.record import Record, Subject
-from zoo.errors import EnvironmentFault, MinizooError, one_line
+from zoo.errors import EnvironmentIssue, MinizooError, one_line
 from zoo.files import check_writable
 
 
@@ -71,7 +71,7 @@ def evaluate(
 
     Goes on with a run of the same key whose process is dead (`fresh` discards that one instead). A task that fails by
     itself is recorded as `failed` and the others go on. When the backend breaks, the tasks not yet recorded are recorded
-    as `infra_failed`, their answers are kept for a next run, and an EnvironmentFault is raised; likewise when a record
+    as `infra_failed`, their answers are kept for a next run, and an EnvironmentIssue is raised; likewise when a record
     cannot be written, but for the recording. An interrupt keeps everything and records nothing.
     """
     subject = subject_of(evaluation.checkpoint)
@@ -81,7 +81,7 @@ def evaluate(
         run.go()
     except OSError as error:
         partial.release()
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"A result could not be written to {results} ({error.strerror or error}).",
             "What was finished is kept: free some space, and the same command goes on from there.",
         ) from error
@@ -90,7 +90,7 @@ def evaluate(
         raise
     except Exception as error:
         run.break_down(error)
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"The {backend.name} backend broke on {backend.device} ({type(error).__name__}: {one_line(error)}).",
             "What was answered is kept: the same command goes on from there. `minizoo --debug` shows the traceback.",
         ) from error

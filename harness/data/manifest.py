@@ -13,7 +13,7 @@ from typing import Any, Literal
 from harness.data.mirror import evaluated_split, fewshot_split, read_rows
 from harness.lmeval.tasks import leaf_configs
 from harness.suites.suite import Suite
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.files import write_atomically
 
 MANIFEST = "mirror.json"
@@ -73,7 +73,7 @@ class Held:
 
 
 def needed_files(suites: Iterable[Suite]) -> list[Needed]:
-    """The files that the tasks of these suites read, in order; UsageError for a data set's name that is no path of ours."""
+    """The files that the tasks of these suites read, in order; InputError for a data set's name that is no path of ours."""
     tasks: dict[Needed, list[str]] = {}
     for config in (config for suite in suites for entry in suite.tasks for config in leaf_configs(suite, entry)):
         dataset = config.get("dataset_path")
@@ -83,7 +83,7 @@ def needed_files(suites: Iterable[Suite]) -> list[Needed]:
         for split in sorted(filter(None, splits)):
             needed = Needed(dataset, config.get("dataset_name") or "default", split)
             if not (HUB_ID.fullmatch(dataset) and PART.fullmatch(needed.config) and PART.fullmatch(split)):
-                raise UsageError(
+                raise InputError(
                     f"Task {config['task']} names the data {needed.path}, which is no data set of the hub."
                 )
             tasks.setdefault(needed, []).append(config["task"])
@@ -97,7 +97,7 @@ def check_mirror(data: Path, needed: Sequence[Needed]) -> list[Held]:
 
 
 def read_manifest(data: Path) -> dict[str, Pulled]:
-    """Path → what was pulled; nothing where there is no manifest, UsageError where it is not one."""
+    """Path → what was pulled; nothing where there is no manifest, InputError where it is not one."""
     path = data / MANIFEST
     try:
         read = json.loads(path.read_text("utf-8"))
@@ -105,7 +105,7 @@ def read_manifest(data: Path) -> dict[str, Pulled]:
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError, NotADirectoryError) as error:
-        raise UsageError(
+        raise InputError(
             f"{path} is not a mirror's manifest ({type(error).__name__}: {error}).",
             "Delete it: `minizoo data pull` then fetches what it cannot vouch for.",
         ) from None
@@ -124,7 +124,7 @@ def _held(data: Path, needed: Needed, entry: Pulled | None) -> Held:
     if entry is None:
         try:
             return Held(needed, "by hand", rows=len(read_rows(path)))
-        except (UsageError, UnicodeDecodeError) as error:
+        except (InputError, UnicodeDecodeError) as error:
             return Held(needed, "broken", getattr(error, "what", str(error)))
     with path.open("rb") as file:
         same = hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256

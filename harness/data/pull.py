@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness.data.manifest import Held, Needed, Pulled, check_mirror, read_manifest, write_manifest
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentIssue
 from zoo.files import check_writable
 
 EXPORT = "refs/convert/parquet"
@@ -36,7 +36,7 @@ def pull(data: Path, needed: Sequence[Needed], tell: Tell) -> list[Held]:
     Files that are whole are not fetched again, so an interrupted pull goes on where it stopped (inside a data set the
     hub's own cache keeps the Parquet files that came whole). Files put there by hand stay as long as they read. A data set
     that the hub does not give is told and left out.
-    Raises EnvironmentFault where the hub cannot be reached, the folder takes no file, or another process is filling it.
+    Raises EnvironmentIssue where the hub cannot be reached, the folder takes no file, or another process is filling it.
     """
     check_writable(data)
     try:
@@ -45,7 +45,7 @@ def pull(data: Path, needed: Sequence[Needed], tell: Tell) -> list[Held]:
             for dataset, files in groupby(missing, key=lambda one: one.dataset):
                 _pull_dataset(data, dataset, list(files), tell)
     except Timeout:
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"Another minizoo process is filling {data}.", "Wait for it; `minizoo data check` says how far it is."
         ) from None
     return check_mirror(data, needed)
@@ -91,7 +91,7 @@ def _fetch(dataset: str, files: Sequence[Needed]) -> tuple[Path, str]:
     except Exception as error:
         if not _is_network(error):
             raise
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"The hub cannot be reached for {dataset} ({type(error).__name__}: {' '.join(str(error).split())[:160]}).",
             "What was fetched is kept: the same command goes on with the network up. `minizoo data check` lists what is "
             "missing.",

@@ -15,7 +15,7 @@ from typing import Any
 from backends.contract import GenerateRequest, ScoreRequest, Tokenizer, Tokens
 from harness.lmeval.prompts import Document
 from harness.lmeval.tasks import LoadedTask
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 MAX_NEW_TOKENS = 256
 """lm-eval's default where a task names no limit."""
@@ -57,7 +57,7 @@ class Encoder:
         self._bos_text = tokenizer.decode([self.prefix], skip_special_tokens=False) if self.prefix is not None else None
 
     def units(self, loaded: LoadedTask, documents: Sequence[Document]) -> list[Unit]:
-        """Every unit of the task, in document order. UsageError for a request that no rule can make fit."""
+        """Every unit of the task, in document order. InputError for a request that no rule can make fit."""
         instances = [(d.doc_id, i) for d in documents for i in d.instances]
         kind = instances[0][1].request_type if instances else ""
         make = {
@@ -66,7 +66,7 @@ class Encoder:
             "generate_until": self._generation,
         }
         if kind not in make:
-            raise UsageError(f"Task {loaded.name} makes requests of kind '{kind}', which minizoo does not run.")
+            raise InputError(f"Task {loaded.name} makes requests of kind '{kind}', which minizoo does not run.")
         return list(make[kind](loaded, instances))
 
     def stops(self, gen_kwargs: Mapping[str, Any]) -> list[str]:
@@ -80,12 +80,12 @@ class Encoder:
         pairs = self._encode_pairs([instance.args for _, instance in instances])
         for (doc_id, instance), (context, continuation) in zip(instances, pairs, strict=True):
             if not continuation:
-                raise UsageError(
+                raise InputError(
                     f"Task {loaded.name}, document {doc_id}: the ending {instance.args[1]!r} has no token of its own.",
                     "The tokenizer merges it into its context; such a request has no score.",
                 )
             if len(continuation) > self._max_length:
-                raise UsageError(
+                raise InputError(
                     f"Task {loaded.name}, document {doc_id}: an ending of {len(continuation)} tokens is longer than the "
                     f"context of {self._max_length}.",
                     "No truncation makes it fit: leave the task out for this model.",
@@ -113,13 +113,13 @@ class Encoder:
     ) -> Iterator[Unit]:
         """Windows of `window` tokens that see nothing of each other, their first token given; what is left over is left out."""
         if window > self._max_length:
-            raise UsageError(
+            raise InputError(
                 f"Task {loaded.name} needs windows of {window} tokens, and the model's context is {self._max_length}.",
                 "Leave the task out for this model.",
             )
         for (doc_id, instance), tokens in zip(instances, texts, strict=True):
             if len(tokens) < window:
-                raise UsageError(
+                raise InputError(
                     f"Task {loaded.name}, document {doc_id}: its text has {len(tokens)} tokens, less than one window of "
                     f"{window}.",
                     "Take the whole test set.",
@@ -136,7 +136,7 @@ class Encoder:
             stop = tuple(self.stops(instance.args[1]))
             room = self._max_length - options["max_new_tokens"]
             if room <= 0:
-                raise UsageError(
+                raise InputError(
                     f"Task {loaded.name} generates {options['max_new_tokens']} tokens, which leaves no room for a prompt in a "
                     f"context of {self._max_length}.",
                     "Leave the task out for this model.",
@@ -181,7 +181,7 @@ class Encoder:
 
     def _needed_prefix(self, task: str) -> int:
         if self.prefix is None:
-            raise UsageError(
+            raise InputError(
                 f"Task {task} needs a first token to condition on, and the tokenizer has neither BOS nor EOS.",
                 "Name one in tokenizer_config.json.",
             )
@@ -208,7 +208,7 @@ def _generation_options(task: str, gen_kwargs: Mapping[str, Any]) -> dict[str, A
     kwargs = _normalized(gen_kwargs)
     foreign = sorted(set(kwargs) - GENERATION_KEYS)
     if foreign:
-        raise UsageError(f"Task {task} asks for {', '.join(foreign)} in generation, which minizoo does not offer.")
+        raise InputError(f"Task {task} asks for {', '.join(foreign)} in generation, which minizoo does not offer.")
     return {
         "max_new_tokens": kwargs["max_gen_toks"],
         "temperature": float(kwargs["temperature"]) if kwargs["do_sample"] else 0.0,

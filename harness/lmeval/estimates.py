@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.lmeval.prompts import Document
 from harness.lmeval.tasks import LoadedTask
-from harness.metrics.task_metadata import SHARES
+from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS
 from harness.records.record import MetricScore
 from harness.stats.finite_sample import decoding_stderr, stratified_whole_stderr, whole_stderr
 from harness.stats.intervals import (
@@ -41,7 +41,7 @@ def estimate_of(metric: str, aggregate: Any, items: Sequence[Any], clusters: Seq
 
     if aggregate is None or aggregate is metrics.mean:
         shared = clusters if len(clusters) == len(items) else ()
-        return mean_estimate([float(item) for item in items], shared, metric in SHARES)
+        return mean_estimate([float(item) for item in items], shared, metric in UNIT_INTERVAL_METRICS)
     if aggregate is metrics.perplexity:
         made = exponential(mean_estimate(items))
     elif aggregate is metrics.weighted_perplexity:
@@ -58,7 +58,7 @@ def error_of_whole(
     loaded: LoadedTask, metric: str, estimate: Estimate, items: Sequence[Any], total: int
 ) -> dict[str, float | None]:
     """What a record says of a mean over chosen documents as an estimate of all: `whole_stderr`, and `decoding_stderr`."""
-    if estimate.stderr is None or metric not in SHARES:
+    if estimate.stderr is None or metric not in UNIT_INTERVAL_METRICS:
         return {}
     decoding = loaded.decoding or {}
     sampled = decoding.get("temperature") and metric == "pass@1"
@@ -79,7 +79,7 @@ def group_estimate(value: float, weighted: bool, below: Sequence[MetricScore]) -
     strata = [
         Stratum(weight, score.value or 0.0, score.stderr, score.n) for weight, score in zip(weights, below, strict=True)
     ]
-    made = stratified_estimate(value, strata, all(score.metric in SHARES for score in below))
+    made = stratified_estimate(value, strata, all(score.metric in UNIT_INTERVAL_METRICS for score in below))
     return made, None if made.stderr is None else stratified_whole_stderr(strata, totals)
 
 

@@ -24,7 +24,7 @@ def lm_eval_tasks() -> Path:
 
 
 def folders_of(names: Iterable[str]) -> list[Path]:
-    """The folders whose YAML files define these lm-eval names and everything they consist of; UsageError if unknown."""
+    """The folders whose YAML files define these lm-eval names and everything they consist of; InputError if unknown."""
     index = _index()
     found: set[str] = set()
     waiting, seen = list(names), set[str]()

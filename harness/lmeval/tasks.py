@@ -11,9 +11,9 @@ from typing import Any
 
 from harness.data.mirror import mirrored
 from harness.lmeval.index import folders_of, lm_eval_tasks
-from harness.metrics.task_metadata import TaskFacts, facts_of
+from harness.metrics.task_metadata import TaskMetadata, metadata_of
 from harness.suites.suite import Overflow, Suite, SuiteTask, known_folders
-from zoo.errors import EnvironmentFault, MinizooError, UsageError
+from zoo.errors import EnvironmentIssue, InputError, MinizooError
 from zoo.names import unknown
 
 
@@ -30,9 +30,9 @@ class LoadedTask:
     """The suite's entry that it comes from, its own or its group's."""
 
     @property
-    def facts(self) -> TaskFacts:
+    def facts(self) -> TaskMetadata:
         """What is known of it beyond its YAML."""
-        return facts_of(self.name)
+        return metadata_of(self.name)
 
     @property
     def runs_code(self) -> bool:
@@ -79,8 +79,8 @@ def load_tasks(
     """Load every leaf task of the suite, with its data (from the mirror `data` where given, else as lm-eval does).
 
     `limit` and `overflow` are the command's and win over the suite's. With `absent` an entry whose data cannot be had is left
-    out and named there with the reason. Raises UsageError for an unknown task, the mirror's
-    errors for absent data, EnvironmentFault when data must come from the hub and cannot.
+    out and named there with the reason. Raises InputError for an unknown task, the mirror's
+    errors for absent data, EnvironmentIssue when data must come from the hub and cannot.
     """
     _quiet()
     random.seed(0)  # as lm-eval does before loading: some tasks shuffle at load time
@@ -92,13 +92,13 @@ def load_tasks(
         _walk(entry.task, {}, manager.task_index, leaves)
         for name in leaves.overrides:
             if name in tasks:
-                raise UsageError(f"Task {name} stands twice in suite {suite.name}.", "Name it once.")
+                raise InputError(f"Task {name} stands twice in suite {suite.name}.", "Name it once.")
         try:
             tasks |= {
                 name: _load(name, overrides, entry, manager, data, limit, overflow)
                 for name, overrides in leaves.overrides.items()
             }
-        except EnvironmentFault as error:
+        except EnvironmentIssue as error:
             if absent is None:
                 raise
             absent[entry.task] = error
@@ -168,7 +168,7 @@ def _walk_group(
             continue
         target = (member.get("group") or member["task"]) if isinstance(member, dict) else member
         if target not in index:
-            raise UsageError(f"Group {name} of lm-eval names {target}, which is not among its tasks.")
+            raise InputError(f"Group {name} of lm-eval names {target}, which is not among its tasks.")
         own = {k: v for k, v in member.items() if k not in ("task", "group")} if isinstance(member, dict) else {}
         below += _walk(target, {**inherited, **own}, index, leaves)
     leaves.groups[name] = (config, below)
@@ -229,7 +229,7 @@ def _refuse_loose_code(name: str, config: Mapping[str, Any], manager: Any) -> No
     """lm-eval's own code tasks run what a model writes in this very process: none of them is loaded."""
     path = manager.task_index[name].yaml_path
     if config.get("unsafe_code") and path is not None and Path(path).is_relative_to(lm_eval_tasks()):
-        raise UsageError(
+        raise InputError(
             f"Task {name} of lm-eval runs what the model writes inside the measuring process, so it is not loaded.",
             "minizoo's own `humaneval` and `mbpp_0shot` run it in a sandbox.",
         )
@@ -248,23 +248,23 @@ def _build(name: str, spec: dict[str, Any], config: Mapping[str, Any], manager: 
     except MinizooError:
         raise
     except ImportError as error:
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"Task {name} needs a package that is not installed ({error}).",
             "`pip install 'minizoo[instruct]'` has what the tasks of minizoo's suites need beyond the rest.",
         ) from None
     except Exception as error:
         if _is_missing_data(error):
-            raise EnvironmentFault(
+            raise EnvironmentIssue(
                 f"Task {name} needs the data set {config.get('dataset_path')}, which is not in the cache and the hub cannot "
                 f"be reached ({type(error).__name__}).",
                 "Give a local mirror with --data DIR, or run again with the network up.",
             ) from None
         if "scripts are no longer supported" in str(error):
-            raise EnvironmentFault(
+            raise EnvironmentIssue(
                 f"Task {name}'s data set {config.get('dataset_path')} is a script on the hub, which is never run.",
                 f"Take the hub's Parquet export of it: `minizoo data pull --tasks {name} --data DIR`, then give --data DIR.",
             ) from None
-        raise UsageError(
+        raise InputError(
             f"lm-eval cannot load task {name} ({type(error).__name__}: {' '.join(str(error).split())[:200]}).",
             "Check the task's YAML and the columns of its data.",
         ) from None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from harness.metrics.task_metadata import TaskFacts, described, facts_of
+from harness.metrics.task_metadata import TaskMetadata, described, metadata_of
 from zoo.registry.loader import PublishedScore, Registry, same_figure
 
 UNIT_OF = {"percent": 100.0, "fraction": 1.0, "points": 1.0}
@@ -41,12 +41,12 @@ class Expected:
 
 def expected_scores(registry: Registry, model: str | None = None) -> list[Expected]:
     """Every published score of the registry (or of one model), once for each task that measures it."""
-    tasks = {task: facts_of(task) for task in described()}
+    tasks = {task: metadata_of(task) for task in described()}
     measuring: dict[str, list[str]] = {}
     for task, facts in tasks.items():
         measuring.setdefault(facts.published or task, []).append(task)
     return [
-        _expected(name, _completed(score, entry.published_scores), task, tasks.get(task, TaskFacts()), registry)
+        _expected(name, _completed(score, entry.published_scores), task, tasks.get(task, TaskMetadata()), registry)
         for name, entry in registry.models.items()
         if model in (None, name)
         for score in entry.published_scores
@@ -64,7 +64,7 @@ def closest_published(
 
 def documents_of(registry: Registry, task: str) -> int | None:
     """Documents of the whole benchmark, by the registry or by what is known of the task."""
-    facts = facts_of(task)
+    facts = metadata_of(task)
     benchmark = registry.benchmarks.get(facts.published or task)
     return (benchmark.items if benchmark else None) or facts.documents
 
@@ -77,7 +77,7 @@ def _completed(score: PublishedScore, others: Sequence[PublishedScore]) -> Publi
     return replace(score, **said)
 
 
-def _expected(model: str, score: PublishedScore, task: str, facts: TaskFacts, registry: Registry) -> Expected:
+def _expected(model: str, score: PublishedScore, task: str, facts: TaskMetadata, registry: Registry) -> Expected:
     unit = UNIT_OF[score.unit]
     decoding = score.decoding
     return Expected(

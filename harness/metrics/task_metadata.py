@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-SHARES = frozenset(
+UNIT_INTERVAL_METRICS = frozenset(
     {"acc", "acc_norm", "acc_bytes", "exact_match", "em", "f1", "rouge1", "rouge2", "rougeL", "pass@1", "pass@10",
      "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc", "inst_level_loose_acc"}
 )  # fmt: skip
@@ -29,7 +29,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class TaskFacts:
+class TaskMetadata:
     """The facts of one task or group; a task that nobody described has the defaults."""
 
     unit: str = "document"
@@ -50,9 +50,9 @@ class TaskFacts:
     """What `size` was measured on."""
 
 
-def facts_of(task: str) -> TaskFacts:
+def metadata_of(task: str) -> TaskMetadata:
     """The facts of that task or group."""
-    return _all().get(task, TaskFacts())
+    return _all().get(task, TaskMetadata())
 
 
 def described() -> list[str]:
@@ -61,7 +61,7 @@ def described() -> list[str]:
 
 
 @cache
-def _all() -> Mapping[str, TaskFacts]:
+def _all() -> Mapping[str, TaskMetadata]:
     from ruamel.yaml import YAML
 
     text = Path(__file__).with_name("task_metadata.yaml").read_text("utf-8")
@@ -69,6 +69,6 @@ def _all() -> Mapping[str, TaskFacts]:
     return MappingProxyType({name: _facts(facts) for name, facts in listed.items()})
 
 
-def _facts(facts: dict[str, Any]) -> TaskFacts:
+def _facts(facts: dict[str, Any]) -> TaskMetadata:
     size: dict[str, float] | None = facts.pop("size", None)
-    return TaskFacts(**facts, size=Size(**size) if size else None)
+    return TaskMetadata(**facts, size=Size(**size) if size else None)

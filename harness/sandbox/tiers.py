@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentIssue
 
 TIERS_VARIABLE = "MINIZOO_SANDBOX_TIERS"
 """Environment variable: the tiers that may be used, by name, separated by commas. Unset means all."""
@@ -23,7 +23,7 @@ SYSTEM_PATHS = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/null
 UNSANDBOXED = "none (--allow-unsandboxed-code)"
 
 
-class NoIsolation(EnvironmentFault):
+class NoIsolation(EnvironmentIssue):
     """Generated code cannot be isolated on this machine, so it was not run."""
 
 
@@ -38,7 +38,7 @@ class Tier:
     name: str
     command: Callable[[], list[str]]
     walls: str
-    mend: str
+    hint: str
 
     @property
     def namespaces(self) -> bool:
@@ -73,7 +73,7 @@ def allowed_tiers() -> list[Tier]:
 
 def mends() -> list[str]:
     """What makes each tier work, a line each."""
-    return [tier.mend for tier in TIERS]
+    return [tier.hint for tier in TIERS]
 
 
 def visible_paths() -> list[str]:

@@ -18,7 +18,7 @@ from harness.speed.measure import Outcome, Runner
 from harness.speed.opening import BenchRequest, Loaded, find_checkpoint, opened
 from harness.speed.recorder import SpeedRecorder
 from harness.speed.workloads.workload import Workload
-from zoo.errors import EnvironmentFault, MinizooError, one_line
+from zoo.errors import EnvironmentIssue, MinizooError, one_line
 from zoo.files import check_writable
 
 
@@ -47,7 +47,7 @@ def run_against(
     """Everything that `minizoo bench --against` does: load both, measure every pairing in turn, record both sides.
 
     Both models are in memory together. A pairing that does not fit is recorded as `failed` on both sides, and the others go
-    on. When the device or a backend breaks, it is recorded as `infra_failed` and EnvironmentFault is raised.
+    on. When the device or a backend breaks, it is recorded as `infra_failed` and EnvironmentIssue is raised.
     """
     check_writable(results)
     checkpoints = [find_checkpoint(one) for one in (request, against)]
@@ -102,7 +102,7 @@ class _Pair:
         except Exception as error:  # whatever an engine breaks with
             told = f"{type(error).__name__}: {one_line(error)}"
             self._failed("infra_failed", told)
-            raise EnvironmentFault(
+            raise EnvironmentIssue(
                 f"Comparing {self.sides[0].checkpoint.name} with {self.sides[1].checkpoint.name} broke off at "
                 f"{self.points[0].name} ({told}).",
                 "Pairs recorded before are kept. `minizoo --debug` shows the traceback.",

@@ -19,7 +19,7 @@ from harness.speed.roofline import works
 from harness.speed.workloads.workload import Point, Shape, Workload, points
 from zoo.arch.roofline import memory_bytes
 from zoo.checkpoint.model_ref import Checkpoint
-from zoo.errors import EnvironmentFault, MinizooError, UsageError, one_line
+from zoo.errors import EnvironmentIssue, InputError, MinizooError, one_line
 from zoo.files import check_writable
 
 
@@ -43,8 +43,8 @@ def run(request: BenchRequest, results: Path, watcher: Watcher | None = None) ->
     """Everything that `minizoo bench` does: load the model, measure every point that it can take, record each.
 
     A point that does not fit into memory is recorded as `failed`, and ends a sweep of its shape. When the device or the
-    backend breaks, the point is recorded as `infra_failed` and EnvironmentFault is raised; finished points keep their
-    records. UsageError for a model, a backend or a workload that cannot be run.
+    backend breaks, the point is recorded as `infra_failed` and EnvironmentIssue is raised; finished points keep their
+    records. InputError for a model, a backend or a workload that cannot be run.
     """
     check_writable(results)
     checkpoint = find_checkpoint(request)
@@ -56,12 +56,12 @@ def run(request: BenchRequest, results: Path, watcher: Watcher | None = None) ->
 
 
 def fitting(workload: Workload, checkpoint: Checkpoint, watcher: Watcher | None = None) -> Workload:
-    """The workload with the shapes alone whose requests fit into the context; UsageError where none does."""
+    """The workload with the shapes alone whose requests fit into the context; InputError where none does."""
     longest = checkpoint.max_length
     fits = tuple(s for s in workload.shapes if s.input + s.output <= longest)
     if not fits:
         least = min(s.input + s.output for s in workload.shapes)
-        raise UsageError(
+        raise InputError(
             f"Workload {workload.name} has {least:,} tokens a request or more, and {checkpoint.name} attends to {longest:,}.",
             "Take a shorter workload: `--workload batch1`, or a YAML file of your own.",
         )
@@ -103,7 +103,7 @@ def is_over(swept: Sequence[Record], patience: int) -> bool:
 
 
 def measure_point(bench: Bench, point: Point, workload: Workload, recorder: SpeedRecorder) -> Record:
-    """Measure one point and record it, out of memory as `failed`; EnvironmentFault, and `infra_failed`, where it broke."""
+    """Measure one point and record it, out of memory as `failed`; EnvironmentIssue, and `infra_failed`, where it broke."""
     try:
         reason = too_large(bench, point)
         if reason is None:
@@ -114,14 +114,14 @@ def measure_point(bench: Bench, point: Point, workload: Workload, recorder: Spee
         raise
     except DeviceLost as error:
         recorder.failed(bench, point, "infra_failed", f"device lost: {one_line(error)}")
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"{bench.backend.device} stopped answering at {point.name} ({one_line(error)}).",
             "Points recorded before are kept. `minizoo doctor` and `dmesg` say more.",
         ) from error
     except Exception as error:  # whatever an engine breaks with
         told = f"{type(error).__name__}: {one_line(error)}"
         recorder.failed(bench, point, "infra_failed", told)
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"The {bench.backend.name} backend broke on {bench.backend.device} at {point.name} ({told}).",
             "Points recorded before are kept. `minizoo --debug` shows the traceback.",
         ) from error

@@ -13,7 +13,7 @@ from zoo.arch.gpus import Gpu, load_gpus, microarchitecture, source_of
 from zoo.arch.hf_config import dims_of, read_config
 from zoo.arch.parameters import BITS, Dtype, largest_batch
 from zoo.arch.roofline import Limit, Work, decode_work, limit, mean_context, memory_bytes, prefill_work
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import load_registry
 
 
@@ -50,7 +50,7 @@ class Need:
 
 
 def dims_of_name(name: str) -> Dense | Hybrid:
-    """The dimensions of a registry model, or of a folder's config.json; UsageError for neither."""
+    """The dimensions of a registry model, or of a folder's config.json; InputError for neither."""
     model = load_registry().find(name)
     if model is not None:
         return model.architecture
@@ -60,11 +60,11 @@ def dims_of_name(name: str) -> Dense | Hybrid:
 
 
 def known_dtype(wanted: str, auto: Dtype = "bfloat16") -> Dtype:
-    """The dtype of that name whose bytes are known; UsageError for another."""
+    """The dtype of that name whose bytes are known; InputError for another."""
     if wanted == "auto":
         return auto
     if wanted not in BITS:
-        raise UsageError(f"'{wanted}' is not a dtype whose size is known.", f"Use {', '.join(BITS)}.")
+        raise InputError(f"'{wanted}' is not a dtype whose size is known.", f"Use {', '.join(BITS)}.")
     return wanted
 
 

@@ -17,7 +17,7 @@ from harness.speed.workloads.workload import LARGEST_BATCH, Point, Workload, poi
 from harness.stats.ratio import FEWEST, RESAMPLES, speed_ratio
 from zoo.arch.parameters import largest_batch
 from zoo.arch.roofline import memory_bytes
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import Model, load_registry
 
 Mode = Literal["equal batch", "equal memory"]
@@ -41,14 +41,14 @@ def pairings(workload: Workload, ours: Bench, theirs: Bench, memory: int | None 
 
     That memory is what the other model takes at that batch, at which it stays while ours takes as many sequences as fit; or
     `memory` bytes, in which both take as many as fit. Where that comes to the same batches, one pairing serves both rules.
-    Without dimensions in closed form there is no rule of memory. UsageError for arrivals at a rate and for a sweep.
+    Without dimensions in closed form there is no rule of memory. InputError for arrivals at a rate and for a sweep.
     """
     if workload.rates or workload.batches == "sweep":
-        raise UsageError(
+        raise InputError(
             f"--against compares at stated batches, and workload {workload.name} has none.", "Add --batch 8."
         )
     if workload.rule.trials < FEWEST:
-        raise UsageError(f"{workload.rule.trials} trials are too few to compare.", f"Take --trials {FEWEST} or more.")
+        raise InputError(f"{workload.rule.trials} trials are too few to compare.", f"Take --trials {FEWEST} or more.")
     seen: set[tuple[Point, Point]] = set()
     for point in points(workload):
         fair = _within_one_memory(point, ours, theirs, memory)

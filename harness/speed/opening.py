@@ -18,7 +18,7 @@ from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of
 from zoo.arch.parameters import count_parameters
 from zoo.checkpoint.model_ref import Checkpoint, locate
-from zoo.errors import EnvironmentFault, UsageError, one_line
+from zoo.errors import EnvironmentIssue, InputError, one_line
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Loaded:
 
 
 def find_checkpoint(request: BenchRequest) -> Checkpoint:
-    """The checkpoint that the request means, for random weights one that is a configuration and nothing else; UsageError for
+    """The checkpoint that the request means, for random weights one that is a configuration and nothing else; InputError for
     a model or a backend that there is not."""
     check_backend(request.backend)
     if request.weights == "real":
         return locate(request.model)
     if request.backend != "hf":
-        raise UsageError(f"The {request.backend} backend draws no random weights.", "Use `--backend hf`.")
+        raise InputError(f"The {request.backend} backend draws no random weights.", "Use `--backend hf`.")
     from backends.random.weights import random_checkpoint
 
     return random_checkpoint(request.model)
@@ -65,7 +65,7 @@ def find_checkpoint(request: BenchRequest) -> Checkpoint:
 def opened(request: BenchRequest, checkpoint: Checkpoint, clock: Clock | None = None) -> Loaded:
     """Load the checkpoint, timed, and find the probe of its device.
 
-    UsageError for a backend that cannot stream, EnvironmentFault for a device that does not take the model.
+    InputError for a backend that cannot stream, EnvironmentIssue for a device that does not take the model.
     """
     clock = clock or Clock()
     started = clock.now()
@@ -73,7 +73,7 @@ def opened(request: BenchRequest, checkpoint: Checkpoint, clock: Clock | None = 
     load_s = clock.now() - started
     if not isinstance(backend, StreamingBackend) or not backend.capabilities.stream:
         backend.close()
-        raise UsageError(
+        raise InputError(
             f"The {backend.name} backend does not tell when each token of {checkpoint.name} was there.",
             "Take one that streams: `--backend hf` or `--backend pruned`.",
         )
@@ -91,7 +91,7 @@ def dims_of_checkpoint(checkpoint: Checkpoint) -> Dense | Hybrid | None:
         return checkpoint.model.architecture
     try:
         return None if checkpoint.only_pruned else dims_of(checkpoint.config, checkpoint.folder)
-    except UsageError:
+    except InputError:
         return None
 
 
@@ -101,7 +101,7 @@ def _load(request: BenchRequest, checkpoint: Checkpoint) -> Backend:
             return _random(request, checkpoint)
         return open_backend(checkpoint, request.backend, request.options)
     except RuntimeError as error:  # what torch raises for a device that is full, busy or gone
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"{checkpoint.name} could not be loaded onto {request.options.device} ({one_line(error)}).",
             "Free the device or take another: `--device cpu`, `--device cuda:1`. `minizoo doctor` says what is here.",
         ) from error
@@ -117,7 +117,7 @@ def _random(request: BenchRequest, checkpoint: Checkpoint) -> Backend:
         needs = count_parameters(dims).total * compute_dtype(request.options.dtype, device).itemsize
         has = available_bytes()
         if has is not None and needs > has:
-            raise EnvironmentFault(
+            raise EnvironmentIssue(
                 f"The weights of {checkpoint.name} take {needs / 1e9:.1f} GB, and {has / 1e9:.1f} GB of memory are free.",
                 "Take a smaller model, `--dtype bfloat16`, or a larger machine; `--dry-run` needs none.",
             )

@@ -14,7 +14,7 @@ from harness.records.speed_record import Comparison, SpeedFacts, Validity
 from harness.speed.measure import Bench, Outcome
 from harness.speed.probes.telemetry import SAMPLE_COLUMNS
 from harness.speed.workloads.workload import Point, Workload
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentIssue
 
 
 @dataclass
@@ -71,7 +71,7 @@ class SpeedRecorder:
         try:
             write_record(self.results, record, tables=tables)
         except OSError as error:
-            raise EnvironmentFault(
+            raise EnvironmentIssue(
                 f"The result of {facts.point} could not be written to {self.results} ({error.strerror or error}).",
                 "Points recorded before are kept: free some space and run again.",
             ) from error

@@ -21,7 +21,7 @@ from harness.store import reproduction_tables as protocols
 from harness.store import speed_tables as speed
 from harness.store.connection import connected, database_path, locked
 from harness.store.scan import Found, scan
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentIssue
 from zoo.registry.loader import load_registry
 
 SCHEMA_VERSION = 4
@@ -274,7 +274,7 @@ def _is_current(path: Path) -> bool:
     except duckdb.IOException as error:
         _, conflict, holder = " ".join(str(error).split()).partition("Conflicting lock")
         if conflict:
-            raise EnvironmentFault(
+            raise EnvironmentIssue(
                 f"{path} is open in another program ({conflict}{holder[:200]}).",
                 "Close it there and try again.",
             ) from None

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.named_files import NamedFiles
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 Overflow = Literal["refuse", "truncate"]
 FILES = NamedFiles("suite", Path(__file__).parent)
@@ -73,7 +73,7 @@ class Suite(BaseModel):
         return next((entry for entry in self.tasks if entry.task == task), None)
 
     def paths(self) -> list[Path]:
-        """The folders on this machine; UsageError for one that does not exist."""
+        """The folders on this machine; InputError for one that does not exist."""
         return [_resolve(self.name, folder) for folder in self.folders]
 
 
@@ -83,14 +83,14 @@ def suite_names() -> list[str]:
 
 
 def load_suite(name: str) -> Suite:
-    """The suite of that name, or in that YAML file; UsageError says which line is wrong."""
+    """The suite of that name, or in that YAML file; InputError says which line is wrong."""
     path = FILES.path(name)
     try:
         return Suite.model_validate(FILES.read(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path} is not a suite: {where}: {first['msg']}.", "Correct it and run again.") from None
+        raise InputError(f"{path} is not a suite: {where}: {first['msg']}.", "Correct it and run again.") from None
 
 
 def suite_of(tasks: Sequence[str], shots: int | None) -> Suite:
@@ -113,7 +113,7 @@ def _resolve(suite: str, folder: str) -> Path:
     try:
         path = Path(next(iter(import_module(package).__path__))) / rest
     except ImportError:
-        raise UsageError(f"Suite {suite} names the folder {folder}, but there is no package {package}.") from None
+        raise InputError(f"Suite {suite} names the folder {folder}, but there is no package {package}.") from None
     if not path.is_dir():
-        raise UsageError(f"Suite {suite} names the folder {folder}, which does not exist.")
+        raise InputError(f"Suite {suite} names the folder {folder}, which does not exist.")
     return path

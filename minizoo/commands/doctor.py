@@ -30,8 +30,8 @@ def doctor(results: Path, as_json: bool) -> int:
         output.table(columns, [(name, finding.verdict, finding.found) for name, finding in findings.items()])
         output.text()
         for name, finding in findings.items():
-            if finding.mend:
-                output.text(f"{name}: {finding.mend}")
+            if finding.hint:
+                output.text(f"{name}: {finding.hint}")
         counts = Counter(finding.verdict for finding in findings.values())
         output.text(f"{len(findings)} checks: " + ", ".join(f"{counts[v]} {v}" for v in ("ok", "warn", "fail")))
     return 4 if worst(findings) == "fail" else 0

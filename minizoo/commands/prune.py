@@ -12,7 +12,7 @@ from minizoo.output import Column, Output, json_option, note
 if TYPE_CHECKING:
     from zoo.prune.parent import Parent
     from zoo.prune.plan import Plan
-    from zoo.prune.run import Downstream, Text, Wish
+    from zoo.prune.run import Downstream, PruneRequest, Text
     from zoo.prune.scores import Scores
     from zoo.prune.target import ChildShape
 
@@ -118,7 +118,7 @@ def _check_options(
     calibration: Path | None, scores: Path | None, plan: Path | None, cut: object, plan_only: bool, scores_only: bool,
     out: Path | None,
 ) -> None:  # fmt: skip
-    from zoo.errors import UsageError
+    from zoo.errors import InputError
 
     if plan and (cut or calibration or scores or scores_only):
         raise click.UsageError("--plan says all that is cut: give no recipe, target, calibration or scores with it.")
@@ -129,20 +129,20 @@ def _check_options(
     if out is None and not (plan_only and not calibration):
         raise click.UsageError("--out DIR is missing: where to write.")
     if out is not None and out.exists():
-        raise UsageError(f"{out} is already there.", "Give another --out, or remove it first.")
+        raise InputError(f"{out} is already there.", "Give another --out, or remove it first.")
 
 
-def _wish(recipe: str | None, words: tuple[str, ...], scores_only: bool, ways: dict[str, Any]) -> Wish:
+def _wish(recipe: str | None, words: tuple[str, ...], scores_only: bool, ways: dict[str, Any]) -> PruneRequest:
     from zoo.prune.calibration import Sampling
     from zoo.prune.importance.aggregate import Aggregation
-    from zoo.prune.run import wished
+    from zoo.prune.run import parse_request
 
     sampling = Sampling(ways.pop("samples"), ways.pop("length"), ways.pop("seed"))
     how = Aggregation(ways.pop("batch_by"), ways.pop("sequence_by"))
-    return wished(recipe, words, nothing=scores_only, sampling=sampling, aggregation=how, **ways)
+    return parse_request(recipe, words, nothing=scores_only, sampling=sampling, aggregation=how, **ways)
 
 
-def _preview(output: Output, name: str, wish: Wish, scores_file: Path | None, out: Path | None) -> int:
+def _preview(output: Output, name: str, wish: PruneRequest, scores_file: Path | None, out: Path | None) -> int:
     from zoo.prune.plan import ParentIdentity
     from zoo.prune.run import dims_without_weights, planned, read_scores, write_plan
 
@@ -157,7 +157,7 @@ def _preview(output: Output, name: str, wish: Wish, scores_file: Path | None, ou
 
 
 def _measure_and_cut(
-    output: Output, name: str, wish: Wish, calibration: Path | None, scores_file: Path | None, out: Path, plan_only: bool,
+    output: Output, name: str, wish: PruneRequest, calibration: Path | None, scores_file: Path | None, out: Path, plan_only: bool,
     scores_only: bool, virtual: bool, shard_gb: float, search: tuple[str | None, int | None, Path | None],
 ) -> int:  # fmt: skip
     from minizoo.display.bars import StepBar

@@ -78,11 +78,11 @@ def _measured(results: Path, model: str) -> list[Mapping[str, Any]]:
 
 def _show_check(out: Output, model: Model, where: str) -> int:
     from zoo.arch.hf_config import compare, fetch_config, read_config
-    from zoo.errors import UsageError
+    from zoo.errors import InputError
 
     if where == "hub":
         if model.hub is None:
-            raise UsageError(f"'{model.id}' is on no hub that a source names.", "Give --check a file or folder.")
+            raise InputError(f"'{model.id}' is on no hub that a source names.", "Give --check a file or folder.")
         config = fetch_config(model.hub.id, model.hub.revision)
     else:
         config = read_config(where)

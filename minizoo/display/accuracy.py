@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minizoo.output import Column, Output, note
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentIssue
 
 if TYPE_CHECKING:
     from harness.accuracy.dry_run import Forecast
@@ -74,7 +74,7 @@ def or_note(read: Callable[[], list[Mapping[str, Any]]]) -> list[Mapping[str, An
     """What `read` gives; a database that cannot be had now costs this table and nothing else: the records are there."""
     try:
         return read()
-    except (EnvironmentFault, OSError) as fault:
+    except (EnvironmentIssue, OSError) as fault:
         note(f"Published beside measured is not shown: {fault}")
         return []
 

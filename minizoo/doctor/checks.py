@@ -34,11 +34,11 @@ ENGINES = {"vllm": "vllm", "trtllm": "tensorrt_llm"}  # minizoo's name of the en
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found. `mend` is the line to run or the thing to do; empty when all is well."""
+    """What a check found. `hint` is the line to run or the thing to do; empty when all is well."""
 
     verdict: Verdict
     found: str
-    mend: str = ""
+    hint: str = ""
 
 
 def examine(results: Path) -> dict[str, Finding]:
@@ -97,7 +97,7 @@ def check_gpu(_: Path) -> Finding:
     try:
         gpus = read_gpus()
     except NoNvml as refusal:
-        return Finding("warn", f"none found (NVML: {refusal})", refusal.mend)
+        return Finding("warn", f"none found (NVML: {refusal})", refusal.hint)
     driver = f"driver {gpus.driver} (CUDA {gpus.cuda})"
     if not gpus.devices:
         return Finding("warn", f"{driver}, no device visible", "Give this job a GPU (`--gpus all`, `--gres=gpu:1`).")
@@ -112,8 +112,8 @@ def check_device(_: Path) -> Finding:
         try:
             torch.ones(8, device="cuda").sum().item()
         except RuntimeError as error:
-            mend = "Install a torch that is built for this GPU (pytorch.org)."
-            return Finding("fail", f"the GPU refuses to compute: {error}", mend)
+            hint = "Install a torch that is built for this GPU (pytorch.org)."
+            return Finding("fail", f"the GPU refuses to compute: {error}", hint)
         return Finding("ok", f"cuda: {torch.cuda.get_device_name()}, {torch.cuda.device_count()} visible")
     cpu = f"cpu, {torch.get_num_threads()} threads"
     try:
@@ -223,7 +223,7 @@ def check_isolation(_: Path) -> Finding:
     try:
         best = require_isolation()
     except NoIsolation as fault:
-        return Finding("fail", fault.what, fault.mend)
+        return Finding("fail", fault.what, fault.hint)
     others = [
         f"{name} {f'does not ({fault})' if fault else 'works too'}" for name, fault in faults().items() if name != best
     ]
@@ -245,10 +245,10 @@ def check_database(results: Path) -> Finding:
             count = connection.execute("SELECT count(*) FROM records").fetchall()[0][0]
     except duckdb.Error as error:
         told = " ".join(str(error).split())[:300]
-        mend = (
+        hint = (
             "Close the program that holds it." if "Conflicting lock" in told else "Make it anew: `minizoo db rebuild`."
         )
-        return Finding("warn", f"{path} cannot be read by duckdb {duckdb.__version__}: {told}", mend)
+        return Finding("warn", f"{path} cannot be read by duckdb {duckdb.__version__}: {told}", hint)
     return Finding("ok", f"{path}: {count} records, duckdb {duckdb.__version__}")
 
 

@@ -110,7 +110,7 @@ def test_out_of_memory_in_a_sweep_is_recorded_and_ends_it(bench, fake):
     found = {task: record["status"] for task, record in records(ran).items()}
     assert found == {**{f"offline.128x128.b{b}": "ok" for b in (1, 2, 4, 8)}, "offline.128x128.b16": "failed"}
     failed = records(ran)["offline.128x128.b16"]
-    assert failed["reason"] == "out of memory: tried to allocate seats for 16"
+    assert failed["reason"] == "out of memory: tried to allocate slots for 16"
     assert not failed["speed"]["validity"]["valid"]
     assert backend.closed
 

@@ -18,7 +18,7 @@ from support.paths import ROOT
 
 from harness.data.manifest import needed_files
 from harness.suites.suite import Suite, SuiteTask, load_suite, suite_of
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 WINOGRANDE, PIQA = "allenai/winogrande", "baber/piqa"
 VALIDATION = Path(WINOGRANDE, "winogrande_xl", "validation.jsonl")
@@ -236,7 +236,7 @@ def test_data_of_a_task_can_lead_nowhere_outside_the_mirror(tmp_path: Path, monk
         "doc_to_text: x\ndoc_to_target: y\n"
     )
     monkeypatch.setattr(Suite, "paths", lambda _: [tmp_path])
-    with pytest.raises(UsageError, match="no data set of the hub"):
+    with pytest.raises(InputError, match="no data set of the hub"):
         needed_files([Suite(name="s", folders=("any",), tasks=(SuiteTask(task="evil"),))])
 
 

@@ -67,7 +67,7 @@ def test_no_driver_is_a_warning_that_says_a_cpu_needs_nothing(nvml: Callable[...
     finding = doctor.check_gpu(HERE)
     assert finding.verdict == "warn"
     assert "NVML Shared Library Not Found" in finding.found
-    assert "a CPU needs nothing" in finding.mend
+    assert "a CPU needs nothing" in finding.hint
 
 
 def test_one_gpu_is_told_with_its_driver(nvml: Callable[..., None]):
@@ -103,14 +103,14 @@ def test_a_driver_without_a_visible_device_is_a_warning(nvml: Callable[..., None
         ("nvmlDeviceGetMemoryInfo", pynvml.NVML_ERROR_UNKNOWN, "nvidia-smi"),
     ],
 )
-def test_whatever_nvml_refuses_has_a_line_that_mends_it(nvml: Callable[..., None], function: str, code: int, mend: str):
+def test_whatever_nvml_refuses_has_a_line_that_mends_it(nvml: Callable[..., None], function: str, code: int, hint: str):
     nvml(H100, refuse=(function, code))
     with pytest.raises(NoNvml) as refusal:
         read_gpus()
     finding = doctor.check_gpu(HERE)
     assert finding.verdict == "warn"
     assert str(refusal.value) in finding.found
-    assert mend in finding.mend
+    assert hint in finding.hint
 
 
 def test_a_gpu_that_torch_cannot_use_is_told(nvml: Callable[..., None]):
@@ -154,7 +154,7 @@ def test_a_hub_that_refuses_is_a_warning_with_the_way_round_it(monkeypatch: pyte
     finding = doctor.check_hub(HERE)
     assert finding.verdict == "warn"
     assert "refused" in finding.found
-    assert "--data DIR" in finding.mend
+    assert "--data DIR" in finding.hint
 
 
 def test_a_missing_and_a_wrong_package_fail_by_name(monkeypatch: pytest.MonkeyPatch):
@@ -176,7 +176,7 @@ def test_results_that_cannot_be_written_fail(tmp_path: Path, monkeypatch: pytest
     finding = doctor.check_results(tmp_path / "results")
     assert finding.verdict == "fail"
     assert "Read-only file system" in finding.found
-    assert "--results DIR" in finding.mend
+    assert "--results DIR" in finding.hint
 
 
 @pytest.mark.parametrize(("free", "verdict"), [(10 * 2**20, "fail"), (500 * 2**20, "warn"), (50 * 2**30, "ok")])
@@ -210,7 +210,7 @@ def test_no_isolation_fails_with_the_line_that_mends_it(monkeypatch: pytest.Monk
     monkeypatch.setenv("MINIZOO_SANDBOX_TIERS", "")
     finding = doctor.check_isolation(HERE)
     assert finding.verdict == "fail"
-    assert "apt-get install bubblewrap" in finding.mend
+    assert "apt-get install bubblewrap" in finding.hint
 
 
 def test_a_readable_database_is_counted(tmp_path: Path):
@@ -227,7 +227,7 @@ def test_a_database_of_another_duckdb_is_told(tmp_path: Path):
     finding = doctor.check_database(tmp_path)
     assert finding.verdict == "warn"
     assert duckdb.__version__ in finding.found
-    assert "minizoo db rebuild" in finding.mend
+    assert "minizoo db rebuild" in finding.hint
 
 
 def test_a_database_held_by_another_process_is_told_with_its_holder(tmp_path: Path):
@@ -240,7 +240,7 @@ def test_a_database_held_by_another_process_is_told_with_its_holder(tmp_path: Pa
         holder.communicate(b"\n")
     assert finding.verdict == "warn"
     assert str(holder.pid) in finding.found
-    assert finding.mend == "Close the program that holds it."
+    assert finding.hint == "Close the program that holds it."
 
 
 def test_a_check_that_breaks_is_a_failure_and_not_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

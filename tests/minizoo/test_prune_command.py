@@ -14,7 +14,7 @@ from backends.pruned.backend import load_pruned, open_pruned
 from backends.tokenizer import HfTokenizer
 from zoo.arch.parameters import count_parameters
 from zoo.checkpoint.model_ref import locate, open_folder
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.prune.calibration import Sampling, read_calibration
 from zoo.prune.importance.ablation import compare_cuts
 from zoo.prune.importance.measure import Settings
@@ -193,7 +193,7 @@ def test_a_like_layered_child_scores_the_same_in_hf_and_pruned(stories):
 
 @pytest.mark.parametrize("which", ["child", "plan"])
 def test_hf_refuses_what_only_pruned_runs(which, unlike):
-    with pytest.raises(UsageError, match="--backend pruned"):
+    with pytest.raises(InputError, match="--backend pruned"):
         open_hf(open_folder(unlike.parent / which), Options(device="cpu"))
 
 
@@ -206,7 +206,7 @@ def test_a_plan_whose_parent_changed_is_refused(minizoo, tmp_path):
     tiny("llama", tmp_path / "parent", seed=8)
     assert open_folder(tmp_path / "plan").weights_digest() != before
     (tmp_path / "parent" / "tokenizer.json").touch()
-    with pytest.raises(UsageError, match="another parent"):
+    with pytest.raises(InputError, match="another parent"):
         load_pruned(open_folder(tmp_path / "plan"), "cpu", "auto")
 
 

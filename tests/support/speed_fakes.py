@@ -47,7 +47,7 @@ class FakeBackend:
     def stream(self, feed, room, length, clock):
         self.rooms.append(room)
         if room > self._room_limit:
-            raise OutOfMemory(f"tried to allocate seats for {room}")
+            raise OutOfMemory(f"tried to allocate slots for {room}")
         if self._breaks and self._breaks(len(self.rooms)):
             raise RuntimeError("CUDA error: unspecified launch failure")
         seated, prefills, steps = [], 0, 0

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from zoo.arch.dims import Dense, Hybrid, Rope
-from zoo.errors import EnvironmentFault, UsageError
+from zoo.errors import EnvironmentIssue, InputError
 from zoo.names import closest
 
 # dimension → the keys that have held it, newest first
@@ -84,24 +84,24 @@ def compare(dims: Dense | Hybrid, config: Mapping[str, Any]) -> list[Difference]
 
 
 def read_config(where: str) -> dict[str, Any]:
-    """The config.json of a folder, or the file itself. Raises UsageError for what is not there or not JSON."""
+    """The config.json of a folder, or the file itself. Raises InputError for what is not there or not JSON."""
     path = Path(where).expanduser()
     file = path / "config.json" if path.is_dir() else path
     try:
         config = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"There is no {file}.", "Give a config.json, the folder that holds it, or 'hub'.") from None
+        raise InputError(f"There is no {file}.", "Give a config.json, the folder that holds it, or 'hub'.") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not JSON: {error}.", "Fetch the file again.") from None
+        raise InputError(f"{file} is not JSON: {error}.", "Fetch the file again.") from None
     if not isinstance(config, dict):
-        raise UsageError(f"{file} holds no JSON object.", "Give a config.json.")
+        raise InputError(f"{file} holds no JSON object.", "Give a config.json.")
     return config
 
 
 def fetch_config(hub_id: str, revision: str | None) -> dict[str, Any]:
     """The config.json of a hub repository at `revision` (its newest where None).
 
-    Raises EnvironmentFault when the hub cannot be reached, does not know the repository or asks for a login.
+    Raises EnvironmentIssue when the hub cannot be reached, does not know the repository or asks for a login.
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
@@ -110,7 +110,7 @@ def fetch_config(hub_id: str, revision: str | None) -> dict[str, Any]:
         return read_config(hf_hub_download(hub_id, "config.json", revision=revision))
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"config.json of {hub_id} cannot be had from the hub ({reason}).",
             "Where the hub is out of reach, give --check a file or folder; for a gated model, log in first.",
         ) from None
@@ -185,18 +185,18 @@ FAMILIES: dict[str, Family] = {
 
 
 def dims_of(config: Mapping[str, Any], where: Path) -> Dense:
-    """The dimensions that a config.json states. Raises UsageError for an unknown architecture or a missing key."""
+    """The dimensions that a config.json states. Raises InputError for an unknown architecture or a missing key."""
     kind = str(config.get("model_type"))
     family = FAMILIES.get(kind)
     if family is None:
         near = closest(kind, FAMILIES)
-        raise UsageError(
+        raise InputError(
             f"{where} is a '{kind}'; minizoo prunes {', '.join(FAMILIES)}.",
             f"Did you mean '{near}'?" if near else "Take a model of one of these architectures.",
         )
     activation = str(config.get("hidden_act", family.hidden_act))
     if activation != family.hidden_act:
-        raise UsageError(f"{where} has activation '{activation}', a {kind} has '{family.hidden_act}'.", "Mend it.")
+        raise InputError(f"{where} has activation '{activation}', a {kind} has '{family.hidden_act}'.", "Mend it.")
     try:
         heads = int(config["num_attention_heads"])
         return Dense(
@@ -219,7 +219,7 @@ def dims_of(config: Mapping[str, Any], where: Path) -> Dense:
         )
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
-        raise UsageError(f"{where} has no usable config.json ({reason}).", "Write it again.") from None
+        raise InputError(f"{where} has no usable config.json ({reason}).", "Write it again.") from None
 
 
 def _rope(config: Mapping[str, Any], family: Family) -> Rope:

@@ -16,7 +16,7 @@ from typing import Any
 
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
 from zoo.checkpoint.safetensors import check_whole, safetensors_files
-from zoo.errors import EnvironmentFault, UsageError
+from zoo.errors import EnvironmentIssue, InputError
 from zoo.names import closest
 from zoo.registry.loader import Model, load_registry
 
@@ -43,7 +43,7 @@ class Checkpoint:
         for key in ("n_positions", "max_position_embeddings", "n_ctx"):
             if isinstance(self.config.get(key), int):
                 return self.config[key]
-        raise UsageError(
+        raise InputError(
             f"{self.folder / 'config.json'} names no context length.", "Add max_position_embeddings to it."
         )
 
@@ -68,8 +68,8 @@ class Checkpoint:
 def locate(name: str) -> Checkpoint:
     """Find the checkpoint that `name` means, fetching it from the hub where that is what it means.
 
-    Raises UsageError for a name that is none of the three and for a folder that is not a whole checkpoint;
-    EnvironmentFault when the hub cannot be reached.
+    Raises InputError for a name that is none of the three and for a folder that is not a whole checkpoint;
+    EnvironmentIssue when the hub cannot be reached.
     """
     registry = load_registry()
     model = registry.find(name)
@@ -79,7 +79,7 @@ def locate(name: str) -> Checkpoint:
     if folder.is_dir():
         return open_folder(folder)
     if name.startswith((".", "/", "~")) or folder.exists():
-        raise UsageError(
+        raise InputError(
             f"{name} is not a folder.", "Give the folder that holds config.json and the safetensors files."
         )
     if HUB_ID.fullmatch(name):
@@ -91,7 +91,7 @@ def locate(name: str) -> Checkpoint:
 def open_folder(
     folder: Path, name: str | None = None, model: Model | None = None, revision: str | None = None
 ) -> Checkpoint:
-    """Check the folder and describe it; UsageError says which file is missing or cut short."""
+    """Check the folder and describe it; InputError says which file is missing or cut short."""
     config = _read_config(folder)
     files = weight_files(folder)
     for path in files:
@@ -108,7 +108,7 @@ def _of_model(model: Model) -> Checkpoint:
     if model.weights_folder is not None:
         return open_folder(model.weights_folder, model.id, model)
     if model.hub is None:
-        raise UsageError(
+        raise InputError(
             f"{model.display} has no public weights, so it cannot be run.",
             f"`minizoo show {model.id}` tells what is known.",
         )
@@ -122,16 +122,16 @@ def _from_hub(hub_id: str, revision: str | None, name: str, hint: str, model: Mo
     try:
         folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=WANTED))
     except hub.GatedRepoError:
-        raise UsageError(
+        raise InputError(
             f"{hub_id} is gated on the hub.",
             f"Accept its licence at huggingface.co/{hub_id}, then run `hf auth login`.",
         ) from None
     except hub.RepositoryNotFoundError:
-        raise UsageError(f"The hub has no model {hub_id}, and there is no such folder here.", hint) from None
+        raise InputError(f"The hub has no model {hub_id}, and there is no such folder here.", hint) from None
     except hub.RevisionNotFoundError:
-        raise UsageError(f"{hub_id} has no revision {revision} on the hub.", "Correct it in registry.yaml.") from None
+        raise InputError(f"{hub_id} has no revision {revision} on the hub.", "Correct it in registry.yaml.") from None
     except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, OSError) as error:
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"{hub_id} is neither a folder here nor in the hub's cache, and the hub cannot be reached ({_first_line(error)}).",
             f"{hint}Give --model a local folder, or run again with the network up (`minizoo doctor` checks it).",
         ) from None
@@ -141,7 +141,7 @@ def _from_hub(hub_id: str, revision: str | None, name: str, hint: str, model: Mo
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
-        raise UsageError(
+        raise InputError(
             f"{folder} has no config.json.", "Give a folder in Hugging Face form (config.json, *.safetensors)."
         )
     try:
@@ -149,7 +149,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         if not isinstance(config, dict) or "model_type" not in config:
             raise ValueError("no model_type in it")
     except ValueError as error:
-        raise UsageError(
+        raise InputError(
             f"{path} is not a model's configuration ({error}).", "Write it again or take another folder."
         ) from None
     return config

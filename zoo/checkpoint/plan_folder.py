@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 LAYER_WIDTHS = "minizoo_layer_widths"
 """Key of config.json under which the widths of unlike layers stand: {ffn: […], heads: […]}."""
@@ -15,7 +15,7 @@ LAYER_WIDTHS = "minizoo_layer_widths"
 def virtual_parent(folder: Path) -> Path | None:
     """The parent's folder where `folder` holds a plan and no weights; None for any other folder.
 
-    Raises UsageError where that parent is gone.
+    Raises InputError where that parent is gone.
     """
     note = folder / "minizoo.json"
     if not (folder / "plan.json").is_file() or not note.is_file():
@@ -23,9 +23,9 @@ def virtual_parent(folder: Path) -> Path | None:
     try:
         named: Any = json.loads(note.read_text("utf-8")).get("parent_folder")
     except (ValueError, AttributeError) as error:
-        raise UsageError(f"{note} cannot be read ({error}).", "Prune again.") from None
+        raise InputError(f"{note} cannot be read ({error}).", "Prune again.") from None
     if not isinstance(named, str):
         return None
     if not Path(named).is_dir():
-        raise UsageError(f"{folder} holds no weights, and its parent {named} is not there.", "Bring the parent back.")
+        raise InputError(f"{folder} holds no weights, and its parent {named} is not there.", "Bring the parent back.")
     return Path(named)

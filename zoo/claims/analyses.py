@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.names import closest
 from zoo.registry.loader import ComparedRow, Model, PublishedScore, Registry, same_figure
 from zoo.registry.statements import actual_value, agrees
@@ -106,7 +106,7 @@ LM_EVAL_METRIC = {("truthfulqa_mc2", "mc2"): "acc", ("gsm8k", "acc"): "exact_mat
 
 
 def run_analysis(analysis: Analysis, registry: Registry, measured: Measurements) -> Sequence[Step]:
-    """The steps of one analysis. Raises UsageError for a model or source without what it needs."""
+    """The steps of one analysis. Raises InputError for a model or source without what it needs."""
     match analysis:
         case BestOn():
             return tuple(_best_on(analysis, registry))
@@ -196,7 +196,7 @@ def _stated(claim: Stated, registry: Registry) -> Iterator[Step]:
         if said.source == claim.source and said.field in claim.fields
     ]
     if not told:
-        raise UsageError(f"{claim.source} states nothing about {', '.join(claim.fields)}.", "Add it to registry.yaml.")
+        raise InputError(f"{claim.source} states nothing about {', '.join(claim.fields)}.", "Add it to registry.yaml.")
     for model, said in told:
         actual = actual_value(model, said.field)
         shown = f"{actual:,}" if isinstance(actual, int) else actual
@@ -247,12 +247,12 @@ def _scores(registry: Registry, name: str, source: str) -> dict[str, PublishedSc
     _find(registry.sources, "source", source)
     scores = {score.task: score for score in row.published_scores if score.source_id == source}
     if not scores:
-        raise UsageError(f"'{name}' has no scores in {source}.", "Name a source that has some.")
+        raise InputError(f"'{name}' has no scores in {source}.", "Name a source that has some.")
     return scores
 
 
 def _find(known: Mapping[str, Chosen], kind: str, name: str) -> Chosen:
     if name not in known:
         near = closest(name, known)
-        raise UsageError(f"There is no {kind} '{name}'.", f"Did you mean '{near}'?" if near else "")
+        raise InputError(f"There is no {kind} '{name}'.", f"Did you mean '{near}'?" if near else "")
     return known[name]

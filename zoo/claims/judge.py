@@ -20,7 +20,7 @@ from pydantic import Field
 from zoo.arch.parameters import Dtype, count_parameters, decode_bytes
 from zoo.claims.analyses import Analysis, Measurements, Step, run_analysis
 from zoo.claims.formula import FormulaError, evaluate
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.names import closest
 from zoo.registry.loader import Registry
 from zoo.strict import Count, Slug, Strict, Text
@@ -123,7 +123,7 @@ def judge_claims(registry: Registry, measured: Measurements | None = None, path:
     """Recompute every claim of claims.yaml (or of `path`), in its order.
 
     `measured(model, task)` gives what a store holds, so that it can stand beside the published figure.
-    Raises UsageError naming `claims.yaml:line:column` for an input that the registry does not have.
+    Raises InputError naming `claims.yaml:line:column` for an input that the registry does not have.
     """
     located = read_located(path or Path(__file__).parent / "claims.yaml")
     file = validated(ClaimsFile, located)
@@ -165,8 +165,8 @@ class _Judge:
     def _analysed(self, analysis: Analysis, place: YamlPath) -> Sequence[Step]:
         try:
             return run_analysis(analysis, self.registry, self.measured)
-        except UsageError as error:
-            raise self.located.error((*place, "analysis"), error.what, error.mend) from None
+        except InputError as error:
+            raise self.located.error((*place, "analysis"), error.what, error.hint) from None
 
     def _compute(self, formula: str, numbers: Mapping[str, float], place: YamlPath) -> float:
         try:

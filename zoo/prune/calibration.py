@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 SAMPLES = 1024
 """Rows the paper draws (arXiv 2407.14679 §2.2)."""
@@ -46,7 +46,7 @@ def read_calibration(
 ) -> Calibration:
     """Rows of a file: `.txt` one text, `.jsonl` a `text` a line (joined by `eos`), `.npy` token ids of 32 or 64 bits.
 
-    Each row of text begins with `bos`. Raises UsageError for another file, ids of 16 bits (they overflow from 65,536
+    Each row of text begins with `bos`. Raises InputError for another file, ids of 16 bits (they overflow from 65,536
     on, silently), ids outside the vocabulary, and text shorter than one row.
     """
     if path.suffix == ".npy":
@@ -54,14 +54,14 @@ def read_calibration(
     else:
         stream, first = _encoded(path, encode, eos), bos
     if stream.size and not 0 <= int(stream.min()) <= int(stream.max()) < vocab_size:
-        raise UsageError(
+        raise InputError(
             f"{path} has token id {int(stream.max())}, the model a vocabulary of {vocab_size}.",
             "Take the parent's own tokenizer.",
         )
     width = sampling.length - (first is not None)
     count = len(stream) // width if width > 0 else 0
     if not count:
-        raise UsageError(
+        raise InputError(
             f"{path} has {len(stream)} tokens, less than one row of {sampling.length}.",
             "Give more text, or a smaller --length.",
         )
@@ -77,9 +77,9 @@ def _encoded(path: Path, encode: Encode, eos: int | None) -> NDArray[np.int64]:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        raise UsageError(f"There is no {path}.", "Give a .txt, .jsonl or .npy file.") from None
+        raise InputError(f"There is no {path}.", "Give a .txt, .jsonl or .npy file.") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text.", "Give a .txt, .jsonl or .npy file.") from None
+        raise InputError(f"{path} is not UTF-8 text.", "Give a .txt, .jsonl or .npy file.") from None
     if path.suffix != ".jsonl":
         return np.array(encode([text])[0], dtype=np.int64)
     ids: list[int] = []
@@ -94,7 +94,7 @@ def _text_of(line: str, path: Path, number: int) -> str:
         if not isinstance(found, str):
             raise TypeError("'text' is no string")
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}:{number} holds no text ({error!r}).", 'Write {"text": "…"} a line.') from None
+        raise InputError(f"{path}:{number} holds no text ({error!r}).", 'Write {"text": "…"} a line.') from None
     return found
 
 
@@ -102,9 +102,9 @@ def _token_file(path: Path) -> NDArray[np.int64]:
     try:
         ids: NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is no .npy file of token ids ({error}).", "Write it with numpy.save.") from None
+        raise InputError(f"{path} is no .npy file of token ids ({error}).", "Write it with numpy.save.") from None
     if ids.dtype.kind not in "iu" or ids.dtype.itemsize < 4:
-        raise UsageError(
+        raise InputError(
             f"{path} holds {ids.dtype} token ids; 16 bits overflow silently from token 65,536 on.",
             "Write the ids as int32 or int64.",
         )

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from zoo.arch.dims import Dense
 from zoo.arch.hf_config import dims_of, read_config
 from zoo.checkpoint.safetensors import StoredTensor, read_header, safetensors_files
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 DTYPES = ("F32", "BF16", "F16")
 SAMPLE = 4096
@@ -66,7 +66,7 @@ class Parent:
 def open_parent(folder: Path, name: str = "") -> Parent:
     """Open a folder in Hugging Face form.
 
-    Raises UsageError for an architecture that cannot be pruned, a missing or truncated shard, a tensor that is missing,
+    Raises InputError for an architecture that cannot be pruned, a missing or truncated shard, a tensor that is missing,
     has another shape than config.json says, or is not in fp32, bf16 or fp16.
     """
     config = read_config(str(folder))
@@ -76,19 +76,19 @@ def open_parent(folder: Path, name: str = "") -> Parent:
     expected = dict(expected_tensors(dims, attention_bias, mlp_bias))
     missing = [n for n in expected if n not in found]
     if missing:
-        raise UsageError(
+        raise InputError(
             f"{folder} lacks {len(missing)} of the {len(expected)} tensors of its config.json, first {missing[0]}.",
             "Fetch or write the checkpoint again.",
         )
     for tensor_name, shape in expected.items():
         tensor = found[tensor_name]
         if tensor.shape != shape:
-            raise UsageError(
+            raise InputError(
                 f"{tensor_name} in {tensor.file} has shape {tensor.shape}, its config.json calls for {shape}.",
                 "Check config.json against the weights (head_dim above all).",
             )
         if tensor.dtype not in DTYPES or tensor.dtype != found["model.embed_tokens.weight"].dtype:
-            raise UsageError(
+            raise InputError(
                 f"{tensor_name} in {tensor.file} is {tensor.dtype}; minizoo prunes weights of one dtype of F32, BF16, F16.",
                 "Prune the model before it is quantised.",
             )

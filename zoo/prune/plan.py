@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from zoo.arch.dims import Dense
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.prune.indices import Kept
 from zoo.prune.target import ChildShape
 from zoo.strict import Count, Strict
@@ -99,7 +99,7 @@ def make_plan(parent: ParentIdentity, shape: ChildShape, ranking: Ranking, head_
     """Choose the dearest units of each axis: heads inside their group, hidden channels once for the whole network.
 
     Ties go to the lower index. With `blocks` the cheapest contiguous block of layers goes, else the cheapest single
-    ones. Raises UsageError where an axis is cut but has no scores, and where the head residual is impossible.
+    ones. Raises InputError where an axis is cut but has no scores, and where the head residual is impossible.
     """
     dropped = shape.drop or _dropped(shape, ranking)
     kept_layers = [i for i in range(parent.dims.num_layers) if i not in dropped]
@@ -116,25 +116,25 @@ def make_plan(parent: ParentIdentity, shape: ChildShape, ranking: Ranking, head_
 
 
 def read_plan(path: Path) -> Plan:
-    """The plan of a JSON file, checked in itself. Raises UsageError for a file that is none."""
+    """The plan of a JSON file, checked in itself. Raises InputError for a file that is none."""
     try:
         plan = Plan.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise UsageError(f"There is no plan {path}.", "`minizoo prune … --plan-only --out DIR` writes one.") from None
+        raise InputError(f"There is no plan {path}.", "`minizoo prune … --plan-only --out DIR` writes one.") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path} is no pruning plan ({where}: {first['msg']}).", "Make it again.") from None
+        raise InputError(f"{path} is no pruning plan ({where}: {first['msg']}).", "Make it again.") from None
     check_plan(plan)
     return plan
 
 
 def check_plan(plan: Plan) -> None:
-    """Raise UsageError unless every index exists, layers rise, and each GQA group keeps equally many query heads."""
+    """Raise InputError unless every index exists, layers rise, and each GQA group keeps equally many query heads."""
     dims = plan.parent.dims
     order = [layer.parent for layer in plan.layers]
     if order != sorted(set(order)) or order[-1] >= dims.num_layers:
-        raise UsageError(f"The plan's layers are not ascending layers of 0 to {dims.num_layers - 1}.", "Make it again.")
+        raise InputError(f"The plan's layers are not ascending layers of 0 to {dims.num_layers - 1}.", "Make it again.")
     _check_range("hidden", plan.hidden, dims.hidden_size)
     for layer in plan.layers:
         _check_range(f"layer {layer.parent} ffn", layer.ffn, dims.ffn_hidden_size)
@@ -142,12 +142,12 @@ def check_plan(plan: Plan) -> None:
         if layer.heads is not None:
             sizes = np.bincount(np.array(layer.heads) // group_size(dims), minlength=dims.num_kv_heads)
             if len(set(sizes.tolist())) != 1:
-                raise UsageError(
+                raise InputError(
                     f"The plan would split a GQA group: layer {layer.parent} keeps {sizes.tolist()} query heads a group.",
                     "Keep equally many heads of every group.",
                 )
     if plan.shape.parameters != plan.parameters:
-        raise UsageError(
+        raise InputError(
             f"The plan says {plan.parameters:,} parameters, its index sets give {plan.shape.parameters:,}.",
             "It was edited or cut short: make it again.",
         )
@@ -168,11 +168,11 @@ def residual_pairs(order: Sequence[int], keep: int) -> tuple[tuple[int, int], ..
 
     `order` lists the group's L heads by falling importance. With K = `keep` and heads counted from 1 the paper has
     head_i ← head_i + (head_i − head_{2K−i+1}) for i in [K−(L−K), K]; its lower bound refers to head L+1, so i starts
-    at K−(L−K)+1. Raises UsageError unless L−K ≤ K.
+    at K−(L−K)+1. Raises InputError unless L−K ≤ K.
     """
     whole = len(order)
     if whole - keep > keep:
-        raise UsageError(
+        raise InputError(
             f"The head residual cannot fold {whole - keep} pruned heads of a group into {keep} kept ones.",
             "Keep at least half of each group, or leave --head-residual out.",
         )
@@ -209,7 +209,7 @@ def _dropped(shape: ChildShape, ranking: Ranking) -> set[int]:
 
 def _needed(scores: Ranks | None, axis: str) -> Ranks:
     if scores is None:
-        raise UsageError(
+        raise InputError(
             f"There are no scores to choose {axis} by.",
             "Give --calibration FILE, or --scores with a file that has this axis.",
         )
@@ -218,4 +218,4 @@ def _needed(scores: Ranks | None, axis: str) -> Ranks:
 
 def _check_range(where: str, kept: tuple[int, ...] | None, size: int) -> None:
     if kept is not None and kept[-1] >= size:
-        raise UsageError(f"The plan keeps {where} index {kept[-1]}, but the parent has {size}.", "Make it again.")
+        raise InputError(f"The plan keeps {where} index {kept[-1]}, but the parent has {size}.", "Make it again.")

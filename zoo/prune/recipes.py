@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from zoo.arch.dims import Dense
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.names import unknown
 from zoo.prune.target import ChildShape, Target, child_shape
 from zoo.registry.loader import Model, load_registry
@@ -32,12 +32,12 @@ class Recipe:
     chosen_on: tuple[str, ...] = ()
 
     def shape(self, parent: Dense) -> ChildShape:
-        """The child's shape. Raises UsageError where `parent` has not the dimensions of the published parent."""
+        """The child's shape. Raises InputError where `parent` has not the dimensions of the published parent."""
         published = _dense(load_registry().models[self.parent])
         differing = [axis for axis in BOUND if getattr(parent, axis) != getattr(published, axis)]
         if differing:
             told = ", ".join(f"{axis} {getattr(parent, axis)} against {getattr(published, axis)}" for axis in differing)
-            raise UsageError(
+            raise InputError(
                 f"The recipe {self.child} cuts {self.parent}, but this parent has {told}.",
                 f"Give --parent {self.parent} or a checkpoint of its shape, or --target for a shape of your own.",
             )
@@ -45,13 +45,13 @@ class Recipe:
 
 
 def recipe(child: str) -> Recipe:
-    """The recipe of a registry model by any of its names. Raises UsageError for a model without one."""
+    """The recipe of a registry model by any of its names. Raises InputError for a model without one."""
     model = load_registry().resolve(child)
     listing = f"Recipes: {', '.join(EDGES)}. For any other shape give --target."
     if model.id in EDGES:
         return EDGES[model.id]()
     if model.lineage is None or model.lineage.compression is None:
-        raise UsageError(f"{model.id} was not made by pruning.", listing)
+        raise InputError(f"{model.id} was not made by pruning.", listing)
     raise unknown("recipe", model.id, EDGES, listing)
 
 
@@ -95,7 +95,7 @@ def _width(child: str) -> Recipe:
     dims = _dense(model)
     lineage = model.lineage
     if lineage is None or lineage.parent is None:
-        raise UsageError(f"registry.yaml names no parent of {child}.", "Give --target instead of --recipe.")
+        raise InputError(f"registry.yaml names no parent of {child}.", "Give --target instead of --recipe.")
     target = Target(hidden=dims.hidden_size, ffn=dims.ffn_hidden_size, heads=dims.num_attention_heads)
     selection = lineage.selection
     return Recipe(lineage.parent, child, target, lineage.source, selection.tasks if selection else ())
@@ -103,5 +103,5 @@ def _width(child: str) -> Recipe:
 
 def _dense(model: Model) -> Dense:
     if not isinstance(model.architecture, Dense):
-        raise UsageError(f"{model.id} is a hybrid; minizoo prunes dense transformers.", "Take another model.")
+        raise InputError(f"{model.id} is a hybrid; minizoo prunes dense transformers.", "Take another model.")
     return model.architecture

@@ -10,7 +10,7 @@ from typing import Any
 
 from zoo.arch.dims import Dense
 from zoo.arch.hf_config import dims_of, read_config
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.files import write_atomically
 from zoo.prune.calibration import Encode, Sampling, read_calibration
 from zoo.prune.importance.aggregate import Aggregation, Neurons
@@ -22,12 +22,12 @@ from zoo.prune.scores import DepthBy, DepthCut, Scores, load_scores, save_scores
 from zoo.prune.target import ChildShape, Target, child_shape, parse_target
 from zoo.registry.loader import load_registry
 
-Told = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Progress: what is being done, how much of it, of how much."""
 
 
 @dataclass(frozen=True)
-class Wish:
+class PruneRequest:
     """What to cut to and how to choose: a recipe of the registry or a target, and the ways of measuring."""
 
     recipe: Recipe | None = None
@@ -63,16 +63,16 @@ class Downstream:
     score: Callable[[Sequence[int]], float]
 
 
-def wished(recipe_name: str | None, words: tuple[str, ...], nothing: bool = False, **ways: Any) -> Wish:
+def parse_request(recipe_name: str | None, words: tuple[str, ...], nothing: bool = False, **ways: Any) -> PruneRequest:
     """The wish that the options spell; with `nothing` it may be to cut nothing.
 
-    Raises UsageError for both or neither of recipe and target.
+    Raises InputError for both or neither of recipe and target.
     """
     if (bool(recipe_name) == bool(words)) and not (nothing and not words):
-        raise UsageError("A pruning needs one of --recipe and --target.", "E.g. --target hidden=48 ffn=128.")
+        raise InputError("A pruning needs one of --recipe and --target.", "E.g. --target hidden=48 ffn=128.")
     if recipe_name:
-        return Wish(recipe=recipe(recipe_name), **ways)
-    return Wish(target=parse_target(words), **ways)
+        return PruneRequest(recipe=recipe(recipe_name), **ways)
+    return PruneRequest(target=parse_target(words), **ways)
 
 
 def dims_without_weights(name: str) -> tuple[str, Dense]:
@@ -82,7 +82,7 @@ def dims_without_weights(name: str) -> tuple[str, Dense]:
         return folder.resolve().name, dims_of(read_config(str(folder)), folder)
     model = load_registry().resolve(name)
     if not isinstance(model.architecture, Dense):
-        raise UsageError(f"{model.id} is a hybrid; minizoo prunes dense transformers.", "Take another parent.")
+        raise InputError(f"{model.id} is a hybrid; minizoo prunes dense transformers.", "Take another parent.")
     return model.id, model.architecture
 
 
@@ -95,10 +95,10 @@ def layers_kept(parent: Parent, kept: Sequence[int]) -> Plan:
 
 def scored(
     parent: Parent,
-    wish: Wish,
+    wish: PruneRequest,
     text: Text,
     work: Path,
-    told: Told | None = None,
+    told: ProgressCallback | None = None,
     removed: int = 0,
     downstream: Downstream | None = None,
 ) -> Scores:
@@ -130,7 +130,7 @@ def scored(
     return Scores({**scores.arrays, f"task.{length}": costs}, {**scores.provenance, "settings": told_settings})
 
 
-def planned(parent: ParentIdentity, wish: Wish, scores: Scores | None) -> Plan | None:
+def planned(parent: ParentIdentity, wish: PruneRequest, scores: Scores | None) -> Plan | None:
     """The plan for a parent; None where units must be chosen and there are no scores to choose by."""
     shape = wish.shape(parent.dims)
     named_layers = bool(shape.drop) or not shape.removed

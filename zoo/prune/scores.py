@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.arch.dims import Dense
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.files import write_atomically
 from zoo.prune.plan import Choice, Ranking
 
@@ -44,7 +44,7 @@ class Scores:
         """What chooses the units when `removed` layers go.
 
         Heads and neurons are ranked within their layer; hidden channels by the sum over all layers' norms, one set for
-        the whole network. Raises UsageError where the depth scores asked for were not measured.
+        the whole network. Raises InputError where the depth scores asked for were not measured.
         """
         told = self.provenance
         settings = told.get("settings", {})
@@ -54,7 +54,7 @@ class Scores:
         if removed:
             name = f"{depth_by}.{removed if depth_cut == 'contiguous' else 1}"
             if name not in self.arrays:
-                raise UsageError(f"The scores have no {name}.", f"They have: {', '.join(sorted(self.arrays))}.")
+                raise InputError(f"The scores have no {name}.", f"They have: {', '.join(sorted(self.arrays))}.")
             blocks, layers = (self.arrays[name], None) if depth_cut == "contiguous" else (None, self.arrays[name])
             method += f"; layers by {depth_by}, {depth_cut}"
             tasks = tuple(settings.get("tasks", ())) if depth_by == "task" else ()
@@ -75,7 +75,7 @@ class Scores:
         )
 
     def check_dims(self, dims: Dense, digest: str | None) -> None:
-        """Raise UsageError where the scores are of another parent: other widths, or another digest where both have one."""
+        """Raise InputError where the scores are of another parent: other widths, or another digest where both have one."""
         wanted = {
             "heads": (dims.num_layers, dims.num_attention_heads),
             "ffn": (dims.num_layers, dims.ffn_hidden_size),
@@ -83,10 +83,10 @@ class Scores:
         }
         for name, shape in wanted.items():
             if name in self.arrays and self.arrays[name].shape != shape:
-                raise UsageError(f"The scores are of another parent: {name} is {self.arrays[name].shape}, not {shape}.")
+                raise InputError(f"The scores are of another parent: {name} is {self.arrays[name].shape}, not {shape}.")
         theirs = self.provenance.get("parent_digest")
         if digest is not None and theirs is not None and theirs != digest:
-            raise UsageError("The scores are of another parent (its digest differs).", "Measure this one's.")
+            raise InputError("The scores are of another parent (its digest differs).", "Measure this one's.")
 
 
 def save_scores(path: Path, scores: Scores) -> None:
@@ -98,7 +98,7 @@ def save_scores(path: Path, scores: Scores) -> None:
 
 
 def load_scores(path: Path) -> Scores:
-    """Read such a file. Raises UsageError for one that is missing, broken or holds a value that is no number."""
+    """Read such a file. Raises InputError for one that is missing, broken or holds a value that is no number."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -106,12 +106,12 @@ def load_scores(path: Path) -> Scores:
             told: dict[str, Any] = json.loads((file.metadata() or {})["minizoo"])
             arrays = {name: cast(Array, file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise UsageError(f"There is no {path}.", "`minizoo prune … --scores-only` writes one.") from None
+        raise InputError(f"There is no {path}.", "`minizoo prune … --scores-only` writes one.") from None
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise UsageError(f"{path} holds no importance scores ({error}).", "Measure them again.") from None
+        raise InputError(f"{path} holds no importance scores ({error}).", "Measure them again.") from None
     told.pop("schema", None)
     if not all(np.isfinite(values).all() for values in arrays.values()):
-        raise UsageError(f"{path} holds scores that are not numbers.", "Measure them again.")
+        raise InputError(f"{path} holds scores that are not numbers.", "Measure them again.")
     return Scores(arrays, told)
 
 

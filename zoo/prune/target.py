@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from zoo.arch.dims import Dense
 from zoo.arch.parameters import count_parameters
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.names import unknown
 from zoo.prune.indices import as_runs, parse_runs
 
@@ -21,7 +21,7 @@ GRAMMAR = (
 
 @dataclass(frozen=True)
 class Target:
-    """The wished-for dimensions; None leaves the parent's. `drop` names the layers to remove, else scores choose them."""
+    """The parse_request-for dimensions; None leaves the parent's. `drop` names the layers to remove, else scores choose them."""
 
     hidden: int | None = None
     ffn: Width | None = None
@@ -80,12 +80,12 @@ class ChildShape:
 
 
 def parse_target(words: Iterable[str]) -> Target:
-    """The target that `hidden=48 ffn=128` and the like spell. Raises UsageError, naming the word that is wrong."""
+    """The target that `hidden=48 ffn=128` and the like spell. Raises InputError, naming the word that is wrong."""
     target = Target()
     for word in (piece for text in words for piece in text.replace(",", " , ").split() if piece != ","):
         axis, equals, value = word.partition("=")
         if not equals:
-            raise UsageError(f"'{word}' is no target.", GRAMMAR)
+            raise InputError(f"'{word}' is no target.", GRAMMAR)
         if axis not in (*AXES, "drop"):
             raise unknown("axis", axis, [*AXES, "drop"], GRAMMAR)
         target = replace(target, **{axis: _value(axis, value)})
@@ -95,17 +95,17 @@ def parse_target(words: Iterable[str]) -> Target:
 def child_shape(parent: Dense, target: Target) -> ChildShape:
     """Check the target against the parent and spell it out a layer.
 
-    Raises UsageError for a target that grows, names layers that are not there, or would split a GQA group.
+    Raises InputError for a target that grows, names layers that are not there, or would split a GQA group.
     """
     if target.drop and target.drop[-1] >= parent.num_layers:
-        raise UsageError(
+        raise InputError(
             f"drop={as_runs(target.drop)} names layer {target.drop[-1]}, but the parent has layers 0 to "
             f"{parent.num_layers - 1}.",
             "Count layers from 0.",
         )
     layers = target.layers or parent.num_layers - len(target.drop)
     if target.drop and layers != parent.num_layers - len(target.drop):
-        raise UsageError(f"layers={layers} and drop={as_runs(target.drop)} contradict each other.", "Give one of them.")
+        raise InputError(f"layers={layers} and drop={as_runs(target.drop)} contradict each other.", "Give one of them.")
     shape = ChildShape(
         parent,
         target.hidden or parent.hidden_size,
@@ -123,13 +123,13 @@ def _value(axis: str, text: str) -> int | tuple[int, ...]:
             return parse_runs(text)
         values = tuple(int(part) for part in text.split(":"))
     except ValueError:
-        raise UsageError(f"'{axis}={text}' is no target.", GRAMMAR) from None
+        raise InputError(f"'{axis}={text}' is no target.", GRAMMAR) from None
     if min(values) < 1:
-        raise UsageError(f"'{axis}={text}' leaves nothing.", "A width or depth is at least 1.")
+        raise InputError(f"'{axis}={text}' leaves nothing.", "A width or depth is at least 1.")
     if len(values) == 1:
         return values[0]
     if axis not in ("ffn", "heads"):
-        raise UsageError(f"'{axis}={text}' gives more than one value.", f"{axis} is one number for the whole model.")
+        raise InputError(f"'{axis}={text}' gives more than one value.", f"{axis} is one number for the whole model.")
     return values
 
 
@@ -137,7 +137,7 @@ def _spread(axis: str, width: Width, layers: int) -> tuple[int, ...]:
     if isinstance(width, int):
         return (width,) * layers
     if len(width) != layers:
-        raise UsageError(f"{axis} has {len(width)} values for {layers} kept layers.", "Give one, or one a kept layer.")
+        raise InputError(f"{axis} has {len(width)} values for {layers} kept layers.", "Give one, or one a kept layer.")
     return width
 
 
@@ -152,16 +152,16 @@ def _check_sizes(shape: ChildShape) -> None:
     for axis, value in asked.items():
         most = getattr(parent, AXES[axis])
         if value > most:
-            raise UsageError(f"{axis}={value} is more than the parent's {most}.", "Pruning only shrinks.")
+            raise InputError(f"{axis}={value} is more than the parent's {most}.", "Pruning only shrinks.")
     for heads in sorted(set(shape.heads)):
         if heads % parent.num_kv_heads:
-            raise UsageError(
+            raise InputError(
                 f"{heads} query heads cannot be shared evenly by the {parent.num_kv_heads} KV heads, so a group would "
                 "be split.",
                 f"Take a multiple of {parent.num_kv_heads}, at most {parent.num_attention_heads}.",
             )
     if parent.hf_class == "LlamaForCausalLM" and shape.hidden % max(shape.heads):
-        raise UsageError(
+        raise InputError(
             f"hidden={shape.hidden} is no multiple of {max(shape.heads)} heads; transformers refuses such a Llama, "
             "though head_dim is explicit.",
             f"Take hidden={shape.hidden // max(shape.heads) * max(shape.heads)}.",

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
-from zoo.errors import EnvironmentFault
+from zoo.errors import EnvironmentIssue
 from zoo.names import unknown
 from zoo.registry.published import Benchmark, Decoding, Protocol, Scale, ScoreTable, Source, Unit
 from zoo.registry.rules import problems
@@ -95,7 +95,7 @@ class Registry:
         return next((m for m in self.models.values() if any(wanted == n.lower() for n in m.names)), None)
 
     def resolve(self, name: str) -> Model:
-        """As `find`, but an unknown name raises UsageError with the closest known one."""
+        """As `find`, but an unknown name raises InputError with the closest known one."""
         model = self.find(name)
         if model is None:
             raise unknown("model", name, self.names(), LISTING)
@@ -117,7 +117,7 @@ def load_registry(path: Path | None = None) -> Registry:
     """The registry of `path`, of $MINIZOO_REGISTRY, or the one that ships with minizoo (read once a process,
     and again when it changes).
 
-    Raises UsageError naming `registry.yaml:line:column` for anything wrong in the file.
+    Raises InputError naming `registry.yaml:line:column` for anything wrong in the file.
     """
     file = (path or default_path()).resolve()
     state = file.stat() if file.exists() else None
@@ -142,7 +142,7 @@ def default_path() -> Path:
     for candidate in (here / "registry.yaml", here.parent / "registry.yaml"):
         if candidate.is_file():
             return candidate
-    raise EnvironmentFault(f"minizoo's registry.yaml is missing from {here}.", "Install minizoo again.")
+    raise EnvironmentIssue(f"minizoo's registry.yaml is missing from {here}.", "Install minizoo again.")
 
 
 @functools.cache
@@ -150,7 +150,7 @@ def _load(path: Path, _state: tuple[int, int] | None) -> Registry:
     located = read_located(path)
     file = validated(RegistryFile, located)
     for problem in problems(file):
-        raise located.error(problem.path, problem.what, problem.mend, at_key=problem.at_key)
+        raise located.error(problem.path, problem.what, problem.hint, at_key=problem.at_key)
     return Registry(
         path,
         located,

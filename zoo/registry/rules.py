@@ -23,7 +23,7 @@ class Problem:
 
     path: YamlPath
     what: str
-    mend: str = ""
+    hint: str = ""
     at_key: bool = False
 
 

@@ -15,11 +15,11 @@ MENDS = {  # by NVML's error numbers (nvml.h, nvmlReturn_t)
 
 
 class NoNvml(Exception):
-    """NVML refused; `mend` is what to do about it."""
+    """NVML refused; `hint` is what to do about it."""
 
     def __init__(self, refusal: str, code: int) -> None:
         super().__init__(refusal)
-        self.mend = MENDS.get(code, "Run `nvidia-smi` and mend what it complains of.")
+        self.hint = MENDS.get(code, "Run `nvidia-smi` and mend what it complains of.")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.named_files import NamedFiles
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 FILES = NamedFiles("workload", Path(__file__).parent)
 LARGEST_BATCH = 65_536
@@ -98,7 +98,7 @@ def workload_names() -> list[str]:
 
 
 def load_workload(name: str) -> Workload:
-    """The workload of that name, or in that YAML file; UsageError says what is wrong with it."""
+    """The workload of that name, or in that YAML file; InputError says what is wrong with it."""
     path = FILES.path(name)
     try:
         return Workload.model_validate(FILES.read(path))
@@ -112,11 +112,11 @@ def changed(
     rates: tuple[float, ...] = (),
     rule: Mapping[str, float] | None = None,
 ) -> Workload:
-    """The workload at other batches or rates, or by a rule changed in the fields given; UsageError for numbers that make
+    """The workload at other batches or rates, or by a rule changed in the fields given; InputError for numbers that make
     no sense."""
     fields = workload.model_dump()
     if batches and rates:
-        raise UsageError("Both batches and rates are given.", "A closed loop has --batch, an open one --rate.")
+        raise InputError("Both batches and rates are given.", "A closed loop has --batch, an open one --rate.")
     if batches or rates:
         fields |= {"batches": batches, "rates": rates}
     fields["rule"] |= rule or {}
@@ -139,8 +139,8 @@ def points(workload: Workload) -> Iterator[Point]:
         yield from (Point(shape, rate=rate) for rate in workload.rates)
 
 
-def _as_usage(error: ValidationError, what: str) -> UsageError:
+def _as_usage(error: ValidationError, what: str) -> InputError:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
     given = "" if isinstance(first["input"], dict | list | tuple) else f", not {first['input']!r:.40}"
-    return UsageError(f"{what}: {where}: {first['msg']}{given}.", "Correct it and run again.")
+    return InputError(f"{what}: {where}: {first['msg']}{given}.", "Correct it and run again.")

@@ -33,8 +33,8 @@ def made(packed, requests, budget=64):
 
 
 @pytest.mark.parametrize("seats", [1, 3, 32])
-def test_greedy_generations_equal_transformers_generate(model, seats, monkeypatch):
-    monkeypatch.setitem(continuous.SEATS, "cpu", seats)
+def test_greedy_generations_equal_transformers_generate(model, slots, monkeypatch):
+    monkeypatch.setitem(continuous.SLOTS, "cpu", slots)
     requests = [GenerateRequest(p, 6 + 3 * i) for i, p in enumerate(PROMPTS)]
     for request, mine in zip(requests, made(PackedModel(model), requests), strict=True):
         whole = model.generate(
@@ -58,7 +58,7 @@ def test_samples_of_one_prompt_share_its_prefill_and_keep_their_own_seeds(monkey
 
 
 def test_a_finished_sequence_leaves_its_seat_to_the_next(monkeypatch):
-    monkeypatch.setitem(continuous.SEATS, "cpu", 2)
+    monkeypatch.setitem(continuous.SLOTS, "cpu", 2)
     packed = PackedModel(tiny("llama"))
     batches = []
     whole = packed.hidden
@@ -82,7 +82,7 @@ def test_a_stop_string_ends_one_sequence_and_not_its_neighbour():
 
 
 def test_memory_trouble_restarts_the_unfinished_in_fewer_seats(monkeypatch):
-    monkeypatch.setitem(continuous.SEATS, "cpu", 8)
+    monkeypatch.setitem(continuous.SLOTS, "cpu", 8)
     packed = PackedModel(tiny("llama"))
     requests = [GenerateRequest((5, 6, i + 10), 4 + 4 * i) for i in range(8)]
     calm = made(packed, requests)

@@ -17,19 +17,19 @@ from backends.packing.packed_model import PackedModel
 from backends.packing.prefix_tree import PrefixTree
 from backends.packing.scheduler import Answers, OutOfMemory, answered_rows
 from backends.packing.score import packed_scores, tree_of
-from backends.packing.worker_pool import GivenUp, ensure_wanted, one_lane, side_by_side
+from backends.packing.worker_pool import Cancelled, check_cancelled, single_worker, worker_threads
 
 
 class SpelledOut:
     """An engine whose path is the tokens themselves, so that a wrong one shows; rows end in an order that the dice choose."""
 
-    def __init__(self, lanes, seed, together=5, room=1 << 30):
-        self.count, self.together, self.room = lanes, together, room
+    def __init__(self, lanes, seed, min_scored_per_head_call=5, room=1 << 30):
+        self.count, self.min_scored_per_head_call, self.room = lanes, min_scored_per_head_call, room
         self.dice = random.Random(seed)
         self.done, self.groups = [], set()
 
-    def lanes(self, rows):
-        return side_by_side(self.count) if self.count > 1 else one_lane()
+    def workers(self, rows):
+        return worker_threads(self.count) if self.count > 1 else single_worker()
 
     def run_row(self, row, path):
         path = path or []
@@ -97,7 +97,7 @@ def test_memory_that_runs_out_halves_rows_and_loses_nothing(seed, lanes):
 
 def test_without_other_lanes_a_row_is_answered_before_the_next_is_begun():
     """Else a fault of the next would take its answers along."""
-    engine = SpelledOut(1, 1, together=1)
+    engine = SpelledOut(1, 1, min_scored_per_head_call=1)
     made = sequences(1)
     tree = PrefixTree(made, [[1]] * len(made))
     for number, (row, _) in enumerate(answered_rows(tree, engine, 50)):
@@ -118,7 +118,7 @@ def test_lanes_share_the_cores_and_give_them_back():
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(4)
-        with side_by_side(2) as lanes:
+        with worker_threads(2) as lanes:
             assert lanes.pool.submit(torch.get_num_threads).result() == 2
         assert torch.get_num_threads() == 4
     finally:
@@ -132,12 +132,12 @@ def test_work_that_nobody_waits_for_is_given_up():
         begun.set()
         try:
             while True:
-                ensure_wanted()
+                check_cancelled()
                 time.sleep(0.001)
-        except GivenUp:
+        except Cancelled:
             ended.append("given up")
 
-    with side_by_side(2) as lanes:
+    with worker_threads(2) as lanes:
         lanes.pool.submit(endless)
         assert begun.wait(10)
     assert ended == ["given up"]
@@ -145,7 +145,7 @@ def test_work_that_nobody_waits_for_is_given_up():
 
 def test_scores_that_are_no_longer_wanted_stop_the_model_between_two_layers(monkeypatch):
     model = PackedModel(tiny("llama"))
-    monkeypatch.setattr(model, "lanes", lambda rows: side_by_side(2))
+    monkeypatch.setattr(model, "lanes", lambda rows: worker_threads(2))
     asked = [ScoreRequest((7, *range(20 * i, 20 * i + 200)), (5,)) for i in range(5)]
     with closing(packed_scores(asked, model, 64)) as scores:
         next(scores)
@@ -163,7 +163,9 @@ def test_lanes_change_no_score(family, monkeypatch):
     model = PackedModel(tiny(family))
     found = []
     for count in (1, 3):
-        monkeypatch.setattr(model, "lanes", lambda rows, count=count: side_by_side(count) if count > 1 else one_lane())
+        monkeypatch.setattr(
+            model, "lanes", lambda rows, count=count: worker_threads(count) if count > 1 else single_worker()
+        )
         found.append([score.token_logprobs for score in sorted(packed_scores(asked, model, 64), key=lambda s: s.index)])
     assert np.concatenate(found[0]) == pytest.approx(np.concatenate(found[1]), abs=1e-5)
     assert len(tree_of(asked)) < 0.7 * sum(len(r.context) + 8 for r in asked)

@@ -5,8 +5,8 @@ import torch
 from support.tiny_models import config_of, tiny, tiny_of
 
 from backends.contract import ScoreRequest
-from backends.hf.unpacked import plain_scores
-from backends.packing.cpu_layer import LeanLayer, lean
+from backends.hf.unpacked import unpacked_scores
+from backends.packing.cpu_layer import CpuLayer, cpu_layer
 from backends.packing.packed_model import PackedModel
 from backends.packing.score import packed_scores, tree_of
 
@@ -23,7 +23,7 @@ def layers_of(packed):
 @pytest.mark.parametrize("family", ["llama", "mistral", "mistral-sliding-window"])
 def test_llama_and_mistral_run_lean(family, dtype):
     """That they score as transformers does is the trial's business, and that of tests/test_packed_scoring.py."""
-    assert layers_of(PackedModel(tiny(family).to(dtype))) == {LeanLayer}
+    assert layers_of(PackedModel(tiny(family).to(dtype))) == {CpuLayer}
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -35,7 +35,7 @@ def test_nothing_but_the_weights_is_in_half_precision(family, dtype):
     sequences = torch.randint(0, 300, (10, 30), generator=dice).tolist()
     requests = [ScoreRequest(tuple(ids[:10]), tuple(ids[10:])) for ids in sequences]
     mine = logprobs(packed_scores(requests, PackedModel(model), 64))
-    assert torch.allclose(mine, logprobs(plain_scores(model.float(), requests, 1)), rtol=0, atol=1e-4)
+    assert torch.allclose(mine, logprobs(unpacked_scores(model.float(), requests, 1)), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -54,12 +54,12 @@ def test_the_cache_takes_the_bytes_that_are_stated(family, dtype):
 ], ids=["another family", "biases", "another activation"])  # fmt: skip
 def test_others_keep_their_own_layers(model):
     packed = PackedModel(model())
-    assert LeanLayer not in layers_of(packed)
+    assert CpuLayer not in layers_of(packed)
 
 
 def test_a_lean_layer_holds_the_weights_of_its_layer():
     layer = tiny("llama").model.layers[0]
-    mine = lean(layer, last=False)
+    mine = cpu_layer(layer, last=False)
     assert {p.data_ptr() for p in mine.parameters()} == {p.data_ptr() for p in layer.parameters()}
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from support.tiny_models import DYNAMIC_ROPE, FAMILIES, config_of, tiny, tiny_of
 
 from backends.contract import Capabilities, ScoreRequest
-from backends.hf.unpacked import plain_scores
+from backends.hf.unpacked import unpacked_scores
 from backends.packing.attention import CHAIN, FOLDED, Unsupported
 from backends.packing.logprobs import asked_logprobs
 from backends.packing.packed_model import PackedModel, packed_or_not
@@ -55,7 +55,7 @@ def test_packed_scores_equal_plain_ones(model, budget, chain, folded, monkeypatc
     monkeypatch.setitem(FOLDED, "cpu", folded)
     asked = requests()[: 8 if budget == 1 else None]
     packed = in_order(packed_scores(asked, PackedModel(model), budget))
-    for mine, plain in zip(packed, in_order(plain_scores(model, asked, 1)), strict=True):
+    for mine, plain in zip(packed, in_order(unpacked_scores(model, asked, 1)), strict=True):
         assert mine.greedy == plain.greedy
         assert mine.logprob == pytest.approx(plain.logprob, rel=0, abs=1e-4)
         assert mine.token_logprobs == pytest.approx(plain.token_logprobs, rel=0, abs=1e-4)
@@ -88,7 +88,7 @@ def test_a_long_request_is_cut_over_many_rows():
     long = [ScoreRequest(some(dice, 1), some(dice, 1500)), ScoreRequest(some(dice, 1200), some(dice, 30))]
     model = tiny("llama")
     packed = in_order(packed_scores(long, PackedModel(model), 256))
-    for mine, plain in zip(packed, in_order(plain_scores(model, long, 1)), strict=True):
+    for mine, plain in zip(packed, in_order(unpacked_scores(model, long, 1)), strict=True):
         assert mine.logprob == pytest.approx(plain.logprob, rel=2**-22, abs=1e-4)
 
 

@@ -6,7 +6,7 @@ import pytest
 from support.tiny_models import tiny
 
 from backends.contract import ScoreRequest
-from backends.hf.unpacked import plain_scores
+from backends.hf.unpacked import unpacked_scores
 from backends.packing.packed_model import PackedModel
 from backends.packing.score import packed_scores
 
@@ -31,7 +31,7 @@ def model():
 def test_odd_requests_score_as_they_do_alone(model, pairs, budget):
     requests = [ScoreRequest(context, continuation) for context, continuation in pairs]
     packed = {s.index: s.logprob for s in packed_scores(requests, PackedModel(model), budget)}
-    plain = {s.index: s.logprob for s in plain_scores(model, requests, 4096)}
+    plain = {s.index: s.logprob for s in unpacked_scores(model, requests, 4096)}
     assert packed == pytest.approx(plain, rel=1e-6, abs=1e-4)
 
 
@@ -58,7 +58,7 @@ def test_an_ending_that_merges_into_its_context_is_refused_with_the_document(sto
     from backends.tokenizer import HfTokenizer
     from harness.lmeval.encoding import Encoder
     from zoo.checkpoint.model_ref import open_folder
-    from zoo.errors import UsageError
+    from zoo.errors import InputError
 
     class Merging:
         """A tokenizer whose whole text is one token shorter than its parts."""
@@ -81,5 +81,5 @@ def test_an_ending_that_merges_into_its_context_is_refused_with_the_document(sto
     encoder = Encoder(Merging(HfTokenizer(checkpoint.folder)), checkpoint.max_length)
     instance = SimpleNamespace(args=("Once upon a time", "!"), request_type="loglikelihood", idx=0, repeats=1)
     documents = [SimpleNamespace(doc_id=17, instances=[instance])]
-    with pytest.raises(UsageError, match=r"document 17.*no token of its own"):
+    with pytest.raises(InputError, match=r"document 17.*no token of its own"):
         encoder.units(SimpleNamespace(name="odd"), documents)

@@ -80,6 +80,6 @@ def test_memory_that_runs_out_is_told_and_given_back(monkeypatch):
     def no_room(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
-    monkeypatch.setattr(backends.packing.stream, "seats_like", no_room)
+    monkeypatch.setattr(backends.packing.stream, "slots_like", no_room)
     with pytest.raises(OutOfMemory, match="out of memory"):
         run(tiny("llama"), requests([4], [3]))

@@ -12,7 +12,7 @@ from backends.random.weights import check_finite, empty_model, open_random, rand
 from zoo.arch.dims import Dense
 from zoo.arch.parameters import count_parameters
 from zoo.checkpoint.model_ref import locate
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import load_registry
 
 DENSE = [
@@ -95,7 +95,7 @@ def test_activations_that_are_not_finite_are_refused():
     model = random_model(random_checkpoint("nano-teacher"), "cpu", "float16")
     with torch.no_grad():
         model.model.layers[2].mlp.down_proj.weight.mul_(1e6)
-    with pytest.raises(UsageError, match=r"not finite at layer 3 in float16"):
+    with pytest.raises(InputError, match=r"not finite at layer 3 in float16"):
         check_finite(model)
 
 

@@ -15,7 +15,7 @@ from harness.imports.importing import _documents, _File, _record, drafts_of, imp
 from harness.records.files import new_run_id
 from harness.records.record import Record
 from harness.store.database import check
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 FILES = {
     "empty": "",
@@ -152,7 +152,7 @@ def read_or_refused(document):
     try:
         read = _documents(Path("file.json"), content)
         return [draft for where, part in read for draft in drafts_of(where, part, Given(model="m"))], ""
-    except UsageError as refusal:
+    except InputError as refusal:
         return [], str(refusal)
 
 

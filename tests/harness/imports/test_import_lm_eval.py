@@ -9,7 +9,7 @@ from lm_eval.tasks import TaskManager
 
 from harness.imports.importing import import_files
 from harness.store.database import query
-from zoo.errors import UsageError
+from zoo.errors import InputError
 
 DATA = """
 import datasets
@@ -112,6 +112,6 @@ def test_score_that_is_no_number_is_refused_and_nothing_stored(tmp_path, result,
     document["results"]["large_sums"]["acc,none"] = bad
     path = tmp_path / "bad.json"
     path.write_text(json.dumps(document))
-    with pytest.raises(UsageError, match="acc,none of large_sums"):
+    with pytest.raises(InputError, match="acc,none of large_sums"):
         import_files([path], tmp_path / "results")
     assert not (tmp_path / "results").exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.suites.suite import load_suite, suite_names
-from zoo.errors import EnvironmentFault, UsageError
+from zoo.errors import EnvironmentIssue, InputError
 
 GOLDEN = Path(__file__).with_name("golden_prompts.json")
 DOCUMENTS = 3
@@ -28,7 +28,7 @@ def hashes(suite, data):
     for entry in whole.tasks:
         try:
             tasks = load_tasks(whole.model_copy(update={"tasks": (entry,)}), data, DOCUMENTS).tasks
-        except (EnvironmentFault, UsageError):
+        except (EnvironmentIssue, InputError):
             assert entry.task in ABSENT
             continue
         for name, loaded in tasks.items():

@@ -71,7 +71,7 @@ def test_doctor_names_the_tier_that_code_runs_under_and_why_another_does_not(min
     best = isolation()
     if best is None:
         pytest.skip("nothing isolates here")
-    broken = Tier("broken", lambda: ["/bin/sh", "-c", "echo no room >&2; exit 1"], "built", "`mend`")
+    broken = Tier("broken", lambda: ["/bin/sh", "-c", "echo no room >&2; exit 1"], "built", "`hint`")
     monkeypatch.setattr(ways, "TIERS", (broken, *TIERS))
     checks = minizoo("doctor", "--results", tmp_path, "--json").json()["checks"]
     found = next(check["found"] for check in checks if check["name"] == "isolation")
@@ -152,7 +152,7 @@ def test_without_isolation_nothing_is_run_and_the_message_mends_it(monkeypatch: 
 
 
 def test_a_tier_that_cannot_start_is_a_fault_and_never_a_failed_program(monkeypatch: pytest.MonkeyPatch):
-    broken = Tier("broken", lambda: ["/bin/sh", "-c", "echo no room >&2; exit 1"], "built", "`mend`")
+    broken = Tier("broken", lambda: ["/bin/sh", "-c", "echo no room >&2; exit 1"], "built", "`hint`")
     absent = Tier("absent", lambda: ["minizoo-no-such-program"], "built", "`install`")
     monkeypatch.setattr(ways, "TIERS", (broken, absent))
     monkeypatch.delenv(TIERS_VARIABLE, raising=False)
@@ -161,7 +161,7 @@ def test_a_tier_that_cannot_start_is_a_fault_and_never_a_failed_program(monkeypa
 
 
 def test_a_tier_whose_walls_do_not_stand_is_not_taken(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ways, "TIERS", (Tier("none", list, "built", "`mend`"),))
+    monkeypatch.setattr(ways, "TIERS", (Tier("none", list, "built", "`hint`"),))
     monkeypatch.delenv(TIERS_VARIABLE, raising=False)
     with pytest.raises(NoIsolation, match="none: SystemExit"):
         run_programs(["x = 1"])

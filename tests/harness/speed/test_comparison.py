@@ -9,7 +9,7 @@ from harness.records.speed_record import SpeedFacts, Validity
 from harness.speed.comparison import pairings, published_beside, refusal
 from harness.speed.workloads.workload import load_workload
 from zoo.arch.roofline import memory_bytes
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import load_registry
 
 CHILD, PARENT = (load_registry().models[name].architecture for name in ("nano-width-pruned", "nano-teacher"))
@@ -75,8 +75,8 @@ def test_without_dimensions_or_room_there_is_no_rule_of_memory():
         (workload(trials=5), "--trials"),
     ],
 )
-def test_sweeps_arrivals_and_few_trials_are_refused(wrong, mend):
-    with pytest.raises(UsageError, match=mend):
+def test_sweeps_arrivals_and_few_trials_are_refused(wrong, hint):
+    with pytest.raises(InputError, match=hint):
         list(pairings(wrong, fake_bench(), fake_bench()))
 
 

@@ -271,10 +271,10 @@ def test_eval_prints_the_published_score_beside_its_own(minizoo, data, tmp_path,
 
 def test_a_database_that_cannot_be_read_costs_show_its_table_only(store, minizoo, monkeypatch):
     from harness.store import reproduction
-    from zoo.errors import EnvironmentFault
+    from zoo.errors import EnvironmentIssue
 
     def locked(*_):
-        raise EnvironmentFault("The database is open in another program.", "Close it there.")
+        raise EnvironmentIssue("The database is open in another program.", "Close it there.")
 
     store(score(1020, 1267))
     monkeypatch.setattr(reproduction, "query", locked)

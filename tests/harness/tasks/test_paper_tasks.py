@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from harness.lmeval.prompts import build_documents, count_of
 from harness.lmeval.tasks import load_tasks
-from harness.metrics.task_metadata import facts_of
+from harness.metrics.task_metadata import metadata_of
 from harness.suites.suite import Suite, SuiteTask, load_suite, suite_names
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import load_registry
 
 CODE, TEXT = ("harness/tasks/code",), ("harness/tasks/text",)
@@ -28,7 +28,7 @@ def load(task, folders, data=None, **fields):
 
 def test_the_papers_suite_has_every_benchmark_of_its_tables_with_metric_and_shots():
     tasks = load_suite("paper").tasks
-    assert {facts_of(entry.task).published or entry.task for entry in tasks} == set(load_registry().benchmarks)
+    assert {metadata_of(entry.task).published or entry.task for entry in tasks} == set(load_registry().benchmarks)
     assert all(entry.metric and entry.shots is not None for entry in tasks)
 
 
@@ -214,5 +214,5 @@ def test_a_data_set_that_is_a_script_on_the_hub_is_pulled_and_never_run(minizoo,
 
 def test_an_unknown_field_of_a_suite_is_named(tmp_path):
     (tmp_path / "mine.yaml").write_text("name: mine\ntasks:\n  - {task: gsm8k, decoding: {temprature: 0.2}}\n")
-    with pytest.raises(UsageError, match="temprature"):
+    with pytest.raises(InputError, match="temprature"):
         load_suite(str(tmp_path / "mine.yaml"))

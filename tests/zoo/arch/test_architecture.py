@@ -16,7 +16,7 @@ from zoo.arch.parameters import (
     stored_bytes,
     weight_bytes,
 )
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import load_registry
 
 # reference/compression.md §2.1: total, without embedding and head, KV cache a token in KiB (bf16)
@@ -106,7 +106,7 @@ def test_hybrid_keeps_a_state_that_does_not_grow():
 
 
 def test_a_batch_without_context_is_refused():
-    with pytest.raises(UsageError, match="has no batch"):
+    with pytest.raises(InputError, match="has no batch"):
         largest_batch(load_registry().resolve("minitron-8b").architecture, 10**10, 0)
 
 

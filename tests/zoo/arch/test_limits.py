@@ -4,7 +4,7 @@ import pytest
 
 from zoo.arch.gpus import MICROARCHITECTURES, find_gpu, load_gpus, microarchitecture, source_of
 from zoo.arch.roofline import decode_work, limit, mean_context, memory_bytes, prefill_work
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import load_registry
 
 GIVEN = {"a100-80-sxm": 248, "a100-80-pcie": 235, "a100-40-sxm": 189, "h100-sxm": 407, "l4": 36, "h200": 583}
@@ -110,10 +110,10 @@ def test_a_workload_file_is_checked(tmp_path):
 
     file = tmp_path / "mine.yaml"
     file.write_text("name: mine\nshapes: [{input: 8, output: 0}]\nbatches: [1]\n")
-    with pytest.raises(UsageError, match=r"shapes\.0\.output"):
+    with pytest.raises(InputError, match=r"shapes\.0\.output"):
         load_workload(str(file))
     file.write_text("name: [\n")
-    with pytest.raises(UsageError, match="not YAML"):
+    with pytest.raises(InputError, match="not YAML"):
         load_workload(str(file))
 
 

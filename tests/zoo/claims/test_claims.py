@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from zoo.claims.analyses import Measured, resolvable_lead
 from zoo.claims.formula import FormulaError, evaluate
 from zoo.claims.judge import judge_claims, printed_as
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import default_path, load_registry
 
 
@@ -168,7 +168,7 @@ claims:
 def test_a_broken_claim_is_named_with_its_place(tmp_path, before, after, named):
     assert before in CLAIM
     (tmp_path / "claims.yaml").write_text(CLAIM.replace(before, after))
-    with pytest.raises(UsageError, match=r"^claims\.yaml:\d+:\d+: ") as error:
+    with pytest.raises(InputError, match=r"^claims\.yaml:\d+:\d+: ") as error:
         judge_claims(load_registry(), path=tmp_path / "claims.yaml")
     assert named in str(error.value)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.tiny_checkpoints import FAMILIES, load, tiny
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.prune.calibration import Calibration, Sampling, read_calibration
 from zoo.prune.importance.aggregate import FUNCTIONS, Aggregation, BatchSums, along_sequence
 from zoo.prune.importance.measure import Settings, block_costs, measure
@@ -159,7 +159,7 @@ def test_nan_weights_stop_the_measurement(tmp_path):
     model = load(folder)
     model.model.layers[1].mlp.up_proj.weight.data[3, 3] = math.nan
     model.save_pretrained(folder)
-    with pytest.raises(UsageError, match=r"Layer 1 .* not finite"):
+    with pytest.raises(InputError, match=r"Layer 1 .* not finite"):
         streamed(folder, tmp_path / "w")
 
 
@@ -179,9 +179,9 @@ def test_scores_of_another_parent_are_refused(tmp_path):
     assert one.digest != other.digest
     scores = streamed(tmp_path / "p", tmp_path / "w")
     scores.check_dims(one.dims, one.digest)
-    with pytest.raises(UsageError, match="another parent"):
+    with pytest.raises(InputError, match="another parent"):
         scores.check_dims(other.dims, other.digest)
-    with pytest.raises(UsageError, match="another parent"):
+    with pytest.raises(InputError, match="another parent"):
         random_scores(one.dims, 0).check_dims(other.dims.model_copy(update={"hidden_size": 12}), None)
 
 
@@ -203,7 +203,7 @@ def test_downstream_costs_are_kept_as_they_come(tmp_path):
 
 def test_sixteen_bit_token_ids_are_refused(tmp_path):
     np.save(tmp_path / "ids.npy", np.arange(100, dtype=np.uint16))
-    with pytest.raises(UsageError, match="uint16 token ids; 16 bits overflow"):
+    with pytest.raises(InputError, match="uint16 token ids; 16 bits overflow"):
         read_calibration(tmp_path / "ids.npy", lambda _: [], 200, Sampling(length=10))
     np.save(tmp_path / "ids.npy", np.arange(100, dtype=np.uint32))
     rows = read_calibration(tmp_path / "ids.npy", lambda _: [], 200, Sampling(length=10, samples=4))
@@ -220,5 +220,5 @@ def test_sixteen_bit_token_ids_are_refused(tmp_path):
 )
 def test_calibration_that_cannot_be_used_is_refused(name, content, says, tmp_path):
     (tmp_path / name).write_text(content)
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(InputError, match=says):
         read_calibration(tmp_path / name, lambda texts: [[1] * len(t) for t in texts], 200, Sampling(length=10), bos=0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.prune.indices import as_runs, parse_runs
 from zoo.prune.plan import Choice, ParentIdentity, Ranking, make_plan, read_plan, residual_pairs, top
 from zoo.prune.recipes import EDGES, recipe
@@ -98,7 +98,7 @@ def test_head_residual_pairs_mirror_about_the_cut():
 
 
 def test_head_residual_of_more_than_half_the_group_is_refused():
-    with pytest.raises(UsageError, match="fold 4 pruned heads"):
+    with pytest.raises(InputError, match="fold 4 pruned heads"):
         residual_pairs([1, 2, 3, 4, 5, 6], 2)
 
 
@@ -127,13 +127,13 @@ def test_per_layer_targets_are_spelt_with_colons():
     ],
 )
 def test_a_wrong_target_is_refused_with_the_reason(target, says):
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(InputError, match=says):
         child_shape(NEMO, parse_target([target]))
 
 
 def test_a_llama_that_transformers_would_not_load_is_refused():
     llama = load_registry().models["llama-3.1-8b"].architecture
-    with pytest.raises(UsageError, match=r"no multiple of 32 heads.*hidden=992"):
+    with pytest.raises(InputError, match=r"no multiple of 32 heads.*hidden=992"):
         child_shape(llama, Target(hidden=1000))
 
 
@@ -155,5 +155,5 @@ def test_an_edited_plan_is_refused_with_the_reason(edit, says, tmp_path):
     content = json.loads(plan.text())
     edit(content)
     (tmp_path / "plan.json").write_text(json.dumps(content))
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(InputError, match=says):
         read_plan(tmp_path / "plan.json")

@@ -11,7 +11,7 @@ import pytest
 from support.paths import ROOT
 
 from zoo.arch.hf_config import compare, read_config
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import default_path, load_registry
 from zoo.registry.schema import json_schema
 
@@ -24,7 +24,7 @@ def test_a_model_is_found_by_id_alias_and_hub_id_whatever_the_case(name):
 
 
 def test_an_unknown_name_suggests_the_closest_and_says_where_all_are():
-    with pytest.raises(UsageError) as error:
+    with pytest.raises(InputError) as error:
         load_registry().resolve("minitron8b")
     assert str(error.value).endswith("Did you mean 'minitron-8b'? `minizoo models` lists them.")
 

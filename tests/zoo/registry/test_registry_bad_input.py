@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.registry.loader import default_path, load_registry
 
 
@@ -102,12 +102,12 @@ def test_a_file_that_is_no_registry_is_refused(text, tmp_path):
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "registry.yaml").write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(UsageError, match="not UTF-8"):
+    with pytest.raises(InputError, match="not UTF-8"):
         load_registry(tmp_path / "registry.yaml")
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         load_registry(tmp_path / "registry.yaml")
 
 
@@ -161,14 +161,14 @@ def test_any_broken_text_is_accepted_or_refused_with_its_place(at, junk, tmp_pat
 def _message(file) -> str | None:
     try:
         load_registry(file)
-    except UsageError as error:
+    except InputError as error:
         return str(error)
     return None
 
 
 def _refusal(text: str, folder) -> str:
     (folder / "registry.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError) as error:
+    with pytest.raises(InputError) as error:
         load_registry(folder / "registry.yaml")
     message = str(error.value)
     assert PLACE.match(message), message

@@ -13,7 +13,7 @@ from zoo.arch.dims import Dense
 from zoo.prune.importance.aggregate import Aggregation, BatchSums, Neurons, along_sequence
 
 
-class Taps:
+class ActivationHooks:
     """Hooks on one layer, as a context manager: inside it every forward pass adds to the sums.
 
     A head's value at a token is the norm ‖·‖₂ of its output before o_proj, taken first and aggregated then, as the
@@ -27,7 +27,7 @@ class Taps:
         self.norms = (BatchSums(dims.hidden_size), BatchSums(dims.hidden_size))
         self._hooks: list[Any] = []
 
-    def __enter__(self) -> Taps:
+    def __enter__(self) -> ActivationHooks:
         layer = self._layer
         before = lambda use: lambda _module, args: use(args[0])  # noqa: E731
         after = lambda use: lambda _module, _args, out: use(out)  # noqa: E731

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.files import write_atomically
 from zoo.prune.calibration import Calibration
-from zoo.prune.importance.activation_hooks import Taps
+from zoo.prune.importance.activation_hooks import ActivationHooks
 from zoo.prune.importance.aggregate import Aggregation, Neurons
 from zoo.prune.importance.states import States
 from zoo.prune.importance.streamed import StreamedModel, nll
@@ -30,7 +30,7 @@ from zoo.prune.parent import Parent
 from zoo.prune.scores import Scores, load_scores, save_scores
 
 BATCH_TOKENS = 4096
-Told = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Progress: layers done, layers in all."""
 
 
@@ -68,14 +68,14 @@ def measure(
     calibration: Calibration,
     settings: Settings,
     work: Path,
-    told: Told | None = None,
+    told: ProgressCallback | None = None,
     device: str = "cpu",
     batch_tokens: int = BATCH_TOKENS,
 ) -> Scores:
     """Score every axis of `parent` on the calibration rows; `work` holds the states and what is done so far.
 
     The same call resumes after the last finished layer. `work` is removed by the caller once the scores are safe.
-    Raises UsageError for rows that are too long for the model and for activations that are not finite.
+    Raises InputError for rows that are too long for the model and for activations that are not finite.
     """
     return _Pass(parent, calibration, settings, work, device, batch_tokens).run(told)
 
@@ -96,7 +96,7 @@ class _Pass:
         self.removed = self.blocks if settings.perplexity else []
 
     @torch.inference_mode()
-    def run(self, told: Told | None) -> Scores:
+    def run(self, told: ProgressCallback | None) -> Scores:
         layers = self.parent.dims.num_layers
         self._start()
         for layer in range(self.done, layers):
@@ -112,15 +112,15 @@ class _Pass:
     def _through_layer(self, index: int) -> None:
         layer = self.model.layer(index)
         whole = self._whole(index)
-        with Taps(layer, self.parent.dims, self.settings.aggregation, self.settings.neurons) as taps:
+        with ActivationHooks(layer, self.parent.dims, self.settings.aggregation, self.settings.neurons) as hooks:
             self._whole(index + 1).write(self.model.through(layer, x) for _, x in whole.batches(self.batch))
         for block in self.removed:
             if block.after <= index:
                 before, after = self._without(block, index), self._without(block, index + 1)
                 after.write(self.model.through(layer, x) for _, x in before.batches(self.batch))
-        for name, values in taps.scores().items():
+        for name, values in hooks.scores().items():
             if not np.isfinite(values).all():
-                raise UsageError(
+                raise InputError(
                     f"Layer {index} of {self.parent.folder} puts out values that are not finite.",
                     "A weight is NaN or infinite: fetch or train the checkpoint again.",
                 )

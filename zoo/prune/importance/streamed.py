@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from zoo.checkpoint.safetensors import StoredTensor
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.prune.parent import Parent
 from zoo.prune.write.blocks import BITS
 
@@ -29,11 +29,11 @@ class StreamedModel:
         self._rotary = self._parts["rotary"](config=self._config).to(device)
 
     def check_length(self, length: int) -> None:
-        """Raise UsageError for rows that the model cannot attend to as one."""
+        """Raise InputError for rows that the model cannot attend to as one."""
         window = self._config.to_dict().get("sliding_window")
         most = min(window or length, self.parent.dims.max_context or length)
         if length > most:
-            raise UsageError(
+            raise InputError(
                 f"Rows of {length} tokens are longer than the {most} that the model sees.", "Use --length."
             )
 

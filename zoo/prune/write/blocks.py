@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.checkpoint.safetensors import StoredTensor
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.prune.write.cut import Cut, Index
 
 BLOCK = 2 << 20
@@ -46,7 +46,7 @@ class _Piece:
 def cut_blocks(cuts: Iterable[Cut]) -> Iterator[tuple[Cut, Raw]]:
     """The child's bytes as unsigned integers [rows, columns], cut after cut, top to bottom.
 
-    An array is valid until the next is asked for. Raises UsageError where a weight is NaN or infinite.
+    An array is valid until the next is asked for. Raises InputError where a weight is NaN or infinite.
     """
     scratch = _Scratch()
     for piece, block in _read_ahead(piece for cut in cuts for piece in _pieces(cut)):
@@ -136,7 +136,7 @@ def _check_finite(tensor: StoredTensor, block: Raw) -> None:
     sign = 1 << (8 * unsigned().itemsize - 1)
     # as signed integers the largest is the worst positive value, as unsigned ones the worst negative one
     if block.view(signed).max() >= infinity or block.max() >= infinity + sign:
-        raise UsageError(
+        raise InputError(
             f"{tensor.name} in {tensor.file} holds NaN or infinity.",
             "The checkpoint is broken: fetch or train it again.",
         )
@@ -194,7 +194,7 @@ def _read(handle: int, tensor: StoredTensor, first: int, count: int, buffer: NDA
     while done < size:
         got = os.preadv(handle, [view[done:]], tensor.start + first * _row_bytes(tensor) + done)
         if got == 0:
-            raise UsageError(f"{tensor.file} became shorter while it was read.", "Fetch or write it again.")
+            raise InputError(f"{tensor.file} became shorter while it was read.", "Fetch or write it again.")
         done += got
     return buffer[:size].view(BITS[tensor.dtype][0]).reshape(count, -1)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.checkpoint.safetensors import StoredTensor
-from zoo.errors import UsageError
+from zoo.errors import InputError
 from zoo.prune.parent import Axis, Parent, axis_size, tensor_axes
 from zoo.prune.plan import KeptLayer, Plan, group_size
 
@@ -34,14 +34,14 @@ class Cut:
 
 
 def check_parent(plan: Plan, parent: Parent) -> None:
-    """Raise UsageError unless the plan was made for this parent: the same digest, or without one the same dimensions."""
+    """Raise InputError unless the plan was made for this parent: the same digest, or without one the same dimensions."""
     theirs, ours = (dims.model_dump(exclude=_LOOSE) for dims in (plan.parent.dims, parent.dims))
     differing = [key for key in ours if theirs[key] != ours[key]]
     if differing:
         told = ", ".join(f"{key} {theirs[key]} against {ours[key]}" for key in differing)
-        raise UsageError(f"The plan is for another parent than {parent.folder}: {told}.", "Make a plan for this one.")
+        raise InputError(f"The plan is for another parent than {parent.folder}: {told}.", "Make a plan for this one.")
     if plan.parent.digest is not None and plan.parent.digest != parent.digest:
-        raise UsageError(
+        raise InputError(
             f"The plan is for another parent: it names digest {plan.parent.digest[:12]}…, the weights of {parent.folder} "
             f"have {parent.digest[:12]}….",
             f"Give the '{plan.parent.name}' that it was made from, or make a plan for this parent.",
@@ -97,6 +97,6 @@ def _merged(kept: KeptLayer, plan: Plan) -> tuple[Index, Index] | None:
     dims = plan.parent.dims
     for stays, goes in kept.merged:
         if stays // group_size(dims) != goes // group_size(dims):
-            raise UsageError(f"The plan folds head {goes} into head {stays} of another group.", "Make it again.")
+            raise InputError(f"The plan folds head {goes} into head {stays} of another group.", "Make it again.")
     stay, go = (tuple(pair[side] for pair in kept.merged) for side in (0, 1))
     return _channels(stay, dims.head_dim), _channels(go, dims.head_dim)

@@ -19,7 +19,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from zoo.checkpoint.safetensors import header_bytes, nbytes, read_header
-from zoo.errors import EnvironmentFault, MinizooError, UsageError
+from zoo.errors import EnvironmentIssue, InputError, MinizooError
 from zoo.files import fsync_path, publish_folder, write_atomically
 from zoo.prune.parent import Parent
 from zoo.prune.plan import Plan
@@ -36,7 +36,7 @@ MADE_FOR = "made_for.json"
 """Which plan and parent an unfinished folder is for, so that only the same run goes on in it."""
 FLUSHED_AT_ONCE = 64 << 20
 """Bytes after which the disk is set to work on what was written."""
-Told = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Progress: shard, bytes done, bytes in all."""
 
 
@@ -58,13 +58,13 @@ def write_child(
     parent: Parent,
     out: Path,
     shard_bytes: int = SHARD_BYTES,
-    told: Told | None = None,
+    told: ProgressCallback | None = None,
     scores: Scores | None = None,
 ) -> dict[str, Any]:
     """Slice `parent` by `plan` into the folder `out` and return what its minizoo.json says.
 
-    Durable when it returns: every file is on the disk before the folder gets its name. Raises UsageError for a plan of
-    another parent, non-finite weights or an `out` that exists, EnvironmentFault for too little disk space or another
+    Durable when it returns: every file is on the disk before the folder gets its name. Raises InputError for a plan of
+    another parent, non-finite weights or an `out` that exists, EnvironmentIssue for too little disk space or another
     run at work; after an error nothing is left behind.
     """
     shards = shards_of(plan, parent, shard_bytes)
@@ -127,7 +127,7 @@ def _finish(folder: Path, scores: Scores | None) -> None:
 def _workshop(plan: Plan, parent: Parent, out: Path) -> Generator[Path]:
     """The hidden folder in which the child grows, held by this process alone; kept when interrupted, else cleared."""
     if out.exists():
-        raise UsageError(f"{out} is already there.", "Give another --out, or remove it first.")
+        raise InputError(f"{out} is already there.", "Give another --out, or remove it first.")
     folder = out.parent / f".{out.name}.partial"
     out.parent.mkdir(parents=True, exist_ok=True)
     lock = out.parent / f".{out.name}.lock"
@@ -138,7 +138,7 @@ def _workshop(plan: Plan, parent: Parent, out: Path) -> Generator[Path]:
                 yield folder
             except OSError as error:
                 shutil.rmtree(folder, ignore_errors=True)
-                raise EnvironmentFault(
+                raise EnvironmentIssue(
                     f"{out} could not be written ({error.strerror or error}).",
                     "Free some space or mend its permissions.",
                 ) from error
@@ -148,7 +148,7 @@ def _workshop(plan: Plan, parent: Parent, out: Path) -> Generator[Path]:
             finally:
                 lock.unlink(missing_ok=True)
     except Timeout:
-        raise EnvironmentFault(f"Another run is writing {out}.", "Wait for it, or give another --out.") from None
+        raise EnvironmentIssue(f"Another run is writing {out}.", "Wait for it, or give another --out.") from None
 
 
 def _resume_or_clear(plan: Plan, parent: Parent, folder: Path) -> None:
@@ -164,7 +164,7 @@ def _check_space(folder: Path, shards: list[Shard]) -> None:
     needed = sum(shard.size for shard in shards if not (folder / shard.name).is_file()) + MARGIN
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise EnvironmentFault(
+        raise EnvironmentIssue(
             f"The child needs {needed:,} bytes, but the disk of {folder.parent} has {free:,} free.",
             "Free some space, give another --out, or --virtual to write no weights.",
         )
