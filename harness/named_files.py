@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import InputError
+from zoo.errors import InputError, UnknownName
 from zoo.names import unknown
 
 
@@ -29,7 +29,7 @@ class NamedFiles:
         names = self.names()
         if name not in names:
             hint = f"{self.kind.capitalize()}s are: {', '.join(names)}; or give a YAML file."
-            raise unknown(self.kind, name, names, hint)
+            raise unknown(UnknownName, self.kind, name, names, hint)
         return self.folder / f"{name}.yaml"
 
     def read(self, path: Path) -> Any:

@@ -56,9 +56,10 @@ class LazyGroup(click.Group):
         """As click does, but a wrong name is answered without importing every command."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
+            from zoo.errors import UnknownName
             from zoo.names import unknown
 
-            raise unknown("command", name, COMMANDS, "`minizoo --help` lists them.")
+            raise unknown(UnknownName, "command", name, COMMANDS, "`minizoo --help` lists them.")
         return super().resolve_command(ctx, args)
 
 

@@ -15,8 +15,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return by_lower[near[0]] if near else None
 
 
-def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> InputError:
-    """The error for a name that is not known: suggests the closest one and says where all of them are listed."""
+def unknown(error: type[InputError], kind: str, name: str, known: Iterable[str], listing: str) -> InputError:
+    """The `error` for a name that is not known: suggests the closest one and says where all of them are listed."""
     near = closest(name, known)
     hint = f"Did you mean '{near}'? " if near else ""
-    return InputError(f"There is no {kind} named '{name}'.", f"{hint}{listing}")
+    return error(f"There is no {kind} named '{name}'.", f"{hint}{listing}")

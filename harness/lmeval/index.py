@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import UnknownTask
 from zoo.names import unknown
 
 
@@ -34,7 +35,7 @@ def folders_of(names: Iterable[str]) -> list[Path]:
             continue
         seen.add(name)
         if name not in index:
-            raise unknown("task", name, index, f"lm-eval {version('lm-eval')} lists its tasks by `lm-eval ls tasks`.")
+            raise unknown(UnknownTask, "task", name, index, f"lm-eval {version('lm-eval')} lists its tasks by `lm-eval ls tasks`.")
         entry = index[name]
         if entry["folder"]:
             found.add(entry["folder"])

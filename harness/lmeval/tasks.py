@@ -13,7 +13,7 @@ from harness.data.mirror import mirrored
 from harness.lmeval.index import folders_of, lm_eval_tasks
 from harness.metrics.task_metadata import TaskMetadata, metadata_of
 from harness.suites.suite import Overflow, Suite, SuiteTask, known_folders
-from zoo.errors import EnvironmentIssue, InputError, MinizooError
+from zoo.errors import EnvironmentIssue, InputError, MinizooError, UnknownTask
 from zoo.names import unknown
 
 
@@ -128,7 +128,7 @@ def _manager(suite: Suite) -> Any:
         for name in names:
             if name not in manager.task_index:
                 raise unknown(
-                    "task", name, manager.all_tasks, f"Suite {suite.name} names only {', '.join(suite.folders)}."
+                    UnknownTask, "task", name, manager.all_tasks, f"Suite {suite.name} names only {', '.join(suite.folders)}."
                 )
         return manager
     known = known_folders()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from zoo.arch.dims import Dense
-from zoo.errors import InputError
+from zoo.errors import InputError, NoRecipe
 from zoo.names import unknown
 from zoo.prune.target import ChildShape, Target, child_shape
 from zoo.registry.loader import Model, load_registry
@@ -52,7 +52,7 @@ def recipe(child: str) -> Recipe:
         return EDGES[model.id]()
     if model.lineage is None or model.lineage.compression is None:
         raise InputError(f"{model.id} was not made by pruning.", listing)
-    raise unknown("recipe", model.id, EDGES, listing)
+    raise unknown(NoRecipe, "recipe", model.id, EDGES, listing)
 
 
 def minitron_8b() -> Recipe:

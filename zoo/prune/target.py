@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from zoo.arch.dims import Dense
 from zoo.arch.parameters import count_parameters
-from zoo.errors import InputError
+from zoo.errors import InputError, UnknownName
 from zoo.names import unknown
 from zoo.prune.indices import as_runs, parse_runs
 
@@ -87,7 +87,7 @@ def parse_target(words: Iterable[str]) -> Target:
         if not equals:
             raise InputError(f"'{word}' is no target.", GRAMMAR)
         if axis not in (*AXES, "drop"):
-            raise unknown("axis", axis, [*AXES, "drop"], GRAMMAR)
+            raise unknown(UnknownName, "axis", axis, [*AXES, "drop"], GRAMMAR)
         target = replace(target, **{axis: _value(axis, value)})
     return target
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
-from zoo.errors import EnvironmentIssue
+from zoo.errors import EnvironmentIssue, UnknownModel
 from zoo.names import unknown
 from zoo.registry.published import Benchmark, Decoding, Protocol, Scale, ScoreTable, Source, Unit
 from zoo.registry.rules import problems
@@ -98,7 +98,7 @@ class Registry:
         """As `find`, but an unknown name raises InputError with the closest known one."""
         model = self.find(name)
         if model is None:
-            raise unknown("model", name, self.names(), LISTING)
+            raise unknown(UnknownModel, "model", name, self.names(), LISTING)
         return model
 
     def children(self, name: str) -> list[Model]:
