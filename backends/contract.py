@@ -32,8 +32,8 @@ class Options:
     dtype: str = "auto"
     token_budget: int = 0
     """Tokens in one row or padded batch; 0 leaves it to the backend."""
-    exact: bool = False
-    """Score without sharing prefixes: the reference that packing is compared with."""
+    eager: bool = False
+    """Score and generate by the engine's plain form, without sharing prefixes: the reference that packing is compared with."""
 
 
 @dataclass(frozen=True, slots=True)

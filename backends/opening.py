@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from backends.contract import Backend, Options
-from zoo.checkpoint.model_ref import Checkpoint
+from zoo.checkpoint.locate import Checkpoint
+from zoo.errors import BrokenInstallation, MinizooError, UnknownName
 from zoo.names import unknown
 
 GROUP = "minizoo.backends"
+RENAMED = {
+    "backends.checkpoint": "zoo.checkpoint.locate",
+    "backends.scoring": "backends.packing",
+    "backends.rows": "backends.contract",
+    "backends.packing.Row": "backends.packing.prefix_tree.Row",
+    "exact": "eager",
+    "UsageError": "InputError",
+    "EnvironmentFault": "EnvironmentIssue",
+    "PackedScoring": "RowScoring",
+    "mend": "hint",
+}
+"""What third-party backends of minizoo 0.1 may still say → what it is called now."""
 
 
 def backend_names() -> list[str]:
@@ -17,16 +31,40 @@ def backend_names() -> list[str]:
 
 
 def check_backend(name: str) -> None:
-    """Raise InputError, with the closest name, unless a backend of that name is installed."""
+    """Raise UnknownName, with the closest name, unless a backend of that name is installed."""
     installed = _installed()
     if name not in installed:
-        raise unknown("backend", name, installed, f"Installed are: {', '.join(sorted(installed))}.")
+        raise unknown(UnknownName, "backend", name, installed, f"Installed are: {', '.join(sorted(installed))}.")
 
 
 def open_backend(checkpoint: Checkpoint, name: str = "hf", options: Options | None = None) -> Backend:
-    """Load the checkpoint with the backend of that name; InputError for an unknown one or a checkpoint it cannot take."""
+    """Load the checkpoint with the backend of that name.
+
+    Raises UnknownName for an unknown one, BrokenInstallation for an entry point that cannot be imported or was written for
+    an earlier contract (the error says what to rename), and what the backend raises for a checkpoint that it cannot take.
+    """
     check_backend(name)
-    return _installed()[name].load()(checkpoint, options or Options())
+    point = _installed()[name]
+    try:
+        return point.load()(checkpoint, options or Options())
+    except MinizooError:
+        raise
+    except (ImportError, AttributeError, TypeError) as error:
+        told = _renamed(error)
+        if told is None and not isinstance(error, ImportError):
+            raise
+        raise BrokenInstallation(
+            f"The backend '{name}' ({point.value}) cannot be opened ({type(error).__name__}: {error}).",
+            told or "Install it again, in a version for this minizoo.",
+        ) from error
+
+
+def _renamed(error: Exception) -> str | None:
+    """What to rename in a backend that was written for the old contract; None where the error is about something else."""
+    missing: Any = getattr(error, "name", None)
+    said = f"{missing} {error}".replace("'", " ").replace('"', " ").split()
+    found = [f"`{old}` → `{new}`" for old, new in RENAMED.items() if old in said]
+    return f"It was written for an earlier minizoo: rename {', '.join(found)} (CONTRIBUTING.md)." if found else None
 
 
 def _installed() -> dict[str, EntryPoint]:

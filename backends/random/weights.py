@@ -21,10 +21,18 @@ from backends.hf.backend import HfBackend, compute_dtype
 from zoo.arch.dims import Dense, RopeScaling
 from zoo.arch.hf_config import read_config
 from zoo.arch.parameters import count_parameters
-from zoo.checkpoint.model_ref import Checkpoint
+from zoo.checkpoint.locate import Checkpoint
+from zoo.checkpoint.model_ref import ModelRef
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS
-from zoo.errors import EnvironmentIssue, InputError
-from zoo.registry.loader import Model, load_registry
+from zoo.errors import (
+    DeviceMemory,
+    InvalidConfig,
+    TokenizerUnreadable,
+    UnsupportedArchitecture,
+    WeightsMismatch,
+    WeightsNotFinite,
+)
+from zoo.registry.loader import Model
 
 CONTEXT = 32_768
 """Positions of a model whose sources state none: enough for every workload that minizoo brings."""
@@ -44,31 +52,33 @@ class NoTokenizer:
     eos_id: int | None = None
 
     def encode(self, texts: Sequence[str], add_special_tokens: bool | None = None) -> list[list[int]]:
-        """InputError: random weights know no text."""
-        raise InputError("A model of random weights has no tokenizer.", "Give the folder of one.")
+        """TokenizerUnreadable: random weights know no text."""
+        raise TokenizerUnreadable("A model of random weights has no tokenizer.", "Give the folder of one.")
 
     def decode(self, tokens: Sequence[int], skip_special_tokens: bool = True) -> str:
-        """InputError: random weights know no text."""
-        raise InputError("A model of random weights has no tokenizer.", "Give the folder of one.")
+        """TokenizerUnreadable: random weights know no text."""
+        raise TokenizerUnreadable("A model of random weights has no tokenizer.", "Give the folder of one.")
 
 
-def random_checkpoint(name: str) -> Checkpoint:
+def random_checkpoint(ref: ModelRef) -> Checkpoint:
     """A checkpoint that is a configuration and nothing else: of a registry model, or of a folder with a config.json.
 
-    InputError for an unknown name, for a quantised entry, and for an architecture that streams through no backend.
+    Raises UnsupportedArchitecture for a quantised entry, a hybrid, a hub model that is in no registry, and layers of unlike
+    widths.
     """
-    model = load_registry().find(name)
-    if model is not None:
-        return Checkpoint(model.id, Path(model.id), _config_of(model).to_dict(), model)
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        load_registry().resolve(name)  # raises, with the name that was meant
-    config = read_config(name)
-    if LAYER_WIDTHS in config:
-        raise InputError(
-            f"The layers of {folder} differ in width.", "Random weights are drawn for uniform models only."
+    if ref.entry is not None:
+        return Checkpoint(ref, Path(ref.id), _config_of(ref.entry).to_dict())
+    if ref.folder is None:
+        raise UnsupportedArchitecture(
+            f"The dimensions of {ref.id} are not known before it is fetched.",
+            "Give a folder or a model of the registry.",
         )
-    return Checkpoint(folder.resolve().name, folder, config, None)
+    config = read_config(str(ref.folder))
+    if LAYER_WIDTHS in config:
+        raise UnsupportedArchitecture(
+            f"The layers of {ref.folder} differ in width.", "Random weights are drawn for uniform models only."
+        )
+    return Checkpoint(ref, ref.folder, config)
 
 
 def open_random(
@@ -76,7 +86,7 @@ def open_random(
 ) -> HfBackend:
     """The `hf` backend over random weights; `versions["weights"]` says how they were drawn and how large activations are.
 
-    Raises InputError where an activation is not finite, EnvironmentIssue where the device is too small.
+    Raises WeightsNotFinite where an activation is not finite, DeviceMemory where the device is too small.
     """
     ranges: list[tuple[float, float]] = []
 
@@ -95,14 +105,14 @@ def open_random(
 def random_model(checkpoint: Checkpoint, device: str, dtype: str, seed: int = 0) -> Any:
     """transformers' model of the checkpoint's configuration with weights drawn on the device; "auto" is bf16 on a GPU.
 
-    The same seed draws the same values on one machine. Raises EnvironmentIssue where the device is too small.
+    The same seed draws the same values on one machine. Raises DeviceMemory where the device is too small.
     """
     wanted = compute_dtype(dtype, device)
     try:
         model = empty_model(checkpoint, device, torch.bfloat16 if wanted == "auto" else wanted)
         _draw(model, seed)
     except torch.OutOfMemoryError:
-        raise EnvironmentIssue(
+        raise DeviceMemory(
             f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device."
         ) from None
     return model.eval()
@@ -133,7 +143,7 @@ def check_finite(model: Any, seed: int = 0) -> tuple[float, float]:
     out = model(tokens.to(model.device), use_cache=False, output_hidden_states=True)
     for place, states in [*((f"layer {i}", h) for i, h in enumerate(out.hidden_states)), ("the head", out.logits)]:
         if not torch.isfinite(states).all():
-            raise InputError(
+            raise WeightsNotFinite(
                 f"Activations of random weights are not finite at {place} in {str(model.dtype).removeprefix('torch.')}.",
                 "Take --dtype bfloat16 or float32.",
             )
@@ -147,17 +157,19 @@ def _config_of(model: Model) -> Any:
 
     dims, quantized = model.architecture, model.lineage is not None and model.lineage.quantization is not None
     if not isinstance(dims, Dense):
-        raise InputError(
+        raise UnsupportedArchitecture(
             f"{model.display} has Mamba layers, which no backend here streams.", "`--dry-run` shows its ceilings."
         )
     if quantized:
-        raise InputError(
+        raise UnsupportedArchitecture(
             f"{model.display} is quantised, and random weights are drawn in 16 or 32 bits.",
             "Take the model that it was made from.",
         )
     kind = getattr(transformers, dims.hf_class or "", None)
     if kind is None:
-        raise InputError(f"transformers has no class for {model.display} ({dims.hf_class}).", "Take another model.")
+        raise UnsupportedArchitecture(
+            f"transformers has no class for {model.display} ({dims.hf_class}).", "Take another model."
+        )
     default = kind.config_class()
     fields: dict[str, Any] = {
         "num_hidden_layers": dims.num_layers,
@@ -212,7 +224,9 @@ def _transformers_config(checkpoint: Checkpoint) -> Any:
         return AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises whatever its validation met
         reason = str(error).strip().splitlines()[-1].strip()[:200]
-        raise InputError(f"transformers refuses {checkpoint.folder / 'config.json'} ({reason}).", "Mend it.") from None
+        raise InvalidConfig(
+            f"transformers refuses {checkpoint.folder / 'config.json'} ({reason}).", "Mend it."
+        ) from None
 
 
 @torch.inference_mode()
@@ -237,7 +251,7 @@ def _check_count(model: Any, checkpoint: Checkpoint) -> None:
         return
     stated, built = count_parameters(checkpoint.model.architecture).total, sum(p.numel() for p in model.parameters())
     if stated != built:
-        raise InputError(
+        raise WeightsMismatch(
             f"At the dimensions of {checkpoint.name} transformers' {type(model).__name__} has {built:,} parameters, "
             f"the registry's closed form {stated:,}.",
             "It would be another model, so nothing was run; please report it.",

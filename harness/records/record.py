@@ -63,13 +63,21 @@ class Subject(Frozen):
     """What was measured: the model as it was resolved."""
 
     id: str
+    """The registry id, the hub id, or of a folder its own name: see `kind`."""
     source: str
-    """Hub id, folder, or `minizoo` for weights that come with it."""
+    """Hub id, folder (absolute), or `minizoo` for weights that come with it."""
     revision: str | None
     weights_digest: str
+    """What a local model is: two folders of one name are one model only where this is equal."""
     tokenizer_digest: str
     entry: dict[str, Any] | None
     """The registry entry as it stood; None for a model that has none."""
+    kind: Literal["registry", "hub", "folder"] | None = None
+    """How the user's word was resolved; None in records of before 0.2 and in imported ones."""
+    name: str | None = None
+    """The name that the user gave a local model (`--name`)."""
+    parent: str | None = None
+    """The model that it was made from, where lineage, `--parent` or its own minizoo.json says so."""
 
 
 class Setting(Frozen):

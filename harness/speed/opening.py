@@ -17,7 +17,8 @@ from harness.speed.workloads.workload import Workload
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of
 from zoo.arch.parameters import count_parameters
-from zoo.checkpoint.model_ref import Checkpoint, locate
+from zoo.checkpoint.locate import Checkpoint, locate
+from zoo.checkpoint.model_ref import resolve
 from zoo.errors import EnvironmentIssue, InputError, one_line
 
 
@@ -59,7 +60,7 @@ def find_checkpoint(request: BenchRequest) -> Checkpoint:
         raise InputError(f"The {request.backend} backend draws no random weights.", "Use `--backend hf`.")
     from backends.random.weights import random_checkpoint
 
-    return random_checkpoint(request.model)
+    return random_checkpoint(resolve(request.model))
 
 
 def opened(request: BenchRequest, checkpoint: Checkpoint, clock: Clock | None = None) -> Loaded:
