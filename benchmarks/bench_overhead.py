@@ -24,7 +24,7 @@ from harness.speed.measure import Bench, Runner
 from harness.speed.opening import BenchRequest, opened
 from harness.speed.probes.telemetry import NoTelemetry
 from harness.speed.workloads.workload import Point, changed, load_workload
-from zoo.checkpoint.model_ref import locate
+from zoo.checkpoint.locate import locate
 
 RESAMPLES = 2000
 

@@ -197,7 +197,7 @@ def _model(args: argparse.Namespace, shape: str, folder: Path) -> Path:
         return write_shape(shape, args.tokenizer, folder)
     if args.weights == "random":
         return write_configuration(args.model, args.tokenizer, folder)
-    from zoo.checkpoint.model_ref import locate
+    from zoo.checkpoint.locate import locate
 
     return locate(args.model).folder
 

@@ -148,7 +148,7 @@ def _opened(job: dict[str, Any]) -> tuple[Any, Any]:
     from backends.random.weights import open_random, random_checkpoint
     from backends.tokenizer import HfTokenizer
     from harness.lmeval.encoding import Encoder
-    from zoo.checkpoint.model_ref import open_folder
+    from zoo.checkpoint.locate import open_folder
 
     options = Options(job["device"], job["dtype"], job["row_budget"])
     if job["random"]:

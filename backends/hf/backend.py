@@ -25,7 +25,7 @@ from backends.packing.packed_model import packed_or_not
 from backends.packing.score import check_score, packed_scores
 from backends.packing.stream import streamed
 from backends.tokenizer import HfTokenizer
-from zoo.checkpoint.model_ref import Checkpoint
+from zoo.checkpoint.locate import Checkpoint
 from zoo.errors import EnvironmentIssue, InputError
 
 TOKEN_BUDGET = {"cpu": 1536, "cuda": 16384}
@@ -56,7 +56,7 @@ class HfBackend:
         self.tokenizer = tokenizer or HfTokenizer(checkpoint.folder)
         self._model = (load or _load)(checkpoint, self.device, options.dtype)
         self.dtype = str(self._model.dtype).removeprefix("torch.")
-        self._packed, how = packed_or_not(self._model, options.exact)
+        self._packed, how = packed_or_not(self._model, options.eager)
         self.versions: Mapping[str, str] = {
             "torch": torch.__version__,
             "transformers": transformers.__version__,

@@ -15,7 +15,7 @@ import torch
 from backends.contract import Options
 from backends.hf.backend import HfBackend, compute_dtype
 from zoo.arch.hf_config import FAMILIES
-from zoo.checkpoint.model_ref import Checkpoint
+from zoo.checkpoint.locate import Checkpoint
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
 from zoo.checkpoint.safetensors import read_header, safetensors_files
 from zoo.errors import EnvironmentIssue, InputError

@@ -19,7 +19,7 @@ from harness.metrics.published import Expected, closest_published, documents_of,
 from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS, metadata_of
 from harness.stats.intervals import detectable_difference
 from harness.suites.suite import Suite, SuiteTask
-from zoo.checkpoint.model_ref import locate
+from zoo.checkpoint.locate import locate
 from zoo.errors import EnvironmentIssue, MinizooError
 from zoo.registry.loader import Registry, load_registry
 

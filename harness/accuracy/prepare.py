@@ -14,7 +14,7 @@ from harness.accuracy.plan import TaskPlan, check_overflow, make_plan
 from harness.lmeval.encoding import Encoder
 from harness.lmeval.tasks import LoadedSuite, load_tasks
 from harness.suites.suite import Overflow, Suite, load_suite, suite_of
-from zoo.checkpoint.model_ref import Checkpoint, locate
+from zoo.checkpoint.locate import Checkpoint, locate
 from zoo.errors import InputError
 from zoo.registry.loader import load_registry
 

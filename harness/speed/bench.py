@@ -18,7 +18,7 @@ from harness.speed.recorder import SpeedRecorder
 from harness.speed.roofline import works
 from harness.speed.workloads.workload import Point, Shape, Workload, points
 from zoo.arch.roofline import memory_bytes
-from zoo.checkpoint.model_ref import Checkpoint
+from zoo.checkpoint.locate import Checkpoint
 from zoo.errors import EnvironmentIssue, InputError, MinizooError, one_line
 from zoo.files import check_writable
 

@@ -53,7 +53,7 @@ def evaluate(
     from harness.accuracy.prepare import Request
 
     chosen = tuple(task for task in map(str.strip, tasks.split(",")) if task)
-    request = Request(model=name, tasks=chosen, options=Options(device, dtype, exact=exact), **words)
+    request = Request(model=name, tasks=chosen, options=Options(device, dtype, eager=exact), **words)
     output = Output(as_json)
     if dry_run:
         return _show_plan(output, request, tokenizer)

@@ -211,7 +211,7 @@ def _cut(
 
 
 def _open(name: str) -> Parent:
-    from zoo.checkpoint.model_ref import locate
+    from zoo.checkpoint.locate import locate
     from zoo.prune.parent import open_parent
 
     checkpoint = locate(name)

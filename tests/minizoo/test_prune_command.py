@@ -13,7 +13,7 @@ from backends.hf.backend import open_hf
 from backends.pruned.backend import load_pruned, open_pruned
 from backends.tokenizer import HfTokenizer
 from zoo.arch.parameters import count_parameters
-from zoo.checkpoint.model_ref import locate, open_folder
+from zoo.checkpoint.locate import locate, open_folder
 from zoo.errors import InputError
 from zoo.prune.calibration import Sampling, read_calibration
 from zoo.prune.importance.ablation import compare_cuts

@@ -11,7 +11,7 @@ from backends.contract import Backend, GenerateRequest, Options, ScoreRequest
 from backends.hf.backend import open_hf
 from backends.hf.batching import length_batches
 from backends.pruned.backend import open_pruned
-from zoo.checkpoint.model_ref import locate
+from zoo.checkpoint.locate import locate
 
 PROMPTS = [[1, 5, 9, 30, 77], [1, 400], [1, *range(50, 90)], [1, 7, 7, 7]]
 

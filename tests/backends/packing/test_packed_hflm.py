@@ -53,7 +53,7 @@ def engines(folder):
     from backends.contract import Options
     from backends.hf.backend import open_hf
     from harness.lmeval.encoding import Encoder
-    from zoo.checkpoint.model_ref import open_folder
+    from zoo.checkpoint.locate import open_folder
 
     checkpoint = open_folder(folder)
     backend = open_hf(checkpoint, Options("cpu"))

@@ -47,7 +47,7 @@ def test_odd_requests_score_as_they_do_alone(model, pairs, budget):
 def test_a_request_without_a_score_is_refused_before_anything_runs(request_, told, stories):
     from backends.contract import Options
     from backends.hf.backend import open_hf
-    from zoo.checkpoint.model_ref import open_folder
+    from zoo.checkpoint.locate import open_folder
 
     backend = open_hf(open_folder(stories), Options("cpu"))
     with pytest.raises(ValueError, match=told):
@@ -57,7 +57,7 @@ def test_a_request_without_a_score_is_refused_before_anything_runs(request_, tol
 def test_an_ending_that_merges_into_its_context_is_refused_with_the_document(stories):
     from backends.tokenizer import HfTokenizer
     from harness.lmeval.encoding import Encoder
-    from zoo.checkpoint.model_ref import open_folder
+    from zoo.checkpoint.locate import open_folder
     from zoo.errors import InputError
 
     class Merging:

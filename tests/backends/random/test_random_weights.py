@@ -11,7 +11,8 @@ from backends.hf.backend import open_hf
 from backends.random.weights import check_finite, empty_model, open_random, random_checkpoint, random_model
 from zoo.arch.dims import Dense
 from zoo.arch.parameters import count_parameters
-from zoo.checkpoint.model_ref import locate
+from zoo.checkpoint.locate import locate
+from zoo.checkpoint.model_ref import resolve
 from zoo.errors import InputError
 from zoo.registry.loader import load_registry
 
@@ -36,25 +37,25 @@ def parameters(model):
 
 @pytest.mark.parametrize("name", DENSE)
 def test_every_dense_model_of_the_registry_is_built_with_its_published_count(name):
-    model = empty_model(random_checkpoint(name), "meta", torch.bfloat16)
+    model = empty_model(random_checkpoint(resolve(name)), "meta", torch.bfloat16)
     assert (
         sum(p.numel() for p in model.parameters()) == count_parameters(load_registry().models[name].architecture).total
     )
 
 
 def test_configuration_is_the_published_one():
-    config = random_checkpoint("llama-3.1-minitron-4b-width").config
+    config = random_checkpoint(resolve("llama-3.1-minitron-4b-width")).config
     assert (config["hidden_size"], config["head_dim"], config["num_attention_heads"]) == (3072, 128, 32)
     assert config["rope_parameters"]["rope_type"] == "llama3"
     assert config["rope_parameters"]["factor"] == 8.0
-    config = random_checkpoint("minitron-8b").config
+    config = random_checkpoint(resolve("minitron-8b")).config
     assert config["rope_parameters"]["partial_rotary_factor"] == 0.5
-    assert random_checkpoint("mistral-nemo-minitron-8b").config["sliding_window"] is None
+    assert random_checkpoint(resolve("mistral-nemo-minitron-8b")).config["sliding_window"] is None
 
 
 def test_matrices_stand_at_the_scale_of_trained_ones():
     trained = open_hf(locate("nano-teacher"), Options("cpu", "float32"))._model
-    drawn = parameters(random_model(random_checkpoint("nano-teacher"), "cpu", "float32"))
+    drawn = parameters(random_model(random_checkpoint(resolve("nano-teacher")), "cpu", "float32"))
     matrices = {name: value for name, value in parameters(trained).items() if value.ndim > 1}
     assert matrices.keys() == {name for name, value in drawn.items() if value.ndim > 1}
     for name, value in matrices.items():
@@ -63,7 +64,7 @@ def test_matrices_stand_at_the_scale_of_trained_ones():
 
 def test_everything_but_the_weights_is_as_in_the_real_model():
     real = open_hf(locate("nano-teacher"), Options("cpu", "float32"))._model
-    drawn = random_model(random_checkpoint("nano-teacher"), "cpu", "float32")
+    drawn = random_model(random_checkpoint(resolve("nano-teacher")), "cpu", "float32")
     assert type(real) is type(drawn)
     for (name, expected), (other, found) in zip(real.named_buffers(), drawn.named_buffers(), strict=True):
         assert name == other
@@ -73,7 +74,7 @@ def test_everything_but_the_weights_is_as_in_the_real_model():
 
 def test_the_same_seed_draws_the_same_values_and_another_seed_others():
     def drawn(seed):
-        return parameters(random_model(random_checkpoint("nano-teacher"), "cpu", "bfloat16", seed))
+        return parameters(random_model(random_checkpoint(resolve("nano-teacher")), "cpu", "bfloat16", seed))
 
     first, again, other = drawn(0), drawn(0), drawn(1)
     for name, value in first.items():
@@ -92,7 +93,7 @@ def test_a_folder_with_nothing_but_a_configuration_will_do(tmp_path, family):
 
 
 def test_activations_that_are_not_finite_are_refused():
-    model = random_model(random_checkpoint("nano-teacher"), "cpu", "float16")
+    model = random_model(random_checkpoint(resolve("nano-teacher")), "cpu", "float16")
     with torch.no_grad():
         model.model.layers[2].mlp.down_proj.weight.mul_(1e6)
     with pytest.raises(InputError, match=r"not finite at layer 3 in float16"):

@@ -44,7 +44,7 @@ def test_a_draws_score_is_the_one_that_its_seed_gives(evaluate, data, stories):
     from backends.opening import open_backend
     from backends.tokenizer import HfTokenizer
     from harness.lmeval.encoding import Encoder
-    from zoo.checkpoint.model_ref import locate
+    from zoo.checkpoint.locate import locate
 
     drawn = evaluate("--tasks", "winogrande", "--fewshot-seeds", 2)
     (loaded,) = load_tasks(suite_of(["winogrande"], 2), data, 12).tasks.values()

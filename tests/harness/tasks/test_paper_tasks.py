@@ -166,7 +166,7 @@ def test_perplexity_a_token_equals_the_plain_loop_over_windows(stories, tmp_path
     from harness.lmeval.encoding import Encoder
     from harness.lmeval.responses import answer_of, fill_responses
     from harness.lmeval.scores import score_task
-    from zoo.checkpoint.model_ref import locate
+    from zoo.checkpoint.locate import locate
 
     folder = tmp_path / "EleutherAI/wikitext_document_level/wikitext-2-raw-v1"
     folder.mkdir(parents=True)
