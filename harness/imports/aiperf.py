@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from harness.imports.drafts import (
+    CLIENT_SIDE,
     MS,
     Draft,
     Given,
@@ -23,9 +24,10 @@ from harness.imports.drafts import (
     point,
     printed,
     rate,
+    requests_failed,
     scalars,
 )
-from harness.records.speed_record import Statistic
+from harness.records.speed_record import Reason, Statistic
 
 TOOL = "aiperf"
 METRICS = {
@@ -42,7 +44,6 @@ RATES = {
 }
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": MS, "sec": 1.0, "s": 1.0}
 PER_SECOND = {"tokens/sec", "requests/sec"}
-CLIENT = "times were taken at the client, with its own overhead and the network's"
 LEFT_OUT = ("input_config", "telemetry_data", "run_info", "error_summary", "warmup_metrics")
 
 
@@ -133,7 +134,7 @@ def read_aiperf(document: Mapping[str, Any], given: Given) -> list[Draft]:
     facts = point(
         TOOL, TOOL, given.lengths(_mean(file.input_sequence_length), _mean(file.output_sequence_length)), how,
         list(_statistics(document, requests)), _seconds(file.benchmark_duration), reasons=list(_faults(file, requests)),
-        notes=[CLIENT], arriving=phase.rate, room=phase.concurrency,
+        notes=[CLIENT_SIDE], arriving=phase.rate, room=phase.concurrency,
     )  # fmt: skip
     gpus = sorted({gpu.gpu_name for at in file.telemetry_data.endpoints.values() for gpu in at.gpus.values()})
     names = [item.name for item in file.input_config.models.items]
@@ -166,14 +167,15 @@ def _unit(metric: str, unit: str, known: Mapping[str, float]) -> float:
     return known[unit]
 
 
-def _faults(file: _File, requests: int) -> Iterator[str]:
+def _faults(file: _File, requests: int) -> Iterator[Reason]:
     failed = round((file.error_request_count.avg if file.error_request_count else None) or 0)
     if failed:
-        yield f"{failed} of {failed + requests} requests failed"
+        yield requests_failed(failed, failed + requests)
     if file.was_cancelled:
-        yield "the run was cancelled"
+        yield Reason(code="run-incomplete", text="the run was cancelled")
     if not file.is_complete:
-        yield f"the run is not complete ({file.incomplete_reason or 'no reason told'})"
+        told = file.incomplete_reason or "no reason told"
+        yield Reason(code="run-incomplete", text=f"the run is not complete ({told})")
 
 
 def _mean(figures: _Figures | None) -> float | None:

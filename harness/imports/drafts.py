@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.metrics.speed_metrics import mean_statistic, percentile_statistic
 from harness.records.record import MetricScore
-from harness.records.speed_record import SpeedFacts, Statistic, Validity
+from harness.records.speed_record import Reason, SpeedFacts, Statistic, Validity
 from harness.stats.percentiles import Refused as RefusedPercentile
 from harness.stats.percentiles import minimum_samples
 
@@ -21,6 +21,9 @@ LONGEST_TEXT = 300
 MOST_FACTS = 300
 MS = 1e-3
 
+CLIENT_SIDE = Reason(
+    code="client-side-times", text="times were taken at the client, with its own overhead and the network's"
+)
 LARGEST = 10**15
 """Of any count, time or rate: 30 million years in seconds, and far inside what the database can hold."""
 
@@ -111,14 +114,15 @@ def rate(metric: str, value: float | None) -> list[Statistic]:
 
 def point(
     tool: str, workload: str, lengths: tuple[int | None, int | None], how: str, figures: Sequence[Statistic], seconds: float,
-    reasons: Sequence[str] = (), notes: Sequence[str] = (), batch: int | None = None, arriving: float | None = None,
+    reasons: Sequence[Reason] = (), notes: Sequence[Reason] = (), batch: int | None = None, arriving: float | None = None,
     room: int | None = None, trials: int = 1,
 ) -> SpeedFacts:  # fmt: skip
     """The facts of an imported point, named as minizoo's own are (`128x128.b8`; `any` for a length that is not told).
 
     It is never valid, for what makes a measurement invalid was not watched; `reasons` are what else speaks against it.
     """
-    unwatched = f"imported from {tool}: clocks, throttling, other processes and warm-up were not watched by minizoo"
+    told = f"imported from {tool}: clocks, throttling, other processes and warm-up were not watched by minizoo"
+    unwatched = Reason(code="not-watched", text=told)
     return SpeedFacts(
         workload=workload,
         point="x".join("any" if length is None else str(length) for length in lengths) + f".{how}",
@@ -133,6 +137,11 @@ def point(
         seconds=seconds,
         statistics=tuple(figures),
     )
+
+
+def requests_failed(failed: int, total: int) -> Reason:
+    """The reason that speaks against a run in which requests failed."""
+    return Reason(code="requests-failed", text=f"{failed} of {total} requests failed")
 
 
 def scalars(document: Mapping[str, Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.imports.drafts import MS, Draft, Given, Number, Part, Unusable, Whole, point, printed, rate, scalars
-from harness.records.speed_record import Statistic
+from harness.records.speed_record import Reason, Statistic
 
 TOOL = "trtllm-bench"
 
@@ -84,10 +84,11 @@ def read_trtllm(document: Mapping[str, Any], given: Given) -> list[Draft]:
         raise Unusable("not one request was completed", "Look at the engine's log and measure again.")
     concurrent = round(info.avg_num_concurrent_requests or 0)
     world = file.world_info
+    together = Reason(code="multiple-gpus", text=f"{world.world_size} GPUs worked together")
     facts = point(
         TOOL, TOOL, given.lengths(info.avg_input_length, info.avg_output_length), f"c{concurrent}" if concurrent else "all",
         _statistics(file), file.performance.total_latency_ms * MS, room=world.max_batch_size,
-        notes=[f"{world.world_size} GPUs worked together"] if world.world_size > 1 else [],
+        notes=[together] if world.world_size > 1 else [],
     )  # fmt: skip
     engine = file.engine
     return [

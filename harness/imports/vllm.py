@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from harness.imports.drafts import (
+    CLIENT_SIDE,
     LARGEST,
     MS,
     Draft,
@@ -26,13 +27,13 @@ from harness.imports.drafts import (
     point,
     printed,
     rate,
+    requests_failed,
     sampled,
     scalars,
 )
 from harness.records.speed_record import SpeedFacts, Statistic
 
 SERVE, THROUGHPUT, LATENCY = "vllm bench serve", "vllm bench throughput", "vllm bench latency"
-CLIENT = "times were taken at the client, with its own overhead and the network's"
 METRICS = {"ttft": "ttft", "tpot": "tpot", "itl": "itl", "e2el": "e2e"}
 """vLLM's name → minizoo's."""
 STATISTIC = re.compile(r"mean|median|p\d+(\.\d+)?")
@@ -82,8 +83,8 @@ def read_serve(document: Mapping[str, Any], given: Given) -> list[Draft]:
     how = f"r{arriving:g}" if arriving else f"c{file.max_concurrency}" if file.max_concurrency else "all"
     facts = point(
         SERVE, "vllm-bench-serve", given.lengths(file.total_input_tokens / file.completed, out), how,
-        _serve_statistics(file, document), file.duration, notes=[CLIENT], arriving=arriving, room=file.max_concurrency,
-        reasons=[f"{file.failed} of {file.completed + file.failed} requests failed"] if file.failed else [],
+        _serve_statistics(file, document), file.duration, notes=[CLIENT_SIDE], arriving=arriving, room=file.max_concurrency,
+        reasons=[requests_failed(file.failed, file.completed + file.failed)] if file.failed else [],
     )  # fmt: skip
     finished = moment(file.date, "%Y%m%d-%H%M%S")
     return [_draft(SERVE, facts, document, model=file.model_id, backend=file.backend, finished=finished)]

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from backends.contract import Backend
+from harness.nvml import driver_version
 from harness.records.record import Setting, Subject
 from zoo.checkpoint.locate import Checkpoint
 
@@ -82,15 +83,6 @@ def _gpu(device: str) -> tuple[str | None, str | None]:
     """Product name and driver version of a CUDA device, as NVML tells them; None on a CPU or where NVML refuses."""
     if not device.startswith("cuda"):
         return None, None
-    import pynvml
     import torch
 
-    name = torch.cuda.get_device_name(device)
-    try:
-        pynvml.nvmlInit()
-        try:
-            return name, str(pynvml.nvmlSystemGetDriverVersion())
-        finally:
-            pynvml.nvmlShutdown()
-    except pynvml.NVMLError:
-        return name, None
+    return torch.cuda.get_device_name(device), driver_version()

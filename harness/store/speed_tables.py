@@ -15,7 +15,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "speed_points": {
         "run_id": "VARCHAR", "task": "VARCHAR", "workload": "VARCHAR", "point": "VARCHAR", "input_tokens": "BIGINT",
         "output_tokens": "BIGINT", "batch": "BIGINT", "rate": "DOUBLE", "weights": "VARCHAR", "power_capped": "BOOLEAN",
-        "valid": "BOOLEAN", "reasons": "VARCHAR", "notes": "VARCHAR", "ttft_limit": "DOUBLE", "tpot_limit": "DOUBLE",
+        "valid": "BOOLEAN", "reasons": "VARCHAR", "reason_codes": "VARCHAR", "notes": "VARCHAR",
+        "note_codes": "VARCHAR", "ttft_limit": "DOUBLE", "tpot_limit": "DOUBLE",
         "e2e_limit": "DOUBLE", "load_s": "DOUBLE", "first_call_s": "DOUBLE", "peak_allocator": "BIGINT",
         "peak_device": "BIGINT", "peak_resident": "BIGINT",
     },
@@ -25,7 +26,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     },
     "speed_limits": {
         "run_id": "VARCHAR", "task": "VARCHAR", "step": "VARCHAR", "against": "VARCHAR", "source": "VARCHAR",
-        "limit_s": "DOUBLE", "measured_s": "DOUBLE", "percent": "DOUBLE", "binds": "VARCHAR",
+        "roofline_s": "DOUBLE", "measured_s": "DOUBLE", "percent": "DOUBLE", "bound_by": "VARCHAR",
         "bytes_per_s": "DOUBLE", "flops_per_s": "DOUBLE", "bytes": "BIGINT", "flops": "BIGINT",
     },
     "speed_comparisons": {
@@ -53,9 +54,11 @@ def rows_of(record: Record) -> dict[str, list[dict[str, Any]]]:
     point = {
         **speed.model_dump(include=set(TABLES["speed_points"])),
         "valid": speed.validity.valid,
-        "reasons": "; ".join(speed.validity.reasons) or None,
-        "notes": "; ".join(speed.validity.notes) or None,
-        **{f"{name}_limit": speed.limits.get(name) for name in ("ttft", "tpot", "e2e")},
+        "reasons": "; ".join(reason.text for reason in speed.validity.reasons) or None,
+        "reason_codes": "; ".join(reason.code for reason in speed.validity.reasons) or None,
+        "notes": "; ".join(note.text for note in speed.validity.notes) or None,
+        "note_codes": "; ".join(note.code for note in speed.validity.notes) or None,
+        **{f"{name}_limit": speed.slo.get(name) for name in ("ttft", "tpot", "e2e")},
         **{f"peak_{name}": value for name, value in speed.memory.model_dump().items()},
     }
     listed = {

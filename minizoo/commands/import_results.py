@@ -55,7 +55,7 @@ def _show(output: Output, records: list[Record]) -> None:
     refused = {s.refused for record in records if record.speed for s in record.speed.statistics if s.refused}
     for why in sorted(refused):
         output.text(f"Refused: {why}.")
-    for reason in sorted({reason for record in records if record.speed for reason in record.speed.validity.reasons}):
+    for reason in sorted({reason.text for record in records if record.speed for reason in record.speed.validity.reasons}):
         output.text(f"Not valid: {reason}.")
 
 

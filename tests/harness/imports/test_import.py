@@ -136,7 +136,7 @@ def test_imported_speed_is_marked_and_never_valid(tmp_path, name):
     record = taken(tmp_path, EVERY[name], model="minitron-4b")
     assert record.source == "imported"
     assert not record.speed.validity.valid
-    assert "were not watched" in record.speed.validity.reasons[0]
+    assert record.speed.validity.reasons[0].code == "not-watched"
     assert record.speed.weights == "unknown"
     rows = query(tmp_path / "results", "SELECT DISTINCT source, valid, model FROM speed")
     assert rows == [{"source": "imported", "valid": False, "model": "minitron-4b"}]
@@ -144,12 +144,14 @@ def test_imported_speed_is_marked_and_never_valid(tmp_path, name):
 
 
 def test_failed_and_unfinished_runs_say_so(tmp_path):
-    assert "3 of 403 requests failed" in taken(tmp_path, SERVE | {"failed": 3}).speed.validity.reasons
+    failed = taken(tmp_path, SERVE | {"failed": 3}).speed.validity.reasons[-1]
+    assert (failed.code, failed.text) == ("requests-failed", "3 of 403 requests failed")
     stalled = AIPERF | {"is_complete": False, "incomplete_reason": "stalled", "was_cancelled": True}
     reasons = taken(
         tmp_path, stalled | {"error_request_count": {"unit": "requests", "avg": 1.0}}
     ).speed.validity.reasons
-    assert {"the run is not complete (stalled)", "the run was cancelled", "1 of 25 requests failed"} <= set(reasons)
+    assert [reason.code for reason in reasons[1:]] == ["requests-failed", "run-incomplete", "run-incomplete"]
+    assert {"the run is not complete (stalled)", "the run was cancelled"} <= {reason.text for reason in reasons}
 
 
 def test_record_on_disk_is_the_record_that_was_returned(tmp_path):
