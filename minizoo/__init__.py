@@ -1,3 +1,3 @@
-"""The front door: the `minizoo` command. Thin: every command calls one function of the rooms below."""
+"""The `minizoo` command: options, one call to a room below, one thing shown; never computes what it shows."""
 
 __version__ = "0.1.0"
