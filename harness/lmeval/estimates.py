@@ -1,26 +1,26 @@
-"""Which error a number of a task gets: by its aggregate (mean, perplexity, anything), its unit (cluster, stratum), its kind."""
+"""What the error of a number is derived from: its aggregate (mean, perplexity, any), its unit (cluster, stratum), its kind."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from harness.lmeval.prompts import Document
 from harness.lmeval.tasks import LoadedTask
 from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS
 from harness.records.record import MetricScore
-from harness.stats.finite_sample import decoding_stderr, stratified_whole_stderr, whole_stderr
-from harness.stats.intervals import (
-    REPLICATES,
-    Estimate,
+from harness.stats import constants
+from harness.stats.bootstrap import resampled_statistics
+from harness.stats.finite_sample import decoding_noise
+from harness.stats.means import mean_statistics
+from harness.stats.ratio_of_sums import ratio_of, ratio_statistics
+from harness.stats.sufficient import (
+    DecodingNoise,
+    LeafStatistics,
+    StrataStatistics,
     Stratum,
-    bootstrap_estimate,
-    exponential,
-    mean_estimate,
-    ratio_estimate,
-    scaled,
-    stratified_estimate,
+    TransformStatistics,
 )
 
 SLOW_REPLICATES = 100
@@ -35,52 +35,70 @@ def clusters_of(loaded: LoadedTask, documents: Sequence[Document]) -> tuple[Hash
     return tuple(str(document.doc[column]) for document in documents)
 
 
-def estimate_of(metric: str, aggregate: Any, items: Sequence[Any], clusters: Sequence[Hashable]) -> Estimate:
-    """lm-eval's aggregate of the items with our error. `clusters` are used where there is an item a document."""
+def statistics_of(
+    metric: str, aggregate: Callable[[Sequence[Any]], float] | None, items: Sequence[Any], clusters: Sequence[Hashable]
+) -> LeafStatistics | None:
+    """The sufficient statistics of lm-eval's aggregate of the items. `clusters` are used where there is an item a document.
+
+    None where a sum is not finite, or resampling does not tell.
+    """
     from lm_eval.api import metrics
 
     if aggregate is None or aggregate is metrics.mean:
         shared = clusters if len(clusters) == len(items) else ()
-        return mean_estimate([float(item) for item in items], shared, metric in UNIT_INTERVAL_METRICS)
+        made = mean_statistics([float(item) for item in items], shared, metric in UNIT_INTERVAL_METRICS)
+        return made if math.isfinite(made.squares) else None
     if aggregate is metrics.perplexity:
-        made = exponential(mean_estimate(items))
-    elif aggregate is metrics.weighted_perplexity:
-        made = exponential(ratio_estimate(items))
-    elif aggregate is metrics.bits_per_byte:
-        made = scaled(ratio_estimate(items), -1 / math.log(2))
-    else:
-        slow = aggregate in (metrics.bleu, metrics.chrf, metrics.ter)
-        return bootstrap_estimate(items, aggregate, SLOW_REPLICATES if slow else REPLICATES)
-    return Estimate(float(aggregate(items)), made.stderr, made.lower, made.upper)
+        values = [float(item) for item in items]
+        return _finite(
+            TransformStatistics(
+                function="exp(-x)", argument=math.fsum(values) / len(values), statistics=mean_statistics(values)
+            )
+        )
+    if aggregate in (metrics.weighted_perplexity, metrics.bits_per_byte):
+        return _finite(
+            TransformStatistics(
+                function="exp(-x)" if aggregate is metrics.weighted_perplexity else "-x/ln 2",
+                argument=ratio_of(items),
+                statistics=ratio_statistics(items),
+            )
+        )
+    slow = aggregate in (metrics.bleu, metrics.chrf, metrics.ter)
+    replicates = SLOW_REPLICATES if slow else constants.REPLICATES
+    return resampled_statistics(items, aggregate, replicates, metric in UNIT_INTERVAL_METRICS)
 
 
-def error_of_whole(
-    loaded: LoadedTask, metric: str, estimate: Estimate, items: Sequence[Any], total: int
-) -> dict[str, float | None]:
-    """What a record says of a mean over chosen documents as an estimate of all: `whole_stderr`, and `decoding_stderr`."""
-    if estimate.stderr is None or metric not in UNIT_INTERVAL_METRICS:
-        return {}
+def value_of(aggregate: Callable[[Sequence[Any]], float] | None, items: Sequence[Any]) -> float:
+    """lm-eval's own number: its aggregate of the items, the mean where a task names none."""
+    from lm_eval.api import metrics
+
+    if aggregate is None or aggregate is metrics.mean:
+        return math.fsum(float(item) for item in items) / len(items)
+    return float(aggregate(items))
+
+
+def noise_of(loaded: LoadedTask, metric: str, items: Sequence[Any]) -> DecodingNoise | None:
+    """What sampling the answers again would change; None for a task whose answers are not sampled."""
     decoding = loaded.decoding or {}
-    sampled = decoding.get("temperature") and metric == "pass@1"
-    noise = decoding_stderr([float(item) for item in items], decoding["n"]) if sampled else None
-    return {
-        "whole_stderr": whole_stderr(estimate.stderr, len(items), total, noise or 0.0),
-        "decoding_stderr": noise,
-    }
+    if metric != "pass@1" or not decoding.get("temperature"):
+        return None
+    return decoding_noise([float(item) for item in items], decoding["n"])
 
 
-def group_estimate(value: float, weighted: bool, below: Sequence[MetricScore]) -> tuple[Estimate, float | None]:
-    """The error of a group's mean over its leaf tasks as strata, and that error once all documents are asked for.
+def strata_of(weighted: bool, below: Sequence[MetricScore]) -> StrataStatistics:
+    """A group's leaf tasks as strata.
 
     `weighted`: leaves count by their number of documents, as lm-eval's `weight_by_size`; else alike.
     """
     totals = [score.total or score.n for score in below]
     weights = [total / sum(totals) for total in totals] if weighted else [1 / len(below)] * len(below)
-    strata = [
-        Stratum(weight, score.value or 0.0, score.stderr, score.n) for weight, score in zip(weights, below, strict=True)
-    ]
-    made = stratified_estimate(value, strata, all(score.metric in UNIT_INTERVAL_METRICS for score in below))
-    return made, None if made.stderr is None else stratified_whole_stderr(strata, totals)
+    return StrataStatistics(
+        strata=tuple(
+            Stratum(weight=weight, value=score.value or 0.0, n=score.n, total=total, statistics=_leaf(score))
+            for weight, total, score in zip(weights, totals, below, strict=True)
+        ),
+        unit_interval=all(score.metric in UNIT_INTERVAL_METRICS for score in below),
+    )
 
 
 def chance_of(loaded: LoadedTask, metric: str, documents: Sequence[Document]) -> float | None:
@@ -102,3 +120,13 @@ def group_chance(below: Sequence[MetricScore]) -> float | None:
         return None
     sizes = [score.total or score.n for score in below]
     return sum((score.chance or 0.0) * size for score, size in zip(below, sizes, strict=True)) / sum(sizes)
+
+
+def _leaf(score: MetricScore) -> LeafStatistics | None:
+    if isinstance(score.statistics, StrataStatistics):
+        raise TypeError(f"{score.metric} is a group's, not a task's")
+    return score.statistics
+
+
+def _finite(made: TransformStatistics) -> TransformStatistics | None:
+    return made if math.isfinite(made.argument) and math.isfinite(made.statistics.squares) else None

@@ -8,11 +8,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.lmeval.estimates import chance_of, clusters_of, error_of_whole, estimate_of, group_chance, group_estimate
+from harness.lmeval.estimates import (
+    chance_of,
+    clusters_of,
+    group_chance,
+    noise_of,
+    statistics_of,
+    strata_of,
+    value_of,
+)
 from harness.lmeval.prompts import Document
 from harness.lmeval.tasks import LoadedTask
 from harness.records.record import MetricScore
-from harness.stats.intervals import Estimate
 
 
 def score_task(
@@ -20,8 +27,8 @@ def score_task(
 ) -> tuple[list[MetricScore], list[dict[str, Any]]]:
     """Score the answered requests (each instance's `resps` filled): the task's numbers, and a row a document and metric.
 
-    lm-eval does the judging, so the numbers are its own; only errors and intervals are ours. `total` is the number of
-    documents that the task has in all, those given where it is None. Raises what a task's own code raises.
+    lm-eval does the judging, so the numbers are its own; ours is only what errors and intervals are derived from. `total` is
+    the number of documents that the task has in all, those given where it is None. Raises what a task's own code raises.
     """
     task = loaded.task
     task._instances = [instance for document in documents for instance in document.instances]
@@ -58,15 +65,15 @@ def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list
     for key in [key for key in found if "," in key and "_stderr," not in key]:
         metric, name = key.split(",", 1)
         below = [s for listed in scores.values() for s in listed if (s.metric, s.filter) == (metric, name)]
-        estimate, whole = group_estimate(float(found[key]), weighted.get(metric, True), below)
+        value = float(found[key])
         made.append(
-            _published(
-                estimate,
+            MetricScore(
                 metric=metric,
                 filter=name,
+                value=value if math.isfinite(value) else None,
                 n=sum(s.n for s in below),
                 total=None if any(s.total is None for s in below) else sum(s.total or 0 for s in below),
-                whole_stderr=_finite(whole),
+                statistics=strata_of(weighted.get(metric, True), below),
                 higher_is_better=below[0].higher_is_better,
                 chance=group_chance(below),
             )
@@ -78,33 +85,21 @@ def _metric_score(
     loaded: LoadedTask, metric: str, name: str, items: list[Any], documents: Sequence[Document], total: int
 ) -> MetricScore:
     clusters = clusters_of(loaded, documents)
-    estimate = estimate_of(metric, loaded.task.aggregation().get(metric), items, clusters)
+    aggregate = loaded.task.aggregation().get(metric)
+    value = value_of(aggregate, items)
     by_document = len(items) == len(documents)
-    return _published(
-        estimate,
+    return MetricScore(
         metric=metric,
         filter=name,
+        value=value if math.isfinite(value) else None,
         n=len(items),
         clusters=len(set(clusters)) if clusters and by_document else None,
         total=total if by_document else None,
-        **(error_of_whole(loaded, metric, estimate, items, total) if by_document else {}),
+        statistics=statistics_of(metric, aggregate, items, clusters),
+        noise=noise_of(loaded, metric, items) if by_document else None,
         higher_is_better=loaded.task.higher_is_better().get(metric) is not False,
         chance=chance_of(loaded, metric, documents),
     )
-
-
-def _published(estimate: Estimate, **fields: Any) -> MetricScore:
-    return MetricScore(
-        value=_finite(estimate.value),
-        stderr=_finite(estimate.stderr),
-        lower=_finite(estimate.lower),
-        upper=_finite(estimate.upper),
-        **fields,
-    )
-
-
-def _finite(x: float | None) -> float | None:
-    return x if x is not None and math.isfinite(x) else None
 
 
 def _row(task: Any, document: Document, name: str, metric: str, value: Any, filtered: list[Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.records.columns import arrow_schema
 from harness.records.speed_record import Statistic
 from harness.stats.percentiles import Percentile, percentile
 
@@ -128,10 +129,7 @@ def mean_statistic(metric: str, values: Sequence[float]) -> Statistic:
 
 def trial_schema() -> Any:
     """The Arrow schema of trials.parquet."""
-    import pyarrow as pa
-
-    types = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "DOUBLE": pa.float64(), "DOUBLE[]": pa.list_(pa.float64())}
-    return pa.schema([(name, types[kind]) for name, kind in TRIAL_COLUMNS.items()])
+    return arrow_schema(TRIAL_COLUMNS)
 
 
 def _statistic(name: str, values: Sequence[float], percent: int) -> list[Statistic]:

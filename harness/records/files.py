@@ -14,9 +14,11 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from harness.records.columns import arrow_schema
 from harness.records.record import Record
+from harness.records.versions import current
 from zoo.files import publish_folder
 
 SAMPLE_COLUMNS: dict[str, str] = {
@@ -81,8 +83,11 @@ def write_record(
 
 
 def read_record(path: Path) -> Record:
-    """Read a record.json; pydantic's ValidationError (a ValueError) for anything else."""
-    return Record.model_validate(json.loads(path.read_text("utf-8")))
+    """Read a record.json of this version or an earlier one; NewerResults for a later one, ValueError for anything else."""
+    document = json.loads(path.read_text("utf-8"))
+    if not isinstance(document, dict):
+        raise ValueError("it holds no JSON object")
+    return Record.model_validate(current(cast("dict[str, Any]", document), path))
 
 
 def folder_name(task: str) -> str:
@@ -93,9 +98,7 @@ def folder_name(task: str) -> str:
 def _write_samples(path: Path, samples: Sequence[dict[str, Any]]) -> None:
     import pyarrow as pa
 
-    types = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "DOUBLE": pa.float64()}
-    schema = pa.schema([(name, types[kind]) for name, kind in SAMPLE_COLUMNS.items()])
-    _write_table(path, pa.Table.from_pylist(list(samples), schema=schema))
+    _write_table(path, pa.Table.from_pylist(list(samples), schema=arrow_schema(SAMPLE_COLUMNS)))
 
 
 def _write_table(path: Path, table: Any) -> None:

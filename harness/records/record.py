@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from statistics import stdev
 from typing import Any, Literal
 
 from pydantic import Field
 
 from harness.records.speed_record import SpeedFacts
+from harness.stats.finite_sample import draws_sd
+from harness.stats.sufficient import DecodingNoise, Statistics
 from zoo.strict import Frozen
 
-SCHEMA = "minizoo.record/1"
+SCHEMA = "minizoo.record/2"
 Status = Literal["ok", "failed", "infra_failed"]
 
 
 class MetricScore(Frozen):
-    """One number of a task, in the metric's own unit as lm-eval prints it (accuracies 0–1)."""
+    """One number of a task, in the metric's own unit as lm-eval prints it (accuracies 0–1). Its error is derived, not kept."""
 
     metric: str
     filter: str
     value: float | None
-    stderr: float | None
-    lower: float | None
-    upper: float | None
-    """Ends of the 95 % interval; None where none can be given."""
     n: int
     higher_is_better: bool
     chance: float | None
@@ -33,17 +30,17 @@ class MetricScore(Frozen):
     """Independent units that the n documents form, where several share one."""
     total: int | None = None
     """Documents of the whole task, of which n were chosen; None where n does not count documents."""
-    whole_stderr: float | None = None
-    """The standard error that is left when the question is what all of the task's documents would give."""
-    decoding_stderr: float | None = None
-    """The part of the standard error that comes from sampling the answers."""
+    statistics: Statistics | None = None
+    """What the standard error and the interval are derived from (`harness.records.derived`); None where none can be given."""
+    noise: DecodingNoise | None = None
+    """Of sampled answers: what the part of the error that comes from sampling them is derived from."""
     draws: tuple[float, ...] = ()
     """The value with each draw of few-shot examples, lm-eval's own first; empty where one draw was run."""
 
     @property
     def draws_sd(self) -> float | None:
         """Standard deviation over the draws; None for one draw."""
-        return stdev(self.draws) if len(self.draws) > 1 else None
+        return draws_sd(self.draws)
 
 
 class Counts(Frozen):
@@ -120,6 +117,8 @@ class Record(Frozen):
     status: Status
     reason: str | None = None
     """Why it failed, in one sentence; None when it did not."""
+    code: str | None = None
+    """The cause's code (docs/errors.md); None for a success, and where a task's own code failed."""
     suite: str
     resolved_suite: dict[str, Any]
     task_version: str

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from statistics import stdev
 
-from harness.stats.intervals import Stratum, Z, stratified_variance
+from harness.stats import constants
+from harness.stats.sufficient import DecodingNoise
 
 
 def whole_stderr(stderr: float, n: int, total: int, decoding: float = 0.0) -> float:
@@ -20,31 +21,27 @@ def whole_stderr(stderr: float, n: int, total: int, decoding: float = 0.0) -> fl
     return math.sqrt((1 - f) * stderr**2 + f * decoding**2)
 
 
-def decoding_stderr(shares: Sequence[float], samples: int) -> float | None:
-    """The part of the error of a mean pass@1 that comes from sampling answers: √(Σ pᵢ(1−pᵢ)/(samples−1)) / n.
+def decoding_noise(shares: Sequence[float], samples: int) -> DecodingNoise:
+    """The sums of the problems' shares of passed samples."""
+    return DecodingNoise(spread=math.fsum(p * (1 - p) for p in shares), samples=samples)
 
-    `shares` are the problems' shares of passed samples; the term is unbiased for the variance of pᵢ. None for one sample.
+
+def decoding_stderr(noise: DecodingNoise, problems: int) -> float | None:
+    """The part of the error of a mean pass@1 that comes from sampling answers: √(Σ pᵢ(1−pᵢ)/(samples−1)) / problems.
+
+    The term is unbiased for the variance of pᵢ. None for one sample.
     """
-    if samples < 2:
-        return None
-    return math.sqrt(math.fsum(p * (1 - p) for p in shares) / (samples - 1)) / len(shares)
+    return math.sqrt(noise.spread / (noise.samples - 1)) / problems if noise.samples > 1 else None
 
 
-def stratified_whole_stderr(strata: Sequence[Stratum], totals: Sequence[int]) -> float | None:
-    """`whole_stderr` of a weighted mean over strata, each with its own number of documents in all. Cochran, eq. 5.7."""
-    if all(stratum.n >= total for stratum, total in zip(strata, totals, strict=True)):
-        return 0.0
-    shrunk = [
-        Stratum(s.weight * math.sqrt(max(0.0, 1 - s.n / total)), s.value, s.stderr, s.n)
-        for s, total in zip(strata, totals, strict=True)
-    ]
-    variance = stratified_variance(shrunk)
-    return None if variance is None else math.sqrt(variance)
-
-
-def repeatability_limit(draws: Sequence[float]) -> float | None:
+def repeatability_limit(sd: float) -> float:
     """How far two runs that differ only in the few-shot examples drawn lie apart in 95 % of cases: z·√2·s (ISO 5725-6, 4.1).
 
-    `draws` are the scores of several draws. None for fewer than two.
+    `sd` is the standard deviation of the scores over several draws.
     """
-    return Z * math.sqrt(2) * stdev(draws) if len(draws) > 1 else None
+    return constants.Z * math.sqrt(2) * sd
+
+
+def draws_sd(draws: Sequence[float]) -> float | None:
+    """The standard deviation over draws of few-shot examples; None for fewer than two."""
+    return stdev(draws) if len(draws) > 1 else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CONFIDENCE = 0.95
+from harness.stats import constants
 
 
 @dataclass(frozen=True)
@@ -35,27 +35,29 @@ class Refused:
     needed: int
 
     def __str__(self) -> str:
-        """What it would take, at 95 % and at 99 %."""
-        more = minimum_samples(self.p, 0.99)
-        return f"p{100 * self.p:g} needs {self.needed} samples at 95 % ({more} at 99 %), there are {self.n}"
+        """What it would take, and at 99 %."""
+        more, confidence = minimum_samples(self.p, 0.99), 100 * constants.CONFIDENCE
+        return f"p{100 * self.p:g} needs {self.needed} samples at {confidence:g} % ({more} at 99 %), there are {self.n}"
 
 
-def minimum_samples(p: float, confidence: float = CONFIDENCE) -> int:
+def minimum_samples(p: float, confidence: float | None = None) -> int:
     """The fewest samples whose extremes enclose the p-quantile with that confidence: 1 − pⁿ − (1−p)ⁿ ≥ confidence.
 
     299 for p99 at 95 %, 459 at 99 % (what MLPerf's early stopping calls its minimum at no over-latency).
     """
+    confidence = confidence or constants.CONFIDENCE
     n = max(1, math.floor(math.log(1 - confidence) / math.log(max(p, 1 - p))))
     while 1 - p**n - (1 - p) ** n < confidence:
         n += 1
     return n
 
 
-def percentile(samples: Sequence[float], p: float, confidence: float = CONFIDENCE) -> Percentile | Refused:
+def percentile(samples: Sequence[float], p: float, confidence: float | None = None) -> Percentile | Refused:
     """The p-quantile with the shortest order-statistic interval around its rank, or the refusal.
 
     `samples` are independent: one a step or a request, never the tokens of one batch step.
     """
+    confidence = confidence or constants.CONFIDENCE
     n, needed = len(samples), minimum_samples(p, confidence)
     if n < needed:
         return Refused(p, n, needed)

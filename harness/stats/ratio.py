@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.stats.percentiles import CONFIDENCE, minimum_samples
+from harness.stats import constants
+from harness.stats.percentiles import minimum_samples
 
 RESAMPLES = 9_999
 FEWEST = minimum_samples(0.5)
@@ -46,7 +47,7 @@ def speed_ratio(ours: Sequence[float], theirs: Sequence[float], higher_is_better
     over, under = (a, b) if higher_is_better else (b, a)
     found: Any = bootstrap(
         (over, under), _ratio_of_medians, paired=False, vectorized=True, n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE, method="percentile", rng=np.random.default_rng(seed),
+        confidence_level=constants.CONFIDENCE, method="percentile", rng=np.random.default_rng(seed),
     )  # fmt: skip
     test: Any = mannwhitneyu(a, b, alternative="two-sided")
     interval = found.confidence_interval
@@ -56,7 +57,7 @@ def speed_ratio(ours: Sequence[float], theirs: Sequence[float], higher_is_better
 
 def verdict(ratio: float, lower: float, upper: float, p_value: float) -> str:
     """`faster` or `slower` where interval and test agree at 95 %; else that no difference shows."""
-    if p_value >= 1 - CONFIDENCE or lower <= 1 <= upper:
+    if p_value >= 1 - constants.CONFIDENCE or lower <= 1 <= upper:
         return "no difference shown"
     return "faster" if ratio > 1 else "slower"
 

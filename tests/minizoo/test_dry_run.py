@@ -3,7 +3,7 @@
 import pytest
 
 from harness.metrics.published import closest_published, expected_scores
-from harness.stats.intervals import detectable_difference
+from harness.stats.power import detectable_difference
 from zoo.registry.loader import load_registry
 
 MODEL = "mistral-nemo-minitron-8b"

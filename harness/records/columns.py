@@ -1,0 +1,17 @@
+"""Column types: the SQL names that tables are declared by, and Arrow's, by which they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def arrow_schema(columns: Mapping[str, str]) -> Any:
+    """The Arrow schema of columns declared by SQL types: `{"run_id": "VARCHAR", "token_s": "DOUBLE[]"}`."""
+    import pyarrow as pa
+
+    types = {
+        "VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(),
+        "DOUBLE[]": pa.list_(pa.float64()), "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
+    }  # fmt: skip
+    return pa.schema([(name, types[kind]) for name, kind in columns.items()])
