@@ -32,7 +32,7 @@ def made(packed, requests, budget=64):
     return sorted(continuous_generations(packed, NoTokenizer(), requests, budget), key=lambda g: g.index)
 
 
-@pytest.mark.parametrize("seats", [1, 3, 32])
+@pytest.mark.parametrize("slots", [1, 3, 32])
 def test_greedy_generations_equal_transformers_generate(model, slots, monkeypatch):
     monkeypatch.setitem(continuous.SLOTS, "cpu", slots)
     requests = [GenerateRequest(p, 6 + 3 * i) for i, p in enumerate(PROMPTS)]

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.tiny_models import tiny
+from support.tolerances import assert_logprobs
 
 from backends.contract import ScoreRequest
 from backends.packing.packed_model import PackedModel
@@ -145,7 +146,7 @@ def test_work_that_nobody_waits_for_is_given_up():
 
 def test_scores_that_are_no_longer_wanted_stop_the_model_between_two_layers(monkeypatch):
     model = PackedModel(tiny("llama"))
-    monkeypatch.setattr(model, "lanes", lambda rows: worker_threads(2))
+    monkeypatch.setattr(model, "workers", lambda rows: worker_threads(2))
     asked = [ScoreRequest((7, *range(20 * i, 20 * i + 200)), (5,)) for i in range(5)]
     with closing(packed_scores(asked, model, 64)) as scores:
         next(scores)
@@ -164,8 +165,8 @@ def test_lanes_change_no_score(family, monkeypatch):
     found = []
     for count in (1, 3):
         monkeypatch.setattr(
-            model, "lanes", lambda rows, count=count: worker_threads(count) if count > 1 else single_worker()
+            model, "workers", lambda rows, count=count: worker_threads(count) if count > 1 else single_worker()
         )
         found.append([score.token_logprobs for score in sorted(packed_scores(asked, model, 64), key=lambda s: s.index)])
-    assert np.concatenate(found[0]) == pytest.approx(np.concatenate(found[1]), abs=1e-5)
+    assert_logprobs(np.concatenate(found[0]), np.concatenate(found[1]))
     assert len(tree_of(asked)) < 0.7 * sum(len(r.context) + 8 for r in asked)

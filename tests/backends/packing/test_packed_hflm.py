@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from support.tiny_models import config_of, tiny_of
+from support.tolerances import assert_logprobs
 
 TASKS = {
     "hellaswag": 10,
@@ -58,7 +59,7 @@ def engines(folder):
     checkpoint = open_folder(folder)
     backend = open_hf(checkpoint, Options("cpu"))
     assert backend.versions["scoring"] == "packed"
-    hflm = HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=1)
+    hflm = HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=1, softmax_dtype="float64")
     return SimpleNamespace(backend=backend, hflm=hflm, encoder=Encoder(backend.tokenizer, checkpoint.max_length))
 
 
@@ -71,9 +72,10 @@ def requests_of(engines, loaded):
 def test_scores_equal_hflms(name, engines, tasks):
     instances = tasks[name].task.instances
     theirs = engines.hflm.loglikelihood(instances, disable_tqdm=True)
-    ours = sorted(engines.backend.score(requests_of(engines, tasks[name])), key=lambda score: score.index)
-    for (logprob, greedy), mine in zip(theirs, ours, strict=True):
-        assert mine.logprob == pytest.approx(logprob, rel=0, abs=1e-4)
+    requests = requests_of(engines, tasks[name])
+    ours = sorted(engines.backend.score(requests), key=lambda score: score.index)
+    for request, (logprob, greedy), mine in zip(requests, theirs, ours, strict=True):
+        assert_logprobs(mine.logprob, logprob, len(request.continuation))
         assert mine.greedy == greedy
 
 
@@ -94,7 +96,7 @@ def test_a_whole_suite_in_one_call_gives_the_same_and_finishes_its_tasks_in_orde
     for name in names:
         alone = sorted(engines.backend.score(requests[name]), key=lambda score: score.index)
         mine = [together[at + i] for i in range(len(alone))]
-        assert mine == pytest.approx([score.logprob for score in alone], rel=0, abs=1e-4)
+        assert_logprobs(mine, [score.logprob for score in alone], [len(r.continuation) for r in requests[name]])
         at += len(alone)
 
 
@@ -110,5 +112,5 @@ def test_every_token_of_wikitext_equals_the_models_own(engines, data):
     whole = torch.tensor([request.context + request.continuation])
     with torch.no_grad():
         logits = engines.hflm.model(whole[:, :-1]).logits[0, -len(request.continuation) :]
-    own = logits.log_softmax(-1).gather(1, whole[0, -len(request.continuation) :, None])[:, 0]
-    assert score.token_logprobs == pytest.approx(own.tolist(), rel=0, abs=1e-4)
+    own = logits.double().log_softmax(-1).gather(1, whole[0, -len(request.continuation) :, None])[:, 0]
+    assert_logprobs(score.token_logprobs, own)

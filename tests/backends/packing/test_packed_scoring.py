@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from support.tiny_models import DYNAMIC_ROPE, FAMILIES, config_of, tiny, tiny_of
+from support.tiny_models import DIMS, DYNAMIC_ROPE, FAMILIES, config_of, tiny, tiny_of
+from support.tolerances import assert_logprobs
 
 from backends.contract import Capabilities, ScoreRequest
 from backends.hf.unpacked import unpacked_scores
@@ -57,8 +58,8 @@ def test_packed_scores_equal_plain_ones(model, budget, chain, folded, monkeypatc
     packed = in_order(packed_scores(asked, PackedModel(model), budget))
     for mine, plain in zip(packed, in_order(unpacked_scores(model, asked, 1)), strict=True):
         assert mine.greedy == plain.greedy
-        assert mine.logprob == pytest.approx(plain.logprob, rel=0, abs=1e-4)
-        assert mine.token_logprobs == pytest.approx(plain.token_logprobs, rel=0, abs=1e-4)
+        assert_logprobs(mine.logprob, plain.logprob, len(plain.token_logprobs))
+        assert_logprobs(mine.token_logprobs, plain.token_logprobs)
 
 
 def test_a_sliding_window_reaches_back_along_the_path_only():
@@ -88,8 +89,8 @@ def test_a_long_request_is_cut_over_many_rows():
     long = [ScoreRequest(some(dice, 1), some(dice, 1500)), ScoreRequest(some(dice, 1200), some(dice, 30))]
     model = tiny("llama")
     packed = in_order(packed_scores(long, PackedModel(model), 256))
-    for mine, plain in zip(packed, in_order(unpacked_scores(model, long, 1)), strict=True):
-        assert mine.logprob == pytest.approx(plain.logprob, rel=2**-22, abs=1e-4)
+    for request, mine, plain in zip(long, packed, in_order(unpacked_scores(model, long, 1)), strict=True):
+        assert_logprobs(mine.logprob, plain.logprob, len(request.continuation))
 
 
 class Watched(PackedModel):
@@ -122,7 +123,8 @@ def test_rows_are_halved_when_memory_runs_out_and_nothing_is_scored_twice():
     engine = Watched(tiny("llama"), 100)
     small = in_order(packed_scores(asked, engine, 2048))
     large = in_order(packed_scores(asked, PackedModel(tiny("llama")), 2048))
-    assert [s.logprob for s in small] == pytest.approx([s.logprob for s in large], rel=0, abs=1e-4)
+    tokens = [len(request.continuation) for request in asked]
+    assert_logprobs([s.logprob for s in small], [s.logprob for s in large], tokens)
     assert 0 < engine.failed <= 8
     assert all(a[1] == b[0] for a, b in pairwise(sorted(engine.done)))
 
@@ -160,7 +162,7 @@ def test_the_head_takes_fewer_logits_at_a_time_where_memory_runs_out(monkeypatch
     monkeypatch.setattr("backends.packing.packed_model.asked_logprobs", cramped)
     (found,) = packed.answer([row], [states])
     assert budgets == [8 << 20, 4 << 20, 2 << 20]
-    assert found.logprobs == pytest.approx(expected.logprobs, abs=1e-5)
+    assert_logprobs(found.logprobs, expected.logprobs)
     monkeypatch.setattr("backends.packing.packed_model.asked_logprobs", lambda *_: full())
     with pytest.raises(OutOfMemory):
         packed.answer([row], [states])
@@ -189,7 +191,8 @@ def test_a_third_party_gets_packing_by_one_method():
     backend = BigramBackend()
     for request, score in zip(requests(), in_order(backend.score(requests())), strict=True):
         tokens = [*request.context, *request.continuation][len(request.context) - 1 :]
-        assert score.logprob == pytest.approx(sum(backend.logp[a, b] for a, b in pairwise(tokens)), abs=1e-3)
+        expected = sum(backend.logp[a, b] for a, b in pairwise(tokens))
+        assert_logprobs(score.logprob, expected, len(request.continuation))
 
 
 def test_path_tokens_suffice_for_an_engine_without_a_cache():
@@ -206,7 +209,7 @@ def test_path_tokens_suffice_for_an_engine_without_a_cache():
     ("config", "reason"),
     [
         (lambda: config_of("llama", rope_parameters=DYNAMIC_ROPE), "length of a call"),
-        (lambda: __import__("transformers").Gemma2Config(**__import__("tiny_models").DIMS), "softcap"),
+        (lambda: __import__("transformers").Gemma2Config(**DIMS), "softcap"),
         (lambda: __import__("transformers").GPT2Config(vocab_size=300, n_embd=48, n_layer=2, n_head=4), "layers"),
     ],
 )
@@ -235,7 +238,7 @@ def test_log_probabilities_in_blocks_equal_log_softmax(budget, bias):
     targets[::3] = expected.argmax(-1)[asked[::3]]
     with torch.inference_mode():
         logprobs, greedy = asked_logprobs(hidden, head, asked, targets, budget)
-    assert torch.allclose(logprobs, expected[asked, targets], atol=2e-5)
+    assert_logprobs(logprobs, expected[asked, targets])
     assert torch.equal(greedy, expected.argmax(-1)[asked] == targets)
 
 
@@ -279,4 +282,4 @@ def test_bf16_logits_are_computed_in_fp32():
     with torch.inference_mode():
         logprobs, _ = asked_logprobs(hidden, head, torch.arange(9), torch.arange(9))
         expected = F.log_softmax(hidden.double() @ head.weight.double().T, -1)[torch.arange(9), torch.arange(9)]
-    assert torch.allclose(logprobs.double(), expected, atol=1e-5)
+    assert_logprobs(logprobs, expected)
