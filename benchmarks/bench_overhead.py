@@ -20,9 +20,12 @@ import torch
 
 from backends.contract import Feed, Options, Step, StreamRequest
 from backends.packing.generate import DecodePass, prefilled, slots_like
-from harness.speed.measure import Bench, Runner
-from harness.speed.opening import BenchRequest, opened
-from harness.speed.probes.telemetry import NoTelemetry
+from harness.speed.loading import load
+from harness.speed.point_run import PointRun, run_trials
+from harness.speed.probes.probe import NoTelemetry
+from harness.speed.request import LoadRequest
+from harness.speed.system import SystemUnderTest
+from harness.speed.trial_policy import measured, next_phase
 from harness.speed.workloads.workload import Point, changed, load_workload
 from zoo.checkpoint.locate import locate
 
@@ -38,25 +41,27 @@ def main() -> None:
     given = words.parse_args()
     workload = changed(load_workload("batch1"), rule={"trials": given.trials, "seconds": 0.0})
     point = Point(workload.shapes[0], batch=1)
-    request = BenchRequest(given.model, workload, options=Options(device=given.device))
-    with opened(request, locate(given.model)) as loaded:
-        runner = Runner(loaded.bench, point, workload)
-        bare = alternate(runner, loaded.bench)
-        runner.stop()
-        harness = [gaps([step.time for step in trial.steps]) for trial in runner.loop.measured]
-        report(bare, harness, fixed_cost(loaded.bench, point, given.trials), given.seed)
+    request = LoadRequest(given.model, options=Options(device=given.device))
+    with load(request, locate(given.model)) as loaded:
+        run = PointRun(loaded.system, point, workload.rule)
+        bare = alternate(run)
+        harness = [gaps([step.time for step in trial.steps]) for trial in measured(run.trials)]
+        report(bare, harness, fixed_cost(loaded.system, point, given.trials), given.seed)
 
 
-def alternate(runner: Runner, bench: Bench) -> list[np.ndarray]:
+def alternate(run: PointRun) -> list[np.ndarray]:
     """Run the harness's trials, each after a bare one of the same prompt; returns the bare gaps of measured trials."""
     found: list[np.ndarray] = []
-    model: Any = bench.backend
-    while runner.trial():
-        trial = runner.loop.trials[-1]
+    model: Any = run.system.backend
+    while (phase := next_phase([run.trials], run.rule)) is not None:
+        run.trial(phase)
+        trial = run.trials[-1]
         times, tokens = bare_trial(model._packed, trial.requests[0], model._budget)
         assert tokens == [token for step in trial.steps for _, token in step.tokens]
-        if trial.phase == "trial":
+        if phase == "trial":
             found.append(gaps(times))
+    run.end_stream()
+    run.stop()
     return found
 
 
@@ -83,18 +88,15 @@ def bare_trial(model: Any, request: StreamRequest, budget: int) -> tuple[list[fl
     return times, tokens
 
 
-def fixed_cost(bench: Bench, point: Point, trials: int) -> float:
+def fixed_cost(system: SystemUnderTest, point: Point, trials: int) -> float:
     """Seconds a step that the harness spends on an engine which answers at once."""
-    idle: Any = Idle(bench.backend)
-    workload = changed(load_workload("batch1"), rule={"trials": trials, "seconds": 0.0})
-    runner = Runner(replace(bench, backend=idle, probe=NoTelemetry("none")), point, workload)
-    steps = 0
+    idle: Any = Idle(system.backend)
+    rule = changed(load_workload("batch1"), rule={"trials": trials, "seconds": 0.0}).rule
+    run = PointRun(replace(system, backend=idle, probe=NoTelemetry("none")), point, rule)
     started = time.perf_counter()
-    while runner.trial():
-        steps += point.shape.output
+    run_trials([run], rule)
     spent = time.perf_counter() - started
-    runner.stop()
-    return spent / steps
+    return spent / (len(run.trials) * point.shape.output)
 
 
 class Idle:

@@ -1,1 +1,1 @@
-"""Speed: workloads, trials, telemetry, metrics, limits; what is measured of time, memory and energy, never of accuracy."""
+"""Speed: workloads, trials, telemetry, validity, rooflines, comparisons; time, memory and energy. Never measures accuracy."""

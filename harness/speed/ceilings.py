@@ -1,20 +1,17 @@
-"""What a model would need and could reach on every known GPU: arithmetic alone, for `minizoo bench --dry-run`."""
+"""The roofline of a model on every known GPU: arithmetic alone, for `minizoo bench --dry-run`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
 
 from harness.speed.workloads.workload import Point, Workload, points
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.gpus import Gpu, load_gpus, microarchitecture, source_of
-from zoo.arch.hf_config import dims_of, read_config
 from zoo.arch.parameters import BITS, Dtype, largest_batch
 from zoo.arch.roofline import Limit, Work, decode_work, limit, mean_context, memory_bytes, prefill_work
-from zoo.errors import InputError
-from zoo.registry.loader import load_registry
+from zoo.errors import UnsupportedDtype
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,8 @@ class Ceiling:
     """Tokens a second where the cache is still empty."""
     workload: float
     """Tokens a second with the workload's mean cache."""
-    binds: str
+    bound_by: str
+    """`bandwidth` or `compute`."""
     prefill_seconds: float
     fits: bool
 
@@ -49,22 +47,12 @@ class Need:
     ceilings: tuple[Ceiling, ...]
 
 
-def dims_of_name(name: str) -> Dense | Hybrid:
-    """The dimensions of a registry model, or of a folder's config.json; InputError for neither."""
-    model = load_registry().find(name)
-    if model is not None:
-        return model.architecture
-    if Path(name).expanduser().is_dir():
-        return dims_of(read_config(name), Path(name))
-    return load_registry().resolve(name).architecture
-
-
 def known_dtype(wanted: str, auto: Dtype = "bfloat16") -> Dtype:
-    """The dtype of that name whose bytes are known; InputError for another."""
+    """The dtype of that name whose bytes are known; UnsupportedDtype for another."""
     if wanted == "auto":
         return auto
     if wanted not in BITS:
-        raise InputError(f"'{wanted}' is not a dtype whose size is known.", f"Use {', '.join(BITS)}.")
+        raise UnsupportedDtype(f"'{wanted}' is not a dtype whose size is known.", f"Use {', '.join(BITS)}.")
     return wanted
 
 
@@ -118,7 +106,7 @@ def _ceiling(
         batch=batch,
         empty_cache=batch / at(decode_work(dims, batch, 0, dtype, kv)).seconds,
         workload=batch / used.seconds,
-        binds=used.binds,
+        bound_by=used.binds,
         prefill_seconds=at(prefill_work(dims, batch, point.shape.input, dtype, kv)).seconds,
         fits=fitting >= batch,
     )

@@ -1,210 +1,155 @@
-"""Measuring one point: the feed and the backend brought together, a probe watching, and what came out as facts and rows."""
+"""Measuring one point: its trials, judged, as facts for the record and raw rows beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from backends.contract import Step, StreamingBackend
 from harness.metrics.speed_metrics import samples_of, statistics
 from harness.records.speed_record import Memory, SpeedFacts, Statistic
-from harness.speed.clock import Clock
-from harness.speed.loops import ClosedLoop, OpenLoop
-from harness.speed.probes.telemetry import DeviceLost, EnergyMeter, Probe, Sample, Watch, integrated_energy, summary
-from harness.speed.rates import Rates
-from harness.speed.roofline import achieved, gpu_of, works
-from harness.speed.trials import Prompts, rows
+from harness.speed.achieved import StepKind, achieved, gpu_of, step_works
+from harness.speed.point_run import PointRun, run_trials
+from harness.speed.probes.probe import Sample
+from harness.speed.probes.telemetry import integrated_energy, summary
+from harness.speed.rates import Rates, measure_rates
+from harness.speed.system import SystemUnderTest
+from harness.speed.trial_policy import has_settled, measured, warmups
+from harness.speed.trials import rows
 from harness.speed.validity import SW_POWER_CAP, Evidence, clock_events, judge
 from harness.speed.workloads.workload import Point, Workload
-from zoo.arch.dims import Dense, Hybrid
-from zoo.arch.parameters import BITS, Dtype
-
-OPEN_ROOM = 32
-"""Requests of an open loop that run at a time; the others wait, and their wait counts."""
+from zoo.arch.roofline import Work
 
 
 @dataclass(frozen=True)
-class Bench:
-    """A loaded model, ready to be measured, and the machine it stands on."""
-
-    backend: StreamingBackend
-    probe: Probe
-    dims: Dense | Hybrid | None
-    """None for a folder whose architecture has no closed form: then no limit is shown."""
-    vocabulary: int
-    weights: Literal["real", "random"] = "real"
-    load_s: float | None = None
-    seed: int = 0
-    clock: Clock = field(default_factory=Clock)
-
-    @property
-    def dtype(self) -> Dtype | None:
-        """The weights' dtype where its bytes are known."""
-        return self.backend.dtype if self.backend.dtype in BITS else None  # pyright: ignore[reportReturnType]
-
-    def room(self, point: Point) -> int:
-        """Requests that run at a time."""
-        return point.batch or OPEN_ROOM
-
-
-@dataclass(frozen=True)
-class Outcome:
+class PointOutcome:
     """What one point gave: the facts for the record, the raw rows, the telemetry."""
 
     facts: SpeedFacts
+    statistics: tuple[Statistic, ...]
+    """As those of the facts, with intervals and refusals."""
     rows: list[dict[str, Any]]
-    """One a request, warm-up included: columns of harness.speed.trials.TRIAL_COLUMNS."""
+    """One a request, warm-up included: columns of harness.metrics.speed_metrics.TRIAL_COLUMNS."""
     samples: list[Sample]
     values: Mapping[str, list[float]]
     """Each metric's samples, in the metric's unit, without the warm-up."""
 
 
-def measure(bench: Bench, point: Point, workload: Workload, rates: Rates | None = None) -> Outcome:
+def measure(system: SystemUnderTest, point: Point, workload: Workload, rates: Rates | None = None) -> PointOutcome:
     """Warm up, run the trials, judge: the one call that measures a loaded model at one point of a workload.
 
-    `rates`: the machine's own, for the percentage of the measured limit. Raises OutOfMemory, DeviceLost, and whatever the
+    `rates`: the machine's own, for the percentage of the measured roofline. Raises OutOfMemory, DeviceGone, and whatever the
     backend breaks with.
     """
-    runner = Runner(bench, point, workload)
+    run = PointRun(system, point, workload.rule)
+    run_trials([run], workload.rule)
+    return outcome_of(run, workload, rates)
+
+
+def outcome_of(run: PointRun, workload: Workload, rates: Rates | None = None) -> PointOutcome:
+    """What a run of trials gave, judged."""
+    every = rows(run.trials, run.meter.windows)
+    counted = [row for row in every if row["phase"] == "trial"]
+    values = samples_of(counted, workload.slo.model_dump(exclude_none=True))
+    stats = statistics(values)
+    return PointOutcome(_facts(run, workload, counted, stats, rates), stats, every, run.watch.samples, values)
+
+
+def own_rates(system: SystemUnderTest, point: Point) -> Rates | None:
+    """The machine's own copy bandwidth and matmul rate for this point; None where they have no room beside the model, or
+    the engine is not torch's to measure."""
+    work = _works(system, point)
+    if "decode" not in work or "torch" not in system.backend.versions:
+        return None
     try:
-        while runner.trial():
-            pass
-    finally:
-        runner.stop()
-    return runner.outcome(rates)
+        return measure_rates(system.backend.device, system.backend.dtype, work["decode"].bytes)
+    except RuntimeError:  # out of memory is one too
+        return None
 
 
-class Runner:
-    """One point in progress. Trials can be taken one at a time, so that two runners alternate: see `ClosedLoop.partner`.
-
-    `energy=False` where something else uses the device between this runner's trials.
-    """
-
-    def __init__(self, bench: Bench, point: Point, workload: Workload, energy: bool = True) -> None:
-        self.bench, self.point, self.workload = bench, point, workload
-        self.machine = dict(bench.probe.facts())
-        taken = energy and bench.weights == "real" and not self.machine.get("mig")
-        self.meter = EnergyMeter(bench.probe, bench.clock, taken)
-        tokenizer = bench.backend.tokenizer
-        prompts = Prompts(bench.vocabulary, bench.seed, (tokenizer.bos_id, tokenizer.eos_id))
-        kind = ClosedLoop if point.rate is None else OpenLoop
-        self.loop = kind(point, workload.rule, prompts, bench.clock, self.meter)
-        self.watch = Watch(bench.probe, bench.clock)
-        self._after: Mapping[str, Any] = {}
-        self._steps: Iterator[Step] | None = None
-
-    def trial(self) -> bool:
-        """Run on to the end of a trial; False when the point is done. Raises what the backend raises."""
-        bench, loop = self.bench, self.loop
-        if self._steps is None:
-            bench.backend.peak_memory(reset=True)
-            self.watch.start()
-            length = self.point.shape.input + self.point.shape.output
-            self._steps = bench.backend.stream(loop, bench.room(self.point), length, bench.clock.now)
-        before = len(loop.trials)
-        for step in self._steps:
-            loop.record(step)
-            if loop.complete:
-                loop.finish()
-                return True
-            if len(loop.trials) > before:  # the one before ended short of its tokens; a partner must not wait for ever
-                return True
-        return False
-
-    def stop(self) -> None:
-        """End the watching; always call it."""
-        if self._steps is not None:
-            self.watch.stop()
-            self._after = self._facts_now()
-
-    def outcome(self, rates: Rates | None = None) -> Outcome:
-        """What was measured, judged."""
-        every = rows(self.loop.trials, self.meter.windows)
-        counted = [row for row in every if row["phase"] == "trial"]
-        values = samples_of(counted, self.workload.limits.model_dump(exclude_none=True))
-        stats = statistics(values)
-        return Outcome(self._facts(counted, stats, rates), every, self.watch.samples, values)
-
-    def _facts(self, counted: list[dict[str, Any]], stats: tuple[Statistic, ...], rates: Rates | None) -> SpeedFacts:
-        bench, point, loop = self.bench, self.point, self.loop
-        seen, gpu = self._during(), gpu_of(self.machine)
-        return SpeedFacts(
-            workload=self.workload.name,
-            point=point.name,
-            input_tokens=point.shape.input,
-            output_tokens=point.shape.output,
-            batch=point.batch,
-            rate=point.rate,
-            room=bench.room(point),
-            weights=bench.weights,
-            power_capped=bool(clock_events(seen) & SW_POWER_CAP),
-            limits=self.workload.limits.model_dump(exclude_none=True),
-            validity=judge(self._evidence(counted, stats, seen)),
-            load_s=bench.load_s,
-            first_call_s=loop.warmups[0].seconds if loop.warmups else None,
-            warmup_s=tuple(trial.seconds for trial in loop.warmups),
-            trials=len(loop.measured),
-            seconds=sum(trial.seconds for trial in loop.measured),
-            memory=self._memory(),
-            statistics=stats,
-            achieved=achieved(works(bench.dims, point, bench.dtype), bench.dtype, stats, gpu, rates),
-            limit_note=_no_limit(bench, point, gpu is not None),
-            facts=self.machine,
-            telemetry=summary(seen),
-            energy_integrated_j=integrated_energy(seen) if self.meter.wanted else None,
-        )
-
-    def _evidence(self, counted: list[dict[str, Any]], stats: tuple[Statistic, ...], seen: list[Sample]) -> Evidence:
-        return Evidence(
-            device=self.bench.backend.device,
-            rows=counted,
-            settled=self.loop.has_settled,
-            warmups=len(self.loop.warmups),
-            samples=seen,
-            facts=self.machine,
-            facts_after=self._after,
-            lost=self.watch.lost,
-            rate=self.point.rate,
-            weights=self.bench.weights,
-            refused=[(s.metric, s.refused) for s in stats if s.refused],
-        )
-
-    def _facts_now(self) -> Mapping[str, Any]:
-        try:
-            return self.bench.probe.facts()
-        except DeviceLost as error:
-            self.watch.lost = self.watch.lost or str(error)
-            return {}
-
-    def _memory(self) -> Memory:
-        used = max((int(s.get("used_bytes") or 0) for s in self.watch.samples), default=0) or None
-        on_gpu = self.bench.backend.device.startswith("cuda")
-        return Memory(
-            allocator=self.bench.backend.peak_memory(),
-            device=used if on_gpu else None,
-            resident=None if on_gpu else used,
-        )
-
-    def _during(self) -> list[Sample]:
-        """The samples from the last one before the first measured trial to the first one after the last."""
-        samples = self.watch.samples
-        trials = [trial for trial in self.loop.measured if trial.steps]
-        if not trials:
-            return samples
-        start, end = min(trials[0].submitted.values()), trials[-1].steps[-1].time
-        before = [i for i, s in enumerate(samples) if (s["time_s"] or 0) <= start]
-        after = [i for i, s in enumerate(samples) if (s["time_s"] or 0) >= end]
-        return samples[before[-1] if before else 0 : (after[0] + 1) if after else None]
+def _facts(
+    run: PointRun, workload: Workload, counted: list[dict[str, Any]], stats: Sequence[Statistic], rates: Rates | None
+) -> SpeedFacts:
+    system, point = run.system, run.point
+    seen, gpu = _during(run), gpu_of(run.machine)
+    warm, trials = warmups(run.trials), measured(run.trials)
+    return SpeedFacts(
+        workload=workload.name,
+        point=point.name,
+        input_tokens=point.shape.input,
+        output_tokens=point.shape.output,
+        batch=point.batch,
+        rate=point.rate,
+        room=system.room(point),
+        weights=system.weights,
+        power_capped=bool(clock_events(seen) & SW_POWER_CAP),
+        slo=workload.slo.model_dump(exclude_none=True),
+        validity=judge(_evidence(run, counted, stats, seen)),
+        load_s=system.load_s,
+        first_call_s=warm[0].seconds if warm else None,
+        warmup_s=tuple(trial.seconds for trial in warm),
+        trials=len(trials),
+        seconds=sum(trial.seconds for trial in trials),
+        memory=_memory(run),
+        statistics=tuple(figure.recorded() for figure in stats),
+        achieved=achieved(_works(system, point), system.dtype, stats, gpu, rates),
+        roofline_note=_no_roofline(system, point, gpu is not None),
+        machine=run.machine,
+        telemetry=summary(seen),
+        energy_integrated_j=integrated_energy(seen) if run.meter.wanted else None,
+    )
 
 
-def _no_limit(bench: Bench, point: Point, known: bool) -> str | None:
-    if bench.dims is None:
-        return "no limit: the architecture of this checkpoint has no closed form here"
-    if bench.dtype is None:
-        return f"no limit: the bytes of {bench.backend.dtype} are not known here"
+def _evidence(run: PointRun, counted: list[dict[str, Any]], stats: Sequence[Statistic], seen: list[Sample]) -> Evidence:
+    return Evidence(
+        device=run.system.backend.device,
+        rows=counted,
+        settled=has_settled(run.trials, run.rule),
+        warmups=len(warmups(run.trials)),
+        samples=seen,
+        facts=run.machine,
+        facts_after=run.machine_after,
+        lost=run.watch.lost,
+        rate=run.point.rate,
+        weights=run.system.weights,
+        refused=[(s.metric, s.refused) for s in stats if s.refused],
+    )
+
+
+def _works(system: SystemUnderTest, point: Point) -> dict[StepKind, Work]:
+    return step_works(system.dims, point, system.dtype)
+
+
+def _memory(run: PointRun) -> Memory:
+    used = max((int(s.get("used_bytes") or 0) for s in run.watch.samples), default=0) or None
+    on_gpu = run.system.backend.device.startswith("cuda")
+    return Memory(
+        allocator=run.system.backend.peak_memory(),
+        device=used if on_gpu else None,
+        resident=None if on_gpu else used,
+    )
+
+
+def _during(run: PointRun) -> list[Sample]:
+    """The samples from the last one before the first measured trial to the first one after the last."""
+    samples = run.watch.samples
+    trials = [trial for trial in measured(run.trials) if trial.steps]
+    if not trials:
+        return samples
+    start, end = min(trials[0].submitted.values()), trials[-1].steps[-1].time
+    before = [i for i, s in enumerate(samples) if (s["time_s"] or 0) <= start]
+    after = [i for i, s in enumerate(samples) if (s["time_s"] or 0) >= end]
+    return samples[before[-1] if before else 0 : (after[0] + 1) if after else None]
+
+
+def _no_roofline(system: SystemUnderTest, point: Point, known: bool) -> str | None:
+    """Why no roofline can be shown; None where one can."""
+    if system.dims is None:
+        return "no roofline: the architecture of this checkpoint has no closed form here"
+    if system.dtype is None:
+        return f"no roofline: the bytes of {system.backend.dtype} are not known here"
     if point.batch is None:
-        return "no limit: the batch of an open loop changes from step to step"
-    if bench.backend.device.startswith("cuda") and not known:
-        return "no data-sheet limit: this GPU is not in zoo/arch/gpus.yaml"
+        return "no roofline: the batch of an open loop changes from step to step"
+    if system.backend.device.startswith("cuda") and not known:
+        return "no data-sheet roofline: this GPU is not in zoo/arch/gpus.yaml"
     return None

@@ -2,19 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.metrics.speed_metrics import trial_schema
 from harness.records.files import new_run_id, write_record
-from harness.records.record import Record, Setting, Status, Subject
-from harness.records.speed_record import Comparison, SpeedFacts, Validity
-from harness.speed.measure import Bench, Outcome
-from harness.speed.probes.telemetry import SAMPLE_COLUMNS
+from harness.records.outcome import Failure, failure_of
+from harness.records.record import Record, Setting, Subject
+from harness.records.speed_record import Reason, SpeedComparison, SpeedFacts, Validity
+from harness.speed.measure import PointOutcome
+from harness.speed.probes.probe import SAMPLE_COLUMNS
+from harness.speed.system import SystemUnderTest
 from harness.speed.workloads.workload import Point, Workload
-from zoo.errors import EnvironmentIssue
+from zoo.errors import BackendBroke, DeviceLost, EnvironmentIssue, NotWritable
+
+T = TypeVar("T")
+HINTS: dict[type[EnvironmentIssue], str] = {
+    DeviceLost: "Points recorded before are kept. `minizoo doctor` and `dmesg` say more.",
+    BackendBroke: "Points recorded before are kept. `minizoo --debug` shows the traceback.",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A point and its record. What is derived on read stands here too, computed by the same functions, to be shown."""
+
+    record: Record
+    outcome: PointOutcome | None = None
+    """None where the point failed."""
+
+    def document(self) -> dict[str, Any]:
+        """The record as JSON, with what is derived on read merged in."""
+        document = self.record.model_dump(mode="json")
+        if self.outcome is not None:
+            document["speed"]["statistics"] = [figure.model_dump(mode="json") for figure in self.outcome.statistics]
+        return document
+
+
+def recorded(measuring: Callable[[], T], record_failure: Callable[[Failure], T], what: str) -> T:
+    """What `measuring` returns; where it raises, what `record_failure` makes of it.
+
+    A failure that ends the run (`infra_failed`) is recorded and raised as its cause, DeviceLost or BackendBroke; `what`
+    begins the message. A MinizooError is raised as it is, and nothing is recorded.
+    """
+    try:
+        return measuring()
+    except Exception as error:  # whatever an engine breaks with
+        failure = failure_of(error)
+        result = record_failure(failure)
+        if failure.status == "failed":
+            return result
+        raise failure.cause(f"{what} broke off ({failure.message}).", HINTS[failure.cause]) from error
 
 
 @dataclass
@@ -28,13 +69,14 @@ class SpeedRecorder:
     run_id: str = field(default_factory=new_run_id)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def measured(self, outcome: Outcome, comparisons: tuple[Comparison, ...] = ()) -> Record:
+    def measured(self, outcome: PointOutcome, comparisons: tuple[SpeedComparison, ...] = ()) -> Measured:
         """Record a point that was measured, valid or not."""
         facts = outcome.facts.model_copy(update={"comparisons": comparisons})
-        return self._write(facts, "ok", None, _tables(outcome))
+        return Measured(self._write(facts, None, _tables(outcome)), outcome)
 
-    def failed(self, bench: Bench, point: Point, status: Status, reason: str) -> Record:
+    def failed(self, system: SystemUnderTest, point: Point, failure: Failure) -> Measured:
         """Record a point that has no figures."""
+        reason = Reason(code=failure.code, text=failure.message)
         facts = SpeedFacts(
             workload=self.workload.name,
             point=point.name,
@@ -42,18 +84,19 @@ class SpeedRecorder:
             output_tokens=point.shape.output,
             batch=point.batch,
             rate=point.rate,
-            weights=bench.weights,
+            weights=system.weights,
             validity=Validity(valid=False, reasons=(reason,)),
-            load_s=bench.load_s,
+            load_s=system.load_s,
         )
-        return self._write(facts, status, reason, {})
+        return Measured(self._write(facts, failure, {}))
 
-    def _write(self, facts: SpeedFacts, status: Status, reason: str | None, tables: dict[str, Any]) -> Record:
+    def _write(self, facts: SpeedFacts, failure: Failure | None, tables: dict[str, Any]) -> Record:
         record = Record(
             run_id=self.run_id,
             task=f"{self.workload.name}.{facts.point}",
-            status=status,
-            reason=reason,
+            status=failure.status if failure else "ok",
+            reason=failure.message if failure else None,
+            code=failure.code if failure else None,
             suite=self.workload.name,
             resolved_suite=self.workload.model_dump(mode="json"),
             task_version="1",
@@ -71,7 +114,7 @@ class SpeedRecorder:
         try:
             write_record(self.results, record, tables=tables)
         except OSError as error:
-            raise EnvironmentIssue(
+            raise NotWritable(
                 f"The result of {facts.point} could not be written to {self.results} ({error.strerror or error}).",
                 "Points recorded before are kept: free some space and run again.",
             ) from error
@@ -79,7 +122,7 @@ class SpeedRecorder:
         return record
 
 
-def _tables(outcome: Outcome) -> dict[str, Any]:
+def _tables(outcome: PointOutcome) -> dict[str, Any]:
     import pyarrow as pa
 
     types = {"DOUBLE": pa.float64(), "BIGINT": pa.int64()}

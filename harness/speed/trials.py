@@ -1,9 +1,9 @@
-"""The raw material of every speed metric: one row a request, with its times as the clock gave them."""
+"""Trials, the rows that they leave (one a request, with its times as the clock gave them), and the prompts that they run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -13,30 +13,28 @@ from backends.contract import Step, StreamRequest
 Phase = Literal["warmup", "trial"]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Trial:
-    """One batch (closed loop) or one run of arrivals (open loop), while it runs and after."""
+    """One batch (closed loop) or one run of arrivals (open loop), after it has run."""
 
     number: int
     phase: Phase
     requests: Sequence[StreamRequest]
-    submitted: dict[int, float]
-    started: dict[int, float] = field(default_factory=dict[int, float])
-    steps: list[Step] = field(default_factory=list[Step])
+    submitted: Mapping[int, float]
+    """When each request was due, by its index."""
+    started: Mapping[int, float]
+    """When the backend took it."""
+    steps: Sequence[Step]
     clustered: bool = True
+    """Whether the requests ran as one batch."""
 
     @property
     def seconds(self) -> float:
         """From the first submission to the last token."""
         return self.steps[-1].time - min(self.submitted.values()) if self.steps else 0.0
 
-    @property
-    def tokens(self) -> int:
-        """Output tokens of all its requests."""
-        return sum(len(step.tokens) for step in self.steps)
 
-
-def rows(trials: Iterable[Trial], windows: dict[int, tuple[int, float]]) -> list[dict[str, Any]]:
+def rows(trials: Iterable[Trial], windows: Mapping[int, tuple[int, float]]) -> list[dict[str, Any]]:
     """The trials as rows of TRIAL_COLUMNS. `windows`: trial → its energy window and that window's joules."""
     found: list[dict[str, Any]] = []
     for trial in trials:

@@ -1,4 +1,4 @@
-"""Whether a measurement can be trusted: a table of checks, each of which gives reasons against it, or notes.
+"""Whether a measurement can be trusted: two tables of checks, by code, each of which gives reasons against it, or notes.
 
 Clock event bits: NVML's nvmlClocksEventReasons. A software power cap is how an A100 or H100 works under load and only
 annotates; a hardware slow-down, a thermal one and a power brake mean that another day gives another figure.
@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.records.speed_record import Validity
-from harness.speed.probes.telemetry import Sample
+from harness.records.speed_record import Reason, Validity
+from harness.speed.probes.probe import Sample
 
 SW_POWER_CAP = 0x04
 INVALIDATING = {
@@ -53,9 +53,11 @@ class Evidence:
 
 def judge(evidence: Evidence) -> Validity:
     """The verdict: valid, or every reason why not; and the notes."""
-    reasons = [reason for check in REASONS for reason in check(evidence)]
-    notes = [note for check in NOTES for note in check(evidence)]
-    return Validity(valid=not reasons, reasons=tuple(reasons), notes=tuple(notes))
+    reasons, notes = (
+        tuple(Reason(code=code, text=text) for code, check in table.items() for text in check(evidence))
+        for table in (CHECKS, ANNOTATIONS)
+    )
+    return Validity(valid=not reasons, reasons=reasons, notes=notes)
 
 
 def clock_events(samples: Sequence[Sample]) -> int:
@@ -66,11 +68,11 @@ def clock_events(samples: Sequence[Sample]) -> int:
     return bits
 
 
-def _nothing(e: Evidence) -> list[str]:
+def _nothing_measured(e: Evidence) -> list[str]:
     return [] if e.rows else ["nothing was measured"]
 
 
-def _short(e: Evidence) -> list[str]:
+def _output_short(e: Evidence) -> list[str]:
     missed = [row for row in e.rows if len(row["token_s"]) != row["wanted_tokens"]]
     if not missed:
         return []
@@ -81,32 +83,35 @@ def _short(e: Evidence) -> list[str]:
     ]
 
 
-def _clock(e: Evidence) -> list[str]:
-    def rises(row: Mapping[str, Any]) -> bool:
-        times = [row["submit_s"], *row["token_s"]]
-        return all(a <= b for a, b in itertools.pairwise(times))
+def _clock_backwards(e: Evidence) -> list[str]:
+    return [] if all(map(_rises, e.rows)) else ["the clock went backwards"]
 
-    if not all(map(rises, e.rows)):
-        return ["the clock went backwards"]
+
+def _clock_stopped(e: Evidence) -> list[str]:
     still = any(row["token_s"] and row["token_s"][-1] == row["submit_s"] for row in e.rows)
-    return ["the clock stood still"] if still else []
+    return ["the clock stood still"] if still and all(map(_rises, e.rows)) else []
 
 
-def _unsettled(e: Evidence) -> list[str]:
+def _rises(row: Mapping[str, Any]) -> bool:
+    """Whether the times of a request never fall."""
+    return all(a <= b for a, b in itertools.pairwise([row["submit_s"], *row["token_s"]]))
+
+
+def _warmup_unsettled(e: Evidence) -> list[str]:
     return [] if e.settled else [f"the warm-up had not settled after {e.warmups} trials"]
 
 
-def _throttled(e: Evidence) -> list[str]:
+def _clocks_throttled(e: Evidence) -> list[str]:
     seen = clock_events(e.samples)
     return [f"clocks were held down: {name}" for bit, name in INVALIDATING.items() if seen & bit]
 
 
-def _shared(e: Evidence) -> list[str]:
+def _other_gpu_processes(e: Evidence) -> list[str]:
     others = max((int(s.get("other_processes") or 0) for s in e.samples), default=0)
     return [f"{others} other process{'es' if others > 1 else ''} on the GPU"] if others else []
 
 
-def _busy(e: Evidence) -> list[str]:
+def _machine_busy(e: Evidence) -> list[str]:
     told = [float(value) for s in e.samples[1:] if (value := s.get("others_busy")) is not None]
     mean = sum(told) / len(told) if told else 0.0
     if mean <= OTHERS_BUSY:
@@ -119,7 +124,7 @@ def _memory_errors(e: Evidence) -> list[str]:
     return ["uncorrected memory errors occurred"] if counts and max(counts) > counts[0] else []
 
 
-def _drifted(e: Evidence) -> list[str]:
+def _clock_drift(e: Evidence) -> list[str]:
     told = [float(value) for s in e.samples if (value := s.get("sm_mhz")) is not None]
     fifth = max(1, len(told) // 5)
     if len(told) < 5 or clock_events(e.samples) & SW_POWER_CAP:
@@ -128,12 +133,12 @@ def _drifted(e: Evidence) -> list[str]:
     return [f"the clock fell from {first:.0f} to {last:.0f} MHz"] if last < first * (1 - CLOCK_DRIFT) else []
 
 
-def _changed(e: Evidence) -> list[str]:
+def _settings_changed(e: Evidence) -> list[str]:
     moved = [name for name, now in e.facts_after.items() if name in SETTINGS and now != e.facts.get(name)]
     return [f"{name} changed from {e.facts.get(name)} to {e.facts_after[name]} meanwhile" for name in moved]
 
 
-def _blind(e: Evidence) -> list[str]:
+def _no_telemetry(e: Evidence) -> list[str]:
     if not e.device.startswith("cuda"):
         return []
     if "telemetry" in e.facts:
@@ -143,31 +148,31 @@ def _blind(e: Evidence) -> list[str]:
     return []
 
 
-def _vanished(e: Evidence) -> list[str]:
+def _device_lost(e: Evidence) -> list[str]:
     return [f"the device stopped answering ({e.lost})"] if e.lost else []
 
 
-def _capped(e: Evidence) -> list[str]:
+def _power_capped(e: Evidence) -> list[str]:
     return ["power-capped: the clock was set by the power limit"] if clock_events(e.samples) & SW_POWER_CAP else []
 
 
-def _random(e: Evidence) -> list[str]:
+def _random_weights(e: Evidence) -> list[str]:
     if e.weights != "random":
         return []
     return ["random weights: values change power and, at the power limit, clocks; no energy is taken from them"]
 
 
-def _unseen(e: Evidence) -> list[str]:
+def _no_process_telemetry(e: Evidence) -> list[str]:
     if e.device.startswith("cuda") or any(s.get("others_busy") is not None for s in e.samples):
         return []
     return ["this system does not tell what other processes did: they cannot be ruled out"]
 
 
-def _split(e: Evidence) -> list[str]:
+def _mig_enabled(e: Evidence) -> list[str]:
     return ["MIG is on: power and energy are the whole GPU's and are not taken"] if e.facts.get("mig") else []
 
 
-def _unlatched(e: Evidence) -> list[str]:
+def _persistence_off(e: Evidence) -> list[str]:
     return ["persistence mode is off"] if e.facts.get("persistence") is False else []
 
 
@@ -182,14 +187,37 @@ def _overloaded(e: Evidence) -> list[str]:
     return [f"{e.rate:g} requests/s are more than it serves: the queue grew"]
 
 
-def _few(e: Evidence) -> list[str]:
+def _percentiles_refused(e: Evidence) -> list[str]:
     by_reason: dict[str, list[str]] = {}
     for metric, reason in e.refused:
         by_reason.setdefault(reason, []).append(metric)
     return [f"{reason} ({', '.join(metrics)})" for reason, metrics in by_reason.items()]
 
 
-REASONS: tuple[Callable[[Evidence], list[str]], ...] = (
-    _nothing, _short, _clock, _unsettled, _throttled, _shared, _busy, _memory_errors, _drifted, _changed, _blind, _vanished,
-)  # fmt: skip
-NOTES: tuple[Callable[[Evidence], list[str]], ...] = (_capped, _random, _unseen, _split, _unlatched, _overloaded, _few)
+Check = Callable[[Evidence], list[str]]
+CHECKS: Mapping[str, Check] = {
+    "nothing-measured": _nothing_measured,
+    "output-short": _output_short,
+    "clock-backwards": _clock_backwards,
+    "clock-stopped": _clock_stopped,
+    "warmup-unsettled": _warmup_unsettled,
+    "clocks-throttled": _clocks_throttled,
+    "other-gpu-processes": _other_gpu_processes,
+    "machine-busy": _machine_busy,
+    "memory-errors": _memory_errors,
+    "clock-drift": _clock_drift,
+    "settings-changed": _settings_changed,
+    "no-telemetry": _no_telemetry,
+    "device-lost": _device_lost,
+}
+"""By code: why a measurement is not valid."""
+ANNOTATIONS: Mapping[str, Check] = {
+    "power-capped": _power_capped,
+    "random-weights": _random_weights,
+    "no-process-telemetry": _no_process_telemetry,
+    "mig-enabled": _mig_enabled,
+    "persistence-off": _persistence_off,
+    "overloaded": _overloaded,
+    "percentiles-refused": _percentiles_refused,
+}
+"""By code: what is to be known of a measurement, valid or not."""

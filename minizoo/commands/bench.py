@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from minizoo.options import results_option
+from minizoo.options import local_model_options, model_argument, names_of, results_option
 from minizoo.output import Output, json_option
 
 if TYPE_CHECKING:
-    from harness.speed.opening import BenchRequest
-    from harness.speed.workloads.workload import Workload
+    from harness.speed.request import BenchRequest, Weights
 
 N = TypeVar("N", int, float)
-LARGEST_GB = 1e6
-"""Beyond any device."""
 
 
 @click.command()
-@click.option("--model", "name", required=True, help="Registry name, hub id, or folder of a checkpoint.")
+@model_argument
+@local_model_options
 @click.option("--workload", default="batch1", show_default=True, help="Workload by name or YAML file.")
 @click.option("--batch", "batches", default="", help="Batches instead of the workload's, separated by commas.")
 @click.option("--rate", "rates", default="", help="Poisson arrivals a second instead of batches, separated by commas.")
@@ -38,7 +35,7 @@ LARGEST_GB = 1e6
     show_default=True,
     help="random: of the true dimensions; none are fetched.",
 )
-@click.option("--against", help="A second model, measured in turn with the first: how many times as fast is that one?")
+@click.option("--against", help="A second model, measured in turn with the first: how many times as fast is the first?")
 @click.option(
     "--against-weights", type=click.Choice(["real", "random"]), help="The second model's, if not as --weights."
 )
@@ -50,83 +47,86 @@ LARGEST_GB = 1e6
 @results_option
 @json_option
 def bench(
-    name: str, workload: str, batches: str, rates: str, trials: int | None, seconds: float | None, requests: int | None,
-    device: str, dtype: str, against: str | None, against_weights: str | None, memory: float | None, dry_run: bool,
-    results: Path, as_json: bool, **words: Any,
+    model: str, name: str | None, parent: str | None, workload: str, batches: str, rates: str, trials: int | None,
+    seconds: float | None, requests: int | None, backend: str, device: str, dtype: str, weights: Weights,
+    against: str | None, against_weights: Weights | None, memory: float | None, seed: int, dry_run: bool, results: Path,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Measure a model's speed on a workload, valid or with the reasons why not, and record it.
 
     Exit code 3 where a point was measured and is not valid, 4 where one could not be measured.
     """
+    from backends.contract import Options
+    from harness.speed.request import BenchRequest, LoadRequest
     from harness.speed.workloads.workload import changed, load_workload
+    from zoo.errors import ConflictingOptions
 
     rule = {k: v for k, v in {"trials": trials, "seconds": seconds, "requests": requests}.items() if v is not None}
-    chosen = changed(load_workload(workload), _numbers(batches, int, "--batch"), _numbers(rates, float, "--rate"), rule)
-    output = Output(as_json)
-    if against is None and (against_weights or memory is not None):
-        raise click.UsageError("--against-weights and --memory go with --against.")
-    if against is not None and dry_run:
-        raise click.UsageError("--dry-run shows the ceilings of one model: leave out --against.")
-    if memory is not None and not 0 < memory < LARGEST_GB:
-        raise click.UsageError(f"--memory is a number of GB above 0, not {memory:g}.")
-    if dry_run:
-        return _dry_run(output, name, chosen, dtype)
-    from backends.contract import Options
+    request = BenchRequest(
+        LoadRequest(model, name, parent, backend, Options(device, dtype), weights, seed),
+        changed(load_workload(workload), _numbers(batches, int, "--batch"), _numbers(rates, float, "--rate"), rule),
+        against,
+        against_weights,
+        None if memory is None else memory * 1e9,
+    )
+    if dry_run and against is not None:
+        raise ConflictingOptions("--dry-run shows the rooflines of one model.", "Leave out --against.")
+    show = _dry_run if dry_run else _run if against is None else _compare
+    return show(Output(as_json), request, results)
+
+
+def _run(output: Output, request: BenchRequest, results: Path) -> int:
     from harness.speed.bench import run
-    from harness.speed.opening import BenchRequest
-    from minizoo.display.speed import BenchNotes, show_records
+    from minizoo.display.speed import BenchNotes, show_points
 
-    request = BenchRequest(name, chosen, options=Options(device, dtype), **words)
-    if against is not None:
-        other = replace(request, model=against, weights=against_weights or request.weights)
-        return _compare(output, request, other, results, memory)
-    records = run(request, results, BenchNotes(quiet=as_json))
-    if as_json:
-        output.document(
-            "bench", {"run_id": records[0].run_id, "records": [record.model_dump(mode="json") for record in records]}
-        )
-    else:
-        show_records(output, records, results)
-    swept = chosen.batches == "sweep"
-    if any(record.status != "ok" for record in records[: 1 if swept else None]):
-        return 4
-    return 0 if all(r.speed is None or r.speed.validity.valid or r.status != "ok" for r in records) else 3
-
-
-def _compare(output: Output, request: BenchRequest, other: BenchRequest, results: Path, memory: float | None) -> int:
-    from harness.speed.against import run_against
-    from minizoo.display.comparison import PairNotes, as_document, show_compared
-
-    budget = None if memory is None else int(memory * 1e9)
-    compared = run_against(request, other, results, budget, PairNotes(quiet=output.as_json))
+    measured = run(request, results, BenchNotes(quiet=output.as_json))
     if output.as_json:
-        output.document("bench-comparison", as_document(compared))
+        records = [point.document() for point in measured]
+        output.document("bench", {"run_id": measured[0].record.run_id, "records": records})
     else:
-        show_compared(output, compared, results)
-    if any(one.record.status != "ok" for one in compared):
+        show_points(output, measured, results)
+    required = measured[:1] if request.workload.batches == "sweep" else measured
+    if any(point.record.status != "ok" for point in required):
         return 4
-    found = [
-        comparison for one in compared for comparison in (one.record.speed.comparisons if one.record.speed else ())
-    ]
-    return 0 if found and all(comparison.valid for comparison in found) else 3
+    return 3 if any(point.outcome and not point.outcome.facts.validity.valid for point in measured) else 0
 
 
-def _dry_run(output: Output, name: str, workload: Workload, wanted: str) -> int:
-    from harness.speed.ceilings import ceilings, dims_of_name, known_dtype
-    from minizoo.display.speed import show_ceilings
+def _compare(output: Output, request: BenchRequest, results: Path) -> int:
+    from harness.speed.compare.run import compare
+    from minizoo.display.comparison import PairNotes, show_paired
 
-    dtype = known_dtype(wanted)
-    needs = list(ceilings(dims_of_name(name), workload, dtype))
+    paired = compare(request, results, PairNotes(quiet=output.as_json))
     if output.as_json:
-        output.document("ceilings", {"model": name, "dtype": dtype, "points": [asdict(need) for need in needs]})
+        output.document("bench-comparison", {"pairs": [pair.document() for pair in paired]})
     else:
-        show_ceilings(output, name, workload.name, dtype, needs)
+        show_paired(output, paired, results)
+    if any(pair.ours.record.status != "ok" for pair in paired):
+        return 4
+    found = [compared.recorded.valid for pair in paired for compared in pair.comparisons]
+    return 0 if found and all(found) else 3
+
+
+def _dry_run(output: Output, request: BenchRequest, _: Path) -> int:
+    from dataclasses import asdict
+
+    from harness.speed.ceilings import ceilings, known_dtype
+    from minizoo.display.ceilings import show_ceilings
+    from zoo.checkpoint.model_ref import resolve
+
+    load = request.load
+    ref = resolve(load.model, load.name, load.parent)
+    dtype = known_dtype(load.options.dtype)
+    needs = list(ceilings(ref.dims, request.workload, dtype))
+    if output.as_json:
+        output.document("ceilings", {"model": load.model, "dtype": dtype, "points": [asdict(need) for need in needs]})
+    else:
+        show_ceilings(output, ref.shown, request.workload.name, dtype, needs)
     return 0
 
 
 def _numbers(listed: str, kind: type[N], option: str) -> tuple[N, ...]:
     """The numbers of a comma-separated option."""
     try:
-        return tuple(kind(part) for part in map(str.strip, listed.split(",")) if part)
+        return tuple(kind(word) for word in names_of(listed))
     except ValueError:
         raise click.UsageError(f"{option} takes numbers separated by commas, not '{listed}'.") from None

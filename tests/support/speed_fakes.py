@@ -1,14 +1,13 @@
-"""A clock that a test moves, a backend with known timings, a probe and an NVML that say what they are told to."""
+"""A clock that a test moves, a backend with known timings, a probe that says what it is told to."""
 
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-
-import pynvml
 
 from backends.contract import Capabilities, Step
 from backends.packing.scheduler import OutOfMemory
 from harness.speed.clock import Clock
-from harness.speed.measure import Bench, Runner, measure
+from harness.speed.measure import measure
+from harness.speed.point_run import PointRun
+from harness.speed.system import SystemUnderTest
 from harness.speed.workloads.workload import Point, Shape, Workload
 
 
@@ -110,79 +109,28 @@ class FakeProbe:
         self.closed = True
 
 
-def workload(shape=(8, 5), batches=(1,), rates=(), name="fake", limits=None, **rule):
+def workload(shape=(8, 5), batches=(1,), rates=(), name="fake", slo=None, **rule):
     rule = {"trials": 9, "seconds": 0, **rule}
     shapes = [{"input": i, "output": o} for i, o in ([shape] if isinstance(shape[0], int) else shape)]
-    fields = {"name": name, "shapes": shapes, "batches": batches, "rates": rates, "limits": limits or {}, "rule": rule}
+    fields = {"name": name, "shapes": shapes, "batches": batches, "rates": rates, "slo": slo or {}, "rule": rule}
     return Workload.model_validate(fields)
 
 
-def fake_bench(hand=None, probe=None, dims=None, **backend):
+def fake_system(hand=None, probe=None, dims=None, seed=0, **backend):
     hand = hand or Hand()
-    return Bench(FakeBackend(hand, **backend), probe or FakeProbe(hand), dims, 50, clock=hand.clock, load_s=0.0)
+    made = FakeBackend(hand, **backend)
+    return SystemUnderTest(made, probe or FakeProbe(hand), dims, 50, clock=hand.clock, load_s=0.0, seed=seed)
 
 
 def point(batch=1, rate=None, shape=(8, 5)):
     return Point(Shape(input=shape[0], output=shape[1]), batch if rate is None else None, rate)
 
 
-def measured(bench, batch=1, rate=None, shape=(8, 5), limits=None, **rule):
+def measured(system, batch=1, rate=None, shape=(8, 5), slo=None, **rule):
     """The outcome of one point."""
     words = {"batches": (batch,)} if rate is None else {"batches": (), "rates": (rate,)}
-    return measure(bench, point(batch, rate, shape), workload(shape, limits=limits, **words, **rule))
+    return measure(system, point(batch, rate, shape), workload(shape, slo=slo, **words, **rule))
 
 
-def runner(bench, batch=1, energy=True, **rule):
-    return Runner(bench, point(batch), workload(batches=(batch,), **rule), energy)
-
-
-class FakeNvml:
-    """One GPU as NVML tells of it. `refuse` maps the name of a function to the error it answers with."""
-
-    def __init__(self, monkeypatch):
-        self.uuid, self.product, self.capability = "GPU-1234", "NVIDIA A100-SXM4-80GB", (8, 0)
-        self.mig, self.ecc, self.persistence = 0, 1, 1
-        self.limit_mw, self.power_mw, self.energy_mj = 400_000, 250_000, 0
-        self.sm_mhz, self.events, self.ecc_errors, self.temperature = 1410, 0, 0, 50
-        self.pids, self.refuse, self.open = [], {}, 0
-        answers = {
-            "nvmlInit": lambda: self._open(1),
-            "nvmlShutdown": lambda: self._open(-1),
-            "nvmlSystemGetDriverVersion": lambda: "580.65",
-            "nvmlDeviceGetHandleByUUID": self._handle,
-            "nvmlDeviceGetName": lambda h: self.product,
-            "nvmlDeviceGetCudaComputeCapability": lambda h: self.capability,
-            "nvmlDeviceGetMigMode": lambda h: (self.mig, self.mig),
-            "nvmlDeviceIsMigDeviceHandle": lambda h: 0,
-            "nvmlDeviceGetEccMode": lambda h: (self.ecc, self.ecc),
-            "nvmlDeviceGetPersistenceMode": lambda h: self.persistence,
-            "nvmlDeviceGetEnforcedPowerLimit": lambda h: self.limit_mw,
-            "nvmlDeviceGetMaxClockInfo": lambda h, kind: 1410,
-            "nvmlDeviceGetMemoryInfo": lambda h: SimpleNamespace(total=85_899_345_920, used=20 * 2**30),
-            "nvmlDeviceGetPowerUsage": lambda h: self.power_mw,
-            "nvmlDeviceGetTotalEnergyConsumption": lambda h: self.energy_mj,
-            "nvmlDeviceGetClockInfo": lambda h, kind: self.sm_mhz,
-            "nvmlDeviceGetTemperature": lambda h, kind: self.temperature,
-            "nvmlDeviceGetCurrentClocksEventReasons": lambda h: self.events,
-            "nvmlDeviceGetTotalEccErrors": lambda h, kind, counter: self.ecc_errors,
-            "nvmlDeviceGetComputeRunningProcesses": lambda h: [SimpleNamespace(pid=pid) for pid in self.pids],
-        }
-        for name, answer in answers.items():
-            monkeypatch.setattr(pynvml, name, self._guarded(name, answer))
-
-    def _guarded(self, name, answer):
-        def ask(*arguments):
-            if name in self.refuse or "*" in self.refuse:
-                raise pynvml.NVMLError(self.refuse.get(name, self.refuse.get("*")))
-            return answer(*arguments)
-
-        ask.__name__ = name
-        return ask
-
-    def _open(self, change):
-        self.open += change
-
-    def _handle(self, uuid):
-        if uuid != self.uuid:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
-        return "handle"
+def point_run(system, batch=1, energy=True, **rule):
+    return PointRun(system, point(batch), workload(batches=(batch,), **rule).rule, energy)

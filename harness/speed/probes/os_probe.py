@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.speed.probes.telemetry import Sample
+from harness.speed.probes.probe import Sample
 
 INTERVAL = 0.5
 USER, NICE, SYSTEM, IRQ, SOFTIRQ, STEAL = 0, 1, 2, 5, 6, 7

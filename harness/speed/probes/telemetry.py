@@ -1,58 +1,17 @@
-"""What the machine says of itself while something is measured: a probe is asked before, during and after."""
+"""Telemetry of a measurement: a thread that samples a probe, energy over windows of trials, and their sums."""
 
 from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
+from harness.nvml import DeviceGone
 from harness.speed.clock import Clock
+from harness.speed.probes.probe import SAMPLE_COLUMNS, Probe, Sample
 
-SAMPLE_COLUMNS: dict[str, str] = {
-    "time_s": "DOUBLE",
-    "power_w": "DOUBLE",
-    "sm_mhz": "DOUBLE",
-    "memory_mhz": "DOUBLE",
-    "temperature_c": "DOUBLE",
-    "clock_events": "BIGINT",
-    "used_bytes": "BIGINT",
-    "ecc_uncorrected": "BIGINT",
-    "other_processes": "BIGINT",
-    "others_busy": "DOUBLE",
-}
-"""Columns of telemetry.parquet, on the clock of trials.parquet. What a machine does not tell is null. `clock_events` are
-NVML's clock event (throttle) bits; `others_busy` the processors that other processes kept busy since the sample before."""
-
-Sample = dict[str, float | int | None]
-
-
-class DeviceLost(Exception):
-    """The device is not there any more: fallen off the bus, or taken away."""
-
-
-class Probe(Protocol):
-    """A source of telemetry."""
-
-    interval: float
-    """Seconds between two samples: often enough to see a throttle, seldom enough not to disturb."""
-
-    def facts(self) -> Mapping[str, Any]:
-        """What does not change from one moment to the next: limits, modes, versions."""
-        ...
-
-    def sample(self) -> Sample:
-        """The present state, columns of SAMPLE_COLUMNS without the time. Raises DeviceLost."""
-        ...
-
-    def energy(self) -> float | None:
-        """An ever-rising energy counter in joules; None where there is none. Raises DeviceLost."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it."""
-        ...
+WINDOW_S = 2.0
+"""An energy counter ticks every 10 to 100 ms: over two seconds a tick is at most 5 %."""
 
 
 @dataclass
@@ -91,15 +50,11 @@ class Watch:
         now = self.clock.now()
         try:
             self.samples.append({"time_s": now, **self.probe.sample()})
-        except DeviceLost as error:
+        except DeviceGone as error:
             self.lost = str(error)
         except Exception as error:  # a probe that breaks must not end its thread unseen
             self.lost = f"{type(error).__name__}: {error}"
         return self.lost is None
-
-
-WINDOW_S = 2.0
-"""An energy counter ticks every 10 to 100 ms: over two seconds a tick is at most 5 %."""
 
 
 @dataclass
@@ -155,52 +110,3 @@ def integrated_energy(samples: list[Sample]) -> float | None:
     if len(told) < 2:
         return None
     return sum((b - a) * (p + q) / 2 for (a, p), (b, q) in itertools.pairwise(told))
-
-
-def open_probe(device: str) -> Probe:
-    """The probe of a device: NVML's for `cuda…`, the operating system's for a CPU. Never raises: see `NoTelemetry`."""
-    if device.startswith("cuda"):
-        from harness.speed.probes.nvml import open_nvml
-
-        return open_nvml(device)
-    from harness.speed.probes.os_probe import OsProbe
-
-    return OsProbe()
-
-
-def watched(device: str) -> str:
-    """In words, what the probe of that device tells here."""
-    probe = open_probe(device)
-    try:
-        told = [name for name, value in probe.sample().items() if value is not None]
-        told += ["energy"] if probe.energy() is not None else []
-    finally:
-        probe.close()
-    if isinstance(probe, NoTelemetry):
-        return f"no telemetry ({probe.reason}), so every result is marked invalid"
-    return f"telemetry: {', '.join(told)}"
-
-
-@dataclass
-class NoTelemetry:
-    """Stands where a probe cannot be had; `reason` says why, and the validity of the result tells it."""
-
-    reason: str
-    known: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What somebody else (torch) says of the device."""
-    interval: float = 3600.0
-
-    def facts(self) -> Mapping[str, Any]:
-        """What is known otherwise, and why there is no more."""
-        return {**self.known, "telemetry": self.reason}
-
-    def sample(self) -> Sample:
-        """Nothing."""
-        return {}
-
-    def energy(self) -> float | None:
-        """Nothing."""
-        return None
-
-    def close(self) -> None:
-        """Nothing to let go of."""

@@ -1,4 +1,4 @@
-"""Workloads: named speed tests as data, `harness/workloads/*.yaml`, and the points that one consists of."""
+"""Workloads: named speed tests as data, `harness/speed/workloads/*.yaml`, and the points that one consists of."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from harness.named_files import NamedFiles
-from zoo.errors import InputError
+from zoo.errors import ConflictingOptions, InputError, InvalidOption, InvalidWorkload
 
-FILES = NamedFiles("workload", Path(__file__).parent)
+FILES = NamedFiles("workload", Path(__file__).parent, InvalidWorkload)
 LARGEST_BATCH = 65_536
 """Beyond any device; a larger number is a slip of the hand."""
 
@@ -35,8 +35,8 @@ class Shape(_Frozen):
     output: Annotated[int, Field(ge=2, le=10_000_000)]
 
 
-class ServiceLimits(_Frozen):
-    """What a request must keep to count for goodput, in seconds."""
+class ServiceLevel(_Frozen):
+    """Service-level objectives: what a request must keep to count for goodput, in seconds."""
 
     ttft: Seconds | None = None
     tpot: Seconds | None = None
@@ -66,13 +66,15 @@ class Workload(_Frozen):
     shapes: Annotated[tuple[Shape, ...], Field(min_length=1)]
     batches: tuple[Batch, ...] | Literal["sweep"] = ()
     rates: tuple[Rate, ...] = ()
-    limits: ServiceLimits = ServiceLimits()
-    limits_source: str | None = None
+    slo: ServiceLevel = Field(ServiceLevel(), validation_alias=AliasChoices("slo", "limits"))
+    slo_source: str | None = Field(None, validation_alias=AliasChoices("slo_source", "limits_source"))
     rule: Rule = Rule()
 
     def digest(self) -> str:
         """sha256 over everything that the workload says."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        old = {"slo": "limits", "slo_source": "limits_source"}  # so that a workload keeps the digest of older records
+        said = {old.get(key, key): value for key, value in self.model_dump(mode="json").items()}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,12 @@ def workload_names() -> list[str]:
 
 
 def load_workload(name: str) -> Workload:
-    """The workload of that name, or in that YAML file; InputError says what is wrong with it."""
+    """The workload of that name, or in that YAML file; UnknownName, FileMissing or InvalidWorkload says what is wrong."""
     path = FILES.path(name)
     try:
         return Workload.model_validate(FILES.read(path))
     except ValidationError as error:
-        raise _as_usage(error, str(path)) from None
+        raise _in_words(InvalidWorkload, error, str(path)) from None
 
 
 def changed(
@@ -112,18 +114,20 @@ def changed(
     rates: tuple[float, ...] = (),
     rule: Mapping[str, float] | None = None,
 ) -> Workload:
-    """The workload at other batches or rates, or by a rule changed in the fields given; InputError for numbers that make
-    no sense."""
+    """The workload at other batches or rates, or by a rule changed in the fields given.
+
+    Raises ConflictingOptions for both batches and rates, InvalidOption for a number that makes no sense.
+    """
     fields = workload.model_dump()
     if batches and rates:
-        raise InputError("Both batches and rates are given.", "A closed loop has --batch, an open one --rate.")
+        raise ConflictingOptions("Both batches and rates are given.", "A closed loop has --batch, an open one --rate.")
     if batches or rates:
         fields |= {"batches": batches, "rates": rates}
     fields["rule"] |= rule or {}
     try:
         return Workload.model_validate(fields)
     except ValidationError as error:
-        raise _as_usage(error, f"Workload {workload.name}") from None
+        raise _in_words(InvalidOption, error, f"Workload {workload.name}") from None
 
 
 def points(workload: Workload) -> Iterator[Point]:
@@ -139,8 +143,9 @@ def points(workload: Workload) -> Iterator[Point]:
         yield from (Point(shape, rate=rate) for rate in workload.rates)
 
 
-def _as_usage(error: ValidationError, what: str) -> InputError:
+def _in_words(cause: type[InputError], error: ValidationError, what: str) -> InputError:
+    """The first thing that is wrong, by field and value."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
     given = "" if isinstance(first["input"], dict | list | tuple) else f", not {first['input']!r:.40}"
-    return InputError(f"{what}: {where}: {first['msg']}{given}.", "Correct it and run again.")
+    return cause(f"{what}: {where}: {first['msg']}{given}.", "Correct it and run again.")

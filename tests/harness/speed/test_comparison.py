@@ -2,14 +2,15 @@
 
 import duckdb
 import pytest
-from support.speed_fakes import FakeBackend, FakeProbe, Hand, fake_bench, workload
+from support.speed_fakes import FakeBackend, FakeProbe, Hand, fake_system, workload
 
-import harness.speed.opening as opening
+import harness.speed.loading as loading
 from harness.records.speed_record import SpeedFacts, Validity
-from harness.speed.comparison import pairings, published_beside, refusal
+from harness.speed.compare.pairing import pairings
+from harness.speed.compare.ratios import published_beside, refusal
 from harness.speed.workloads.workload import load_workload
 from zoo.arch.roofline import memory_bytes
-from zoo.errors import InputError
+from zoo.errors import NotComparable
 from zoo.registry.loader import load_registry
 
 CHILD, PARENT = (load_registry().models[name].architecture for name in ("nano-width-pruned", "nano-teacher"))
@@ -25,9 +26,9 @@ def compare(minizoo, tmp_path, monkeypatch):
         hand = Hand()
         made = [FakeBackend(hand, **(child or {})), FakeBackend(hand, **(parent or {}))]
         waiting = list(made)
-        monkeypatch.setattr(opening, "open_backend", lambda *_: waiting.pop(0))
-        monkeypatch.setattr(opening, "Clock", lambda: hand.clock)
-        monkeypatch.setattr(opening, "open_probe", lambda device: probe or FakeProbe(hand))
+        monkeypatch.setattr(loading, "open_backend", lambda *_: waiting.pop(0))
+        monkeypatch.setattr(loading, "Clock", lambda: hand.clock)
+        monkeypatch.setattr(loading, "open_probe", lambda device: probe or FakeProbe(hand))
         call.backends = made
         return minizoo(
             "bench", "--model", "nano-width-pruned", "--against", "nano-teacher", "--workload", path, "--results",
@@ -38,7 +39,7 @@ def compare(minizoo, tmp_path, monkeypatch):
 
 
 def test_both_rules_are_stated_with_their_batches():
-    ours, theirs = fake_bench(dims=CHILD), fake_bench(dims=PARENT)
+    ours, theirs = fake_system(dims=CHILD), fake_system(dims=PARENT)
     equal, memory = pairings(workload((100, 28), batches=(2,)), ours, theirs)
     assert (equal.modes, equal.point.batch, equal.against.batch, equal.budget) == (("equal batch",), 2, 2, None)
     assert (memory.modes, memory.against.batch) == (("equal memory",), 2)
@@ -49,26 +50,26 @@ def test_both_rules_are_stated_with_their_batches():
 
 
 def test_a_stated_memory_is_filled_by_both():
-    ours, theirs = fake_bench(dims=CHILD), fake_bench(dims=PARENT)
+    ours, theirs = fake_system(dims=CHILD), fake_system(dims=PARENT)
     _, memory = pairings(workload((100, 28), batches=(1,)), ours, theirs, memory=5_000_000)
     for dims, batch in ((CHILD, memory.point.batch), (PARENT, memory.against.batch)):
         assert memory_bytes(dims, batch, 128) <= 5_000_000 < memory_bytes(dims, batch + 1, 128)
 
 
 def test_one_pair_serves_both_rules_where_they_come_to_the_same():
-    (only,) = pairings(workload((100, 28), batches=(2,)), fake_bench(dims=CHILD), fake_bench(dims=CHILD))
+    (only,) = pairings(workload((100, 28), batches=(2,)), fake_system(dims=CHILD), fake_system(dims=CHILD))
     assert (only.modes, only.point.batch, only.against.batch) == (("equal batch", "equal memory"), 2, 2)
 
 
 def test_without_dimensions_or_room_there_is_no_rule_of_memory():
-    alone = list(pairings(workload(batches=(2,)), fake_bench(dims=None), fake_bench(dims=PARENT)))
+    alone = list(pairings(workload(batches=(2,)), fake_system(dims=None), fake_system(dims=PARENT)))
     assert [pair.modes for pair in alone] == [("equal batch",)]
-    alone = list(pairings(workload(batches=(1,)), fake_bench(dims=PARENT), fake_bench(dims=CHILD)))
+    alone = list(pairings(workload(batches=(1,)), fake_system(dims=PARENT), fake_system(dims=CHILD)))
     assert [pair.modes for pair in alone] == [("equal batch",)]  # the larger does not fit into what the smaller takes
 
 
 @pytest.mark.parametrize(
-    ("wrong", "mend"),
+    ("wrong", "hint"),
     [
         (load_workload("offline"), "--batch"),
         (workload(batches=(), rates=(2.0,)), "--batch"),
@@ -76,8 +77,9 @@ def test_without_dimensions_or_room_there_is_no_rule_of_memory():
     ],
 )
 def test_sweeps_arrivals_and_few_trials_are_refused(wrong, hint):
-    with pytest.raises(InputError, match=hint):
-        list(pairings(wrong, fake_bench(), fake_bench()))
+    with pytest.raises(NotComparable) as refused:
+        list(pairings(wrong, fake_system(), fake_system()))
+    assert hint in refused.value.hint
 
 
 def facts(weights="real", capped=False):
@@ -158,13 +160,15 @@ def test_a_backend_that_breaks_is_recorded_and_told_in_one_paragraph(compare, tm
     ran = compare(parent={"breaks": lambda call: call == 1})
     assert ran.code == 4
     assert (
-        ran.err.strip().splitlines()[-1].startswith("minizoo: Comparing nano-width-pruned with nano-teacher broke off")
+        ran.err.strip()
+        .splitlines()[-1]
+        .startswith("minizoo: Comparing nano-width-pruned with nano-teacher at 8x5.b2 broke")
     )
     with duckdb.connect() as connection:
         found = connection.execute(
-            f"SELECT status FROM read_json('{tmp_path}/results/runs/*/*/*/record.json')"
+            f"SELECT status, code FROM read_json('{tmp_path}/results/runs/*/*/*/record.json')"
         ).fetchall()
-    assert found == [("infra_failed",)] * 2
+    assert found == [("infra_failed", "backend-broke")] * 2
 
 
 def test_an_invalid_side_makes_the_comparison_invalid(compare):
@@ -198,22 +202,33 @@ def test_published_ratios_stand_beside_with_their_unequal_batches():
     assert published_beside(None, models["nano-teacher"]) == ()
 
 
+def test_the_record_keeps_the_ratio_and_what_was_paired_and_not_its_interval(compare, tmp_path):
+    compare(child={"step": 0.0625})
+    with duckdb.connect() as connection:
+        kept = connection.execute(
+            "SELECT DISTINCT c.ratio > 1, c.n, c.against_n, c.seed, c.lower, c.upper, c.p_value FROM (SELECT "
+            f"unnest(speed.comparisons) AS c FROM read_json('{tmp_path}/results/runs/*/*/*/record.json') "
+            "WHERE subject.id = 'nano-width-pruned') WHERE c.metric = 'output_rate'"
+        ).fetchall()
+    assert kept == [(True, 9, 9, 0, None, None, None)]
+
+
 WRONG = {
-    "--against-weights random": "go with --against",
-    "--memory 4": "go with --against",
-    "--against nano-teacher --memory -1": "above 0",
-    "--against nano-teacher --memory nan": "above 0",
-    "--against nano-teacher --dry-run": "leave out --against",
-    "--against nano-teachr": "Did you mean",
-    "--against nano-teacher --rate 2": "--batch",
-    "--against nano-teacher --trials 3": "--trials 6",
+    "--against-weights random": "conflicting-options",
+    "--memory 4": "conflicting-options",
+    "--against nano-teacher --memory -1": "invalid-option",
+    "--against nano-teacher --memory nan": "invalid-option",
+    "--against nano-teacher --dry-run": "conflicting-options",
+    "--against nano-teachr": "unknown-model",
+    "--against nano-teacher --rate 2": "not-comparable",
+    "--against nano-teacher --trials 3": "not-comparable",
 }
 
 
 @pytest.mark.parametrize("words", WRONG)
 def test_wrong_words_are_answered_in_a_line(minizoo, tmp_path, words):
-    ran = minizoo("bench", "--model", "nano-width-pruned", *words.split(), "--results", tmp_path)
+    ran = minizoo("bench", "nano-width-pruned", *words.split(), "--results", tmp_path, "--json")
     assert ran.code == 2, ran.out
-    assert WRONG[words] in ran.err
-    assert "Traceback" not in ran.err
+    assert ran.json()["code"] == WRONG[words]
+    assert ran.err.count("\n") == 1
     assert not list(tmp_path.rglob("record.json"))

@@ -5,10 +5,13 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 import torch
-from support.speed_fakes import FakeNvml, Hand, fake_bench, measured
+from support.fake_nvml import A100, FakeNvml
+from support.speed_fakes import Hand, fake_system, measured
 
-from harness.speed.probes.nvml import NvmlProbe, find_device, open_nvml
-from harness.speed.probes.telemetry import DeviceLost, NoTelemetry, watched
+from harness.nvml import DeviceGone, driver_version
+from harness.speed.probes.devices import watched
+from harness.speed.probes.nvml_probe import NvmlProbe, find_device, open_nvml
+from harness.speed.probes.probe import NoTelemetry
 from zoo.registry.loader import load_registry
 
 DIMS = load_registry().resolve("llama-3.1-minitron-4b-width").architecture
@@ -16,18 +19,18 @@ DIMS = load_registry().resolve("llama-3.1-minitron-4b-width").architecture
 
 @pytest.fixture
 def nvml(monkeypatch):
-    return FakeNvml(monkeypatch)
+    return FakeNvml(monkeypatch, {**A100})
 
 
 def on_gpu(nvml, hand=None, **words):
     probe = find_device("1234")
-    return fake_bench(hand or Hand(), probe, DIMS, device="cuda:0", **words)
+    return fake_system(hand or Hand(), probe, DIMS, device="cuda:0", **words)
 
 
 def test_a_device_is_found_by_its_uuid_with_or_without_the_prefix(nvml):
     for uuid in ("1234", "GPU-1234"):
         assert isinstance(find_device(uuid), NvmlProbe)
-    nvml.uuid = "MIG-1234"
+    nvml.gpus[0]["uuid"] = "MIG-1234"
     assert isinstance(find_device("1234"), NvmlProbe)
 
 
@@ -48,38 +51,37 @@ def test_the_process_that_measures_is_not_another(nvml, monkeypatch):
     assert find_device("1234").sample()["other_processes"] == 0
 
 
-def test_a_valid_run_on_a_known_gpu_has_the_limit_of_its_data_sheet(nvml):
+def test_a_valid_run_on_a_known_gpu_has_the_roofline_of_its_data_sheet(nvml):
     found = measured(on_gpu(nvml, prefill=0.5, step=0.0078125)).facts
     assert found.validity.valid
     (decode,) = [a for a in found.achieved if a.step == "decode"]
     assert decode.against == "data sheet"
     assert decode.bytes_per_s == 2039e9
     assert decode.percent == pytest.approx(100 * decode.bytes / 2039e9 / 0.0078125)
-    assert decode.binds == "bandwidth"
+    assert decode.bound_by == "bandwidth"
     assert found.memory.allocator == 123
     assert found.memory.device == 20 * 2**30
 
 
-def test_an_unknown_gpu_has_no_limit_and_none_is_guessed(nvml):
-    nvml.product = "NVIDIA A100-SXM4-96GB"
+def test_an_unknown_gpu_has_no_roofline_and_none_is_guessed(nvml):
+    nvml.gpus[0]["name"] = "NVIDIA A100-SXM4-96GB"
     found = measured(on_gpu(nvml)).facts
     assert found.achieved == ()
-    assert found.limit_note == "no data-sheet limit: this GPU is not in zoo/arch/gpus.yaml"
+    assert found.roofline_note == "no data-sheet roofline: this GPU is not in zoo/arch/gpus.yaml"
 
 
 @pytest.mark.parametrize(
-    ("state", "reason"),
+    ("state", "code"),
     [
-        ({"events": 0x40}, "hardware thermal"),
-        ({"events": 0x8}, "hardware slow-down"),
-        ({"pids": [1]}, "1 other process"),
+        ({"events": 0x40}, "clocks-throttled"),
+        ({"events": 0x8}, "clocks-throttled"),
+        ({"pids": [1]}, "other-gpu-processes"),
     ],
 )
-def test_a_throttled_or_shared_gpu_is_invalid(nvml, state, reason):
+def test_a_throttled_or_shared_gpu_is_invalid(nvml, state, code):
     vars(nvml).update(state)
     found = measured(on_gpu(nvml)).facts
-    assert len(found.validity.reasons) == 1
-    assert reason in found.validity.reasons[0]
+    assert [reason.code for reason in found.validity.reasons] == [code]
 
 
 def test_a_software_power_cap_is_noted_and_valid(nvml):
@@ -87,7 +89,7 @@ def test_a_software_power_cap_is_noted_and_valid(nvml):
     found = measured(on_gpu(nvml)).facts
     assert found.validity.valid
     assert found.power_capped
-    assert found.validity.notes[0].startswith("power-capped")
+    assert found.validity.notes[0].code == "power-capped"
 
 
 def test_joules_come_from_the_energy_counter(nvml):
@@ -107,7 +109,7 @@ def test_what_a_gpu_does_not_support_is_null_and_no_refusal(nvml):
     outcome = measured(on_gpu(nvml))
     assert outcome.facts.validity.valid
     assert outcome.values["joules_per_token"] == []
-    assert "refused" not in outcome.facts.facts
+    assert "refused" not in outcome.facts.machine
 
 
 def test_what_nvml_refuses_is_told(nvml):
@@ -115,39 +117,47 @@ def test_what_nvml_refuses_is_told(nvml):
     probe = find_device("1234")
     probe.sample()
     assert "nvmlDeviceGetCurrentClocksEventReasons" in probe.facts()["refused"][0]
-    assert "throttling cannot be ruled out" in measured(on_gpu(nvml)).facts.validity.reasons[0]
+    (reason,) = measured(on_gpu(nvml)).facts.validity.reasons
+    assert reason.code == "no-telemetry"
 
 
 @pytest.mark.parametrize("error", [pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED,
                                    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH])  # fmt: skip
-def test_without_nvml_a_gpu_is_measured_against_its_limit_and_invalid(nvml, monkeypatch, error):
+def test_without_nvml_a_gpu_is_measured_against_its_roofline_and_invalid(nvml, monkeypatch, error):
     told = SimpleNamespace(uuid="1234", name="NVIDIA A100-SXM4-80GB", major=8, minor=0, total_memory=85 * 10**9)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: told)
     nvml.refuse = {"nvmlInit": error}
     probe = open_nvml("cuda:0")
     assert isinstance(probe, NoTelemetry)
-    found = measured(fake_bench(Hand(), probe, DIMS, device="cuda:0")).facts
+    found = measured(fake_system(Hand(), probe, DIMS, device="cuda:0")).facts
     assert found.statistics
     assert {a.against for a in found.achieved} == {"data sheet"}
     (reason,) = found.validity.reasons
-    assert reason.startswith("no telemetry (NVML: ")
+    assert reason.code == "no-telemetry"
+    assert nvml.open == 0
 
 
 def test_a_gpu_that_vanishes_is_told_as_lost(nvml):
     probe = find_device("1234")
     nvml.refuse = {"*": pynvml.NVML_ERROR_GPU_IS_LOST}
-    with pytest.raises(DeviceLost):
+    with pytest.raises(DeviceGone):
         probe.facts()
-    with pytest.raises(DeviceLost):
+    with pytest.raises(DeviceGone):
         probe.sample()
-    with pytest.raises(DeviceLost):
+    with pytest.raises(DeviceGone):
         probe.energy()
 
 
 def test_doctor_names_what_the_gpu_tells(nvml, monkeypatch):
-    told = SimpleNamespace(uuid="1234", name=nvml.product, major=8, minor=0, total_memory=1)
+    told = SimpleNamespace(uuid="1234", name=nvml.gpus[0]["name"], major=8, minor=0, total_memory=1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: told)
     assert "clock_events" in watched("cuda:0")
     assert watched("cuda:0").endswith("energy")
     nvml.refuse = {"nvmlInit": pynvml.NVML_ERROR_LIBRARY_NOT_FOUND}
     assert "every result is marked invalid" in watched("cuda:0")
+
+
+def test_the_driver_is_told_and_no_session_stays_open(nvml):
+    assert (driver_version(), nvml.open) == ("570.133.20", 0)
+    nvml.refuse = {"nvmlSystemGetDriverVersion": pynvml.NVML_ERROR_UNKNOWN}
+    assert (driver_version(), nvml.open) == (None, 0)

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from support.speed_fakes import FakeBackend, FakeProbe, Hand, fake_bench, point
+from support.speed_fakes import FakeBackend, fake_system, point
 
-from harness.speed import bench, rates
-from harness.speed.measure import Bench
+from harness.speed import measure, rates
 from harness.speed.rates import LARGEST, SMALLEST, measure_rates
 from zoo.registry.loader import load_registry
 
@@ -32,18 +31,17 @@ def test_rates_are_those_of_the_machine():
 
 def on_torch(monkeypatch, **words):
     monkeypatch.setattr(FakeBackend, "versions", {"torch": "2"})
-    hand = Hand()
-    return Bench(FakeBackend(hand, **words), FakeProbe(hand), DIMS, 50, clock=hand.clock)
+    return fake_system(dims=DIMS, **words)
 
 
-def test_no_room_for_measuring_the_machine_leaves_its_limit_out(monkeypatch):
+def test_no_room_for_measuring_the_machine_leaves_its_roofline_out(monkeypatch):
     def refuse(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(bench, "measure_rates", refuse)
-    assert bench.own_rates(on_torch(monkeypatch), point()) is None
+    monkeypatch.setattr(measure, "measure_rates", refuse)
+    assert measure.own_rates(on_torch(monkeypatch), point()) is None
 
 
-def test_an_engine_outside_torch_and_an_open_loop_have_no_measured_limit(monkeypatch):
-    assert bench.own_rates(fake_bench(dims=DIMS), point()) is None
-    assert bench.own_rates(on_torch(monkeypatch), point(rate=1.0)) is None
+def test_an_engine_outside_torch_and_an_open_loop_have_no_measured_roofline(monkeypatch):
+    assert measure.own_rates(fake_system(dims=DIMS), point()) is None
+    assert measure.own_rates(on_torch(monkeypatch), point(rate=1.0)) is None

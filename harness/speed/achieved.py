@@ -1,4 +1,4 @@
-"""How near the measured steps came to the physical limit, by the data sheet and by what the machine itself reaches."""
+"""How near the measured steps came to the roofline, by the data sheet and by what the machine itself reaches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.arch.gpus import Gpu, find_gpu, source_of
 from zoo.arch.parameters import Dtype
 from zoo.arch.roofline import Work, decode_work, limit, mean_context, prefill_work
 
-Step = Literal["decode", "prefill"]
+StepKind = Literal["decode", "prefill"]
 
 
 def gpu_of(facts: Mapping[str, Any]) -> Gpu | None:
@@ -22,7 +22,7 @@ def gpu_of(facts: Mapping[str, Any]) -> Gpu | None:
     return find_gpu(str(product), str(capability)) if product and capability else None
 
 
-def works(dims: Dense | Hybrid | None, point: Point, dtype: Dtype | None) -> dict[Step, Work]:
+def step_works(dims: Dense | Hybrid | None, point: Point, dtype: Dtype | None) -> dict[StepKind, Work]:
     """What a decode step (mean cache) and the prefill of the whole batch must do.
 
     Nothing for an open loop, whose batch changes from step to step, and where dimensions or dtype are not known.
@@ -37,19 +37,19 @@ def works(dims: Dense | Hybrid | None, point: Point, dtype: Dtype | None) -> dic
 
 
 def achieved(
-    work: Mapping[Step, Work],
+    work: Mapping[StepKind, Work],
     dtype: Dtype | None,
     statistics: Sequence[Statistic],
     gpu: Gpu | None,
     rates: Rates | None,
 ) -> tuple[Achieved, ...]:
-    """Limit over measured time: the decode step against the median ITL, the prefill against the median TTFT."""
+    """Roofline over measured time: the decode step against the median ITL, the prefill against the median TTFT."""
     if dtype is None:
         return ()
     medians = {s.metric: s.value for s in statistics if s.statistic in ("p50", "mean") and s.value is not None}
-    measured: dict[Step, float | None] = {"decode": medians.get("itl"), "prefill": medians.get("ttft")}
+    measured: dict[StepKind, float | None] = {"decode": medians.get("itl"), "prefill": medians.get("ttft")}
     return tuple(
-        _compare(step, work[step], seconds, against, source, bytes_per_s, flops_per_s)
+        _achieved(step, work[step], seconds, against, source, bytes_per_s, flops_per_s)
         for step, seconds in measured.items()
         if seconds and step in work
         for against, source, bytes_per_s, flops_per_s in _machines(gpu, dtype, rates)
@@ -66,8 +66,8 @@ def _machines(
         yield "measured", how, rates.bytes_per_s, rates.flops_per_s
 
 
-def _compare(
-    step: Step, work: Work, seconds: float, against: Literal["data sheet", "measured"], source: str, bytes_per_s: float,
+def _achieved(
+    step: StepKind, work: Work, seconds: float, against: Literal["data sheet", "measured"], source: str, bytes_per_s: float,
     flops_per_s: float | None,
 ) -> Achieved:  # fmt: skip
     least = limit(work, bytes_per_s, flops_per_s)
@@ -79,8 +79,8 @@ def _compare(
         flops_per_s=flops_per_s,
         bytes=work.bytes,
         flops=work.flops,
-        limit_s=least.seconds,
+        roofline_s=least.seconds,
         measured_s=seconds,
         percent=100 * least.seconds / seconds,
-        binds=least.binds,
+        bound_by=least.binds,
     )

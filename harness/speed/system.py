@@ -1,0 +1,41 @@
+"""The system under test: a loaded model, and the machine that it runs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from backends.contract import StreamingBackend
+from harness.speed.clock import Clock
+from harness.speed.probes.probe import Probe
+from harness.speed.workloads.workload import Point
+from zoo.arch.dims import Dense, Hybrid
+from zoo.arch.parameters import BITS, Dtype
+
+OPEN_ROOM = 32
+"""Requests of an open loop that run at a time; the others wait, and their wait counts."""
+
+
+@dataclass(frozen=True)
+class SystemUnderTest:
+    """A loaded model, ready to be measured, with the probe of its device."""
+
+    backend: StreamingBackend
+    probe: Probe
+    dims: Dense | Hybrid | None
+    """None for a folder whose architecture has no closed form: then no roofline is shown."""
+    vocabulary: int
+    weights: Literal["real", "random"] = "real"
+    load_s: float | None = None
+    seed: int = 0
+    """Of prompts and arrivals."""
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def dtype(self) -> Dtype | None:
+        """The weights' dtype where its bytes are known."""
+        return self.backend.dtype if self.backend.dtype in BITS else None  # pyright: ignore[reportReturnType]
+
+    def room(self, point: Point) -> int:
+        """Requests that run at a time."""
+        return point.batch or OPEN_ROOM

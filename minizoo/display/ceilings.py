@@ -1,0 +1,43 @@
+"""How the rooflines of a model are shown: what it needs of any machine, and what every known GPU allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minizoo.display.scale import scaled_unit
+from minizoo.output import Column, Output
+
+if TYPE_CHECKING:
+    from harness.speed.ceilings import Need
+
+
+def show_ceilings(output: Output, name: str, workload: str, dtype: str, needs: list[Need]) -> None:
+    """What each point needs of any machine, and the ceiling of every GPU of the table."""
+    for need in needs:
+        output.text(f"{name}, {workload} {need.point}, {dtype}")
+        output.text(
+            f"  a decode step: {scaled_unit(need.decode.bytes, 'B')}, {scaled_unit(need.decode.flops, 'FLOP')};"
+            f"  the prefill: {scaled_unit(need.prefill.bytes, 'B')}, {scaled_unit(need.prefill.flops, 'FLOP')};"
+            f"  memory: {scaled_unit(need.memory, 'B')} and activations"
+        )
+        _show_gpus(output, need)
+    if not needs:
+        output.text("No ceilings: the batch of an open loop changes from step to step. Give --batch instead of --rate.")
+        return
+    output.text("Ceilings: the bytes of the weights (without the input embedding) and of the KV cache, and the FLOPs,")
+    output.text("over the data sheet's bandwidth and dense peak. † a figure of the row is from a secondary source.")
+
+
+def _show_gpus(output: Output, need: Need) -> None:
+    columns = [Column("GPU"), Column("architecture"), Column("batch", True), Column("tok/s, empty cache", True)]
+    columns += [Column("tok/s, this workload", True), Column("bound by"), Column("prefill ms", True), Column("fits")]
+    output.table(
+        columns,
+        [
+            [
+                c.display + ("" if c.checked else " †"), c.architecture or "–", str(c.batch), f"{c.empty_cache:,.0f}",
+                f"{c.workload:,.0f}", c.bound_by, f"{1e3 * c.prefill_seconds:.1f}", "yes" if c.fits else "no",
+            ]
+            for c in need.ceilings
+        ],
+    )  # fmt: skip
