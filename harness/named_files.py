@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import InputError, UnknownName
+from zoo.errors import FileMissing, InvalidFile, UnknownName, one_line
 from zoo.names import unknown
 
 
@@ -17,13 +17,15 @@ class NamedFiles:
     kind: str
     """In messages: `suite`."""
     folder: Path
+    invalid: type[InvalidFile]
+    """What a file that is no YAML raises."""
 
     def names(self) -> list[str]:
         """Names of those that come with minizoo."""
         return sorted(path.stem for path in self.folder.glob("*.yaml"))
 
     def path(self, name: str) -> Path:
-        """The file of that name, or the YAML file that it is; InputError for a name that there is not."""
+        """The file of that name, or the YAML file that it is; UnknownName for a name that there is not."""
         if name.endswith((".yaml", ".yml")):
             return Path(name)
         names = self.names()
@@ -33,17 +35,16 @@ class NamedFiles:
         return self.folder / f"{name}.yaml"
 
     def read(self, path: Path) -> Any:
-        """What the file holds; InputError where there is none or it is no YAML."""
+        """What the file holds; FileMissing where there is none, `invalid` where it is no YAML."""
         from ruamel.yaml import YAML
         from ruamel.yaml.error import YAMLError
 
         try:
             return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
         except FileNotFoundError:
-            raise InputError(
+            raise FileMissing(
                 f"There is no {self.kind} file {path}.",
                 f"{self.kind.capitalize()}s by name are: {', '.join(self.names())}.",
             ) from None
         except (YAMLError, UnicodeDecodeError, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path} is not YAML ({reason}).", "Correct it and run again.") from None
+            raise self.invalid(f"{path} is not YAML ({one_line(error)[:200]}).", "Correct it and run again.") from None

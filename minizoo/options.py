@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,46 @@ results_option = click.option(
     show_default=True,
     help="Folder of the records and the database.",
 )
+
+
+def model_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The model, given as the first argument or as `--model`; the command gets it as `model`."""
+
+    @click.argument("word", required=False, metavar="[MODEL]")
+    @click.option("--model", "option", metavar="MODEL", help="Registry name, hub id, or folder of a checkpoint.")
+    @functools.wraps(command)
+    def with_model(*, word: str | None, option: str | None, **options: Any) -> Any:
+        if word is not None and option is not None:
+            from zoo.errors import ConflictingOptions
+
+            raise ConflictingOptions(
+                f"The model is given twice, as {word} and as --model {option}.", "Give it once, in either way."
+            )
+        if (model := option if word is None else word) is None:
+            raise click.UsageError("Missing argument 'MODEL' (or option '--model').")
+        return command(model=model, **options)
+
+    return with_model
+
+
+def local_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What a user says of a model that no registry has: `--name` and `--parent`."""
+    name = click.option("--name", help="What results call a folder or a hub model that is in no registry.")
+    parent = click.option("--parent", help="The model that it was made from, where its minizoo.json does not say so.")
+    return name(parent(command))
+
+
+def eager_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--eager`, and the old word `--exact` for it."""
+    return click.option(
+        "--eager", "--exact", "eager", is_flag=True,
+        help="Score in the engine's plain form, without sharing prefixes: the slow reference, equal but for rounding.",
+    )(command)  # fmt: skip
+
+
+def names_of(words: str) -> tuple[str, ...]:
+    """The names in a list separated by commas."""
+    return tuple(word for word in map(str.strip, words.split(",")) if word)
 
 
 def sandbox_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Joining what may not know each other: a depth search in the zoo asks the harness for a task's score."""
+"""A task's score as a function of the layers kept: what a command passes to the zoo for a depth search."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import EnvironmentIssue
+from zoo.errors import TaskFailed
 
 if TYPE_CHECKING:
     from zoo.prune.parent import Parent
@@ -18,28 +18,32 @@ def task_scorer(
 ) -> Callable[[Sequence[int]], float]:
     """A function from kept layers to the task's first metric (negated where lower is better).
 
-    A candidate is a plan without weights, run by the `pruned` backend from the parent's own files. Raises
-    EnvironmentIssue where the task could not be scored.
+    A candidate is a plan without weights, run by the `pruned` backend from the parent's own files. Raises TaskFailed where
+    the task could not be scored.
     """
     from backends.contract import Options
-    from harness.accuracy.prepare import Request
+    from harness.accuracy.prepare import DocumentRules, EvalRequest
     from harness.accuracy.run import run
-    from zoo.prune.run import layers_kept
+    from harness.suites.suite import TaskSelection
+    from zoo.prune.selection import keep_layers
     from zoo.prune.write.writer import write_virtual
 
     def score(kept: Sequence[int]) -> float:
         candidate = work / "candidate"
         shutil.rmtree(candidate, ignore_errors=True)
-        write_virtual(layers_kept(parent, kept), parent, candidate)
-        request = Request(
-            str(candidate), tasks=(task,), backend="pruned", limit=limit, data=data, options=Options(device)
+        write_virtual(keep_layers(parent.identity, kept), parent, candidate)
+        request = EvalRequest(
+            str(candidate),
+            selection=TaskSelection(tasks=(task,)),
+            backend="pruned",
+            options=Options(device),
+            rules=DocumentRules(limit),
+            data=data,
         )
         (record,) = run(request, work / "results").records
         value = record.scores[0].value if record.status == "ok" else None
         if value is None:
-            raise EnvironmentIssue(
-                f"{task} could not be scored on layers {list(kept)} ({record.reason}).", "Run again."
-            )
+            raise TaskFailed(f"{task} could not be scored on layers {list(kept)} ({record.reason}).", "Run again.")
         return value if record.scores[0].higher_is_better else -value
 
     return score

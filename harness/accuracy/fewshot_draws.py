@@ -35,7 +35,7 @@ def make_draws(
 
 
 def draw_name(task: str, seed: int) -> str:
-    """The first part of a draw's unit keys."""
+    """The task of a draw's unit keys."""
     return f"{task}@{seed}"
 
 

@@ -1,7 +1,7 @@
-"""Does a rebuilt nano model score as the shipped one does? `python -m harness.accuracy.nano_check FOLDER` (the end of `make nano`).
+"""Does a rebuilt nano model score as the shipped one does? The end of `make nano`.
 
-Bytes are equal on one machine and thread count only, so scores are what is compared: a rebuilt score must lie in the shipped
-score's 95 % interval for two runs, that is within z·√(se₁² + se₂²) of it.
+`python -m harness.accuracy.nano_check FOLDER`. Bytes are equal on one machine and thread count only, so scores are what is
+compared: a rebuilt score must lie in the shipped score's 95 % interval for two runs, that is within z·√(se₁² + se₂²) of it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.accuracy.prepare import Request
+from harness.accuracy.prepare import EvalRequest
 from harness.accuracy.run import run
+from harness.records.derived import estimate
 from harness.records.record import MetricScore
-from harness.stats.intervals import Z
+from harness.stats.constants import Z
+from harness.suites.suite import TaskSelection
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One score of both models, and whether the rebuilt one is no worse than chance alone explains."""
+class RebuiltScore:
+    """One score of both models, and whether the rebuilt one is worse than the standard errors explain."""
 
     task: str
     metric: str
@@ -30,22 +32,23 @@ class Compared:
     holds: bool
 
 
-def compare(shipped: str, rebuilt: str) -> Iterator[Compared]:
+def compare(shipped: str, rebuilt: str) -> Iterator[RebuiltScore]:
     """Evaluate both on the nano suite and compare score by score."""
     ours, theirs = _scores(shipped), _scores(rebuilt)
     for key, a in ours.items():
         b = theirs[key]
         if a.value is None or b.value is None:
-            yield Compared(*key, float("nan"), float("nan"), 0.0, False)
+            yield RebuiltScore(*key, float("nan"), float("nan"), 0.0, False)
             continue
-        allowed = Z * ((a.stderr or 0.0) ** 2 + (b.stderr or 0.0) ** 2) ** 0.5
+        allowed = Z * ((estimate(a).stderr or 0.0) ** 2 + (estimate(b).stderr or 0.0) ** 2) ** 0.5
         worse = (a.value - b.value) * (1 if a.higher_is_better else -1)
-        yield Compared(*key, a.value, b.value, allowed, worse <= allowed)
+        yield RebuiltScore(*key, a.value, b.value, allowed, worse <= allowed)
 
 
 def _scores(model: str) -> dict[tuple[str, str], MetricScore]:
     with tempfile.TemporaryDirectory() as results:
-        records = run(Request(model=model, suite="nano"), Path(results)).records
+        request = EvalRequest(model, selection=TaskSelection(suites=("nano",)))
+        records = run(request, Path(results)).records
     return {(record.task, f"{s.metric},{s.filter}"): s for record in records for s in record.scores}
 
 

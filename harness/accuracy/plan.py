@@ -14,7 +14,7 @@ from harness.accuracy.fewshot_draws import Draw, draw_name, make_draws
 from harness.lmeval.encoding import Encoder, Unit, overflowing
 from harness.lmeval.prompts import Chat, Document, build_documents
 from harness.lmeval.tasks import LoadedSuite, LoadedTask
-from zoo.errors import InputError
+from zoo.errors import InvalidTask, PromptTooLong, one_line
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TaskPlan:
 
     @property
     def sets(self) -> dict[str, list[Document]]:
-        """First part of a unit's key → the documents it belongs to: the task's own, then those of each further draw."""
+        """Task of a unit's key → its documents: the task's own, then those of each further few-shot draw."""
         return {self.name: self.documents, **{draw_name(self.name, d.seed): d.documents for d in self.draws}}
 
     @property
@@ -66,8 +66,8 @@ class TaskPlan:
 def make_plan(suite: LoadedSuite, encoder: Encoder, fewshot_seeds: int = 1, chat: Chat | None = None) -> list[TaskPlan]:
     """Build every request of the suite, through a chat template where one is given, and encode it.
 
-    With several `fewshot_seeds` every task whose examples are drawn is run once a seed. Raises InputError where a task's data
-    does not suit it.
+    With several `fewshot_seeds` every task whose examples are drawn is run once a seed. Raises InvalidTask where a task's data
+    does not suit it, and what encoding raises.
     """
     plans: list[TaskPlan] = []
     for loaded in suite.tasks.values():
@@ -79,27 +79,27 @@ def make_plan(suite: LoadedSuite, encoder: Encoder, fewshot_seeds: int = 1, chat
 
 
 def check_overflow(plans: Sequence[TaskPlan]) -> None:
-    """Raise InputError when a task whose rule is `refuse` has requests that do not fit whole."""
+    """Raise PromptTooLong when a task whose rule is `refuse` has requests that do not fit whole."""
     bad = [plan for plan in plans if plan.truncated and plan.loaded.overflow == "refuse"]
     if bad:
         told = "; ".join(
             f"{plan.name}: {plan.truncated} of {len(plan.units)}, the longest by {max(u.cut for u in plan.units)} tokens"
             for plan in bad
         )
-        raise InputError(
+        raise PromptTooLong(
             f"Some prompts do not fit into the model's context ({told}). Nothing was run.",
             "Use --overflow truncate to cut them on the left as lm-eval does (counted and recorded), or fewer --shots.",
         )
 
 
 def task_documents(loaded: LoadedTask, chat: Chat | None = None) -> tuple[list[Document], int]:
-    """The task's chosen documents with their requests, and how many it has in all; InputError where data does not suit."""
+    """The task's chosen documents with their requests, and how many it has in all; InvalidTask where data does not suit."""
     try:
         return build_documents(loaded, chat=chat)
     except (AssertionError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise InputError(
+        raise InvalidTask(
             f"Task {loaded.name}: lm-eval cannot build its prompts from the data ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:200]}).",
+            f"{one_line(error)[:200]}).",
             "Check that the data has the columns that the task's YAML names, and enough few-shot examples.",
         ) from None
 

@@ -1,4 +1,4 @@
-"""What to evaluate and how, from a user's words to units of work: everything that is decided before a model runs."""
+"""What to evaluate and how, from a user's request to units of work: everything that is decided before a model runs."""
 
 from __future__ import annotations
 
@@ -12,39 +12,60 @@ from backends.opening import check_backend
 from backends.tokenizer import HfTokenizer
 from harness.accuracy.plan import TaskPlan, check_overflow, make_plan
 from harness.lmeval.encoding import Encoder
+from harness.lmeval.prompts import Chat
 from harness.lmeval.tasks import LoadedSuite, load_tasks
-from harness.suites.suite import Overflow, Suite, load_suite, suite_of
+from harness.suites.suite import Overflow, Suite, TaskSelection
 from zoo.checkpoint.locate import Checkpoint, locate
-from zoo.errors import InputError
-from zoo.registry.loader import load_registry
+from zoo.checkpoint.model_ref import ModelRef, resolve
+from zoo.errors import ChatTemplateMissing
 
 DEFAULT_SUITE = "smoke"
-"""For a checkpoint that is no entry of the registry."""
+"""For a model that is no entry of the registry."""
 
 
 @dataclass(frozen=True)
-class Request:
+class DocumentRules:
+    """Which documents of each task, in which prompts; None leaves it to the suite."""
+
+    limit: int | None = None
+    """Documents of each leaf task."""
+    overflow: Overflow | None = None
+    """What to do with a prompt longer than the context."""
+    fewshot_seeds: int = 1
+    """Draws of few-shot examples, lm-eval's own first."""
+
+
+@dataclass(frozen=True)
+class EvalRequest:
     """The words of `minizoo eval`."""
 
     model: str
-    suite: str | None = None
-    tasks: tuple[str, ...] = ()
-    shots: int | None = None
+    name: str | None = None
+    """What a local or hub model is to be called in results."""
+    parent: str | None = None
+    """The model that a local or hub model was made from."""
+    selection: TaskSelection = field(default_factory=TaskSelection)
     backend: str = "hf"
     options: Options = field(default_factory=Options)
-    limit: int | None = None
-    overflow: Overflow | None = None
+    rules: DocumentRules = field(default_factory=DocumentRules)
     data: Path | None = None
+    """A local mirror of hub data sets."""
     seed: int = 0
-    fewshot_seeds: int = 1
-    """Draws of few-shot examples, lm-eval's own first."""
+    """Of sampled generations."""
+
+    def resolve(self) -> tuple[ModelRef, Suite]:
+        """The model and the suite that are meant. Raises what resolving either raises, and UnknownName for the backend."""
+        model = resolve(self.model, self.name, self.parent)
+        (suite,) = self.selection.resolve(model.entry.default_suite if model.entry else DEFAULT_SUITE)
+        check_backend(self.backend)
+        return model, suite
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """An evaluation ready to run: its prompts are built, encoded and known to fit."""
 
-    request: Request
+    request: EvalRequest
     checkpoint: Checkpoint
     suite: Suite
     loaded: LoadedSuite
@@ -53,43 +74,32 @@ class Evaluation:
     """sha256 of the chat template that every prompt went through; None for plain text."""
 
 
-def prepare(request: Request) -> Evaluation:
+def prepare(request: EvalRequest) -> Evaluation:
     """Find the checkpoint, load the tasks, build and encode every prompt.
 
-    Raises InputError for unknown names, a broken checkpoint, or prompts that do not fit where the rule is `refuse`;
-    EnvironmentIssue for data or weights that cannot be had.
+    Raises UnknownModel, UnknownName, UnknownTask and ConflictingOptions for the request's words, what `locate` raises for a
+    checkpoint, ChatTemplateMissing, what loading a task raises, and PromptTooLong where the rule is `refuse`.
     """
-    suite = requested_suite(request)
-    check_backend(request.backend)
-    checkpoint = locate(request.model)
+    model, suite = request.resolve()
+    checkpoint = locate(model)
     tokenizer = HfTokenizer(checkpoint.folder)
-    loaded, plans = _plans(request, suite, tokenizer, checkpoint.max_length)
+    chat = chat_of(suite, tokenizer, model)
+    loaded = load_tasks(suite, request.data, request.rules.limit, request.rules.overflow)
+    encoder = Encoder(tokenizer, checkpoint.max_length, request.seed)
+    plans = make_plan(loaded, encoder, request.rules.fewshot_seeds, chat)
     check_overflow(plans)
-    template = hashlib.sha256((tokenizer.chat_template or "").encode()).hexdigest() if suite.chat else None
+    template = hashlib.sha256((tokenizer.chat_template or "").encode()).hexdigest() if chat else None
     return Evaluation(request, checkpoint, suite, loaded, plans, template)
 
 
-def requested_suite(request: Request) -> Suite:
-    """The suite that the request means: its own, its tasks, or the model's default."""
-    if request.suite and request.tasks:
-        raise InputError("Both a suite and tasks are given.", "Use --suite or --tasks, not both.")
-    if request.shots is not None and not request.tasks:
-        raise InputError("--shots goes with --tasks: a suite says its own.", "Name the tasks, or leave --shots out.")
-    if request.tasks:
-        return suite_of(request.tasks, request.shots)
-    model = load_registry().find(request.model)
-    return load_suite(request.suite or (model.default_suite if model else DEFAULT_SUITE))
-
-
-def _plans(
-    request: Request, suite: Suite, tokenizer: HfTokenizer, max_length: int
-) -> tuple[LoadedSuite, list[TaskPlan]]:
-    if suite.chat and tokenizer.chat_template is None:
-        raise InputError(
-            f"Suite {suite.name} puts every prompt through the tokenizer's chat template, and {request.model} has none: "
+def chat_of(suite: Suite, tokenizer: HfTokenizer, model: ModelRef) -> Chat | None:
+    """The chat template for a suite that wants one, None for plain text; ChatTemplateMissing where it wants one in vain."""
+    if not suite.chat:
+        return None
+    if tokenizer.chat_template is None:
+        raise ChatTemplateMissing(
+            f"Suite {suite.name} puts every prompt through the tokenizer's chat template, and {model.shown} has none: "
             "it is no instruction-tuned model.",
             "Take a suite for base models (`smoke`, `paper`), or an instruct model.",
         )
-    loaded = load_tasks(suite, request.data, request.limit, request.overflow)
-    encoder = Encoder(tokenizer, max_length, request.seed)
-    return loaded, make_plan(loaded, encoder, request.fewshot_seeds, tokenizer.chat if suite.chat else None)
+    return tokenizer.chat

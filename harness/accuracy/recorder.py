@@ -1,4 +1,4 @@
-"""Making a run's records: what they all share is worked out once, and groups follow their last leaf task."""
+"""The records of one run: what they all share is worked out once, and a group's follows that of its last leaf task."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from backends.contract import Backend
 from harness.accuracy.plan import TaskPlan
 from harness.accuracy.prepare import Evaluation
-from harness.accuracy.resume_log import Partial
+from harness.accuracy.resume_log import ResumeLog
 from harness.lmeval.scores import score_group
 from harness.records.files import folder_name, read_record, run_folder, write_record
 from harness.records.provenance import setting_of
@@ -21,11 +21,11 @@ class Recorder:
     """Writes the records of one run and knows which tasks and groups are recorded already."""
 
     def __init__(
-        self, evaluation: Evaluation, backend: Backend, subject: Subject, results: Path, partial: Partial
+        self, evaluation: Evaluation, backend: Backend, subject: Subject, results: Path, log: ResumeLog
     ) -> None:
         self._evaluation = evaluation
         self._results = results
-        self._partial = partial
+        self._log = log
         self._started = datetime.now(UTC)
         self._subject = subject
         self._setting = setting_of(backend, evaluation.request.seed)
@@ -33,7 +33,7 @@ class Recorder:
 
     def recorded_before(self, task: str) -> Iterator[Record]:
         """The record of a task that this run finished before it was interrupted, and of the groups it completed."""
-        run_id = self._partial.finished.get(task, self._partial.run_id)
+        run_id = self._log.finished.get(task, self._log.run_id)
         known = self._known(run_id, task)
         if known is None:
             return
@@ -59,22 +59,23 @@ class Recorder:
         for group in self._completed_by(plan.name):
             yield self._group(group)
 
-    def failure(self, plan: TaskPlan, status: Status, reason: str) -> Record:
-        """Record a task that failed, with the reason."""
-        return self._write([], **self._about(plan), status=status, reason=reason, counts=None)
+    def failure(self, plan: TaskPlan, status: Status, code: str, reason: str) -> Record:
+        """Record a task that failed, with the code of its cause and the reason in words."""
+        return self._write([], **self._about(plan), status=status, code=code, reason=reason, counts=None)
 
     def _group(self, group: Any) -> Record:
         leaves = [task.task_name for task in group.get_all_tasks()]
         scores = score_group(group, {name: self._scores[name] for name in leaves})
-        shots = {task.config.num_fewshot for task in group.get_all_tasks()}
+        loaded = [self._evaluation.loaded.tasks[name] for name in leaves]  # of one suite entry, so alike in its rules
+        shots = {leaf.shots for leaf in loaded}
         return self._write(
             [],
             task=group.name,
             task_version=str(group.version),
             task_digest="",
             shots=shots.pop() if len(shots) == 1 else None,
-            limit=self._evaluation.request.limit,
-            overflow=self._evaluation.request.overflow or "refuse",
+            limit=loaded[0].limit,
+            overflow=loaded[0].overflow,
             members=tuple(leaves),
             status="ok",
             counts=_summed([_counts(plan, 0) for plan in self._evaluation.plans if plan.name in leaves]),
@@ -83,7 +84,7 @@ class Recorder:
 
     def _write(self, samples: list[dict[str, Any]], **fields: Any) -> Record:
         record = Record(
-            run_id=self._partial.run_id,
+            run_id=self._log.run_id,
             suite=self._evaluation.suite.name,
             resolved_suite=self._evaluation.suite.model_dump(mode="json"),
             started_at=self._started,

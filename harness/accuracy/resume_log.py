@@ -1,4 +1,4 @@
-"""Unfinished work, kept so that the same command goes on where a dead one stopped: `results/partial/<key>-<run id>/`.
+"""What an unfinished run leaves, so that the same command resumes a dead one: `results/partial/<key>-<run id>/`.
 
 The folder holds `run.json` (which run it is), `answers.jsonl` (one line a finished unit of work) and a lock that the
 writing process holds for as long as it lives. The key is a digest of everything that decides the answers.
@@ -17,13 +17,13 @@ from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
+from harness.lmeval.responses import Answer
+from zoo.errors import InternalError
 from zoo.files import write_atomically
-
-Answer = dict[str, Any]
 
 
 @dataclass
-class Partial:
+class ResumeLog:
     """The open folder of one unfinished run. `append` is durable against a killed process, not against a power cut."""
 
     folder: Path
@@ -31,7 +31,7 @@ class Partial:
     finished: dict[str, str]
     """Task → the run that recorded it. Only a run that ended in a fault leaves some behind under another id."""
     answers: dict[str, Answer]
-    """Unit key → its answer, as read at the start: none of these is computed again."""
+    """Unit key as text → its answer, as read at the start: none of these is computed again."""
     _lock: FileLock
     _log: IO[str] = field(init=False)
 
@@ -52,7 +52,7 @@ class Partial:
         """Remove the folder: the run is finished, or a fresh start was asked for."""
         self._log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-        # Who waits for this lock finds no folder once it has it, and goes on; run ids make the name unique.
+        # A process waiting for this lock finds no folder once it has it, and goes on; run ids make the name unique.
         Path(self._lock.lock_file).unlink(missing_ok=True)
         self.release()
 
@@ -63,12 +63,12 @@ class Partial:
         self._lock.release()
 
 
-def partial_key(parts: Mapping[str, Any]) -> str:
+def resume_key(parts: Mapping[str, Any]) -> str:
     """A digest of everything that decides the answers: 24 hex digits of sha256 over canonical JSON."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 
-def open_partial(results: Path, key: str, run_id: str, fresh: bool = False) -> Partial:
+def open_resume_log(results: Path, key: str, run_id: str, fresh: bool = False) -> ResumeLog:
     """Take over the unfinished run of this key whose process is dead, else start `run_id`.
 
     A live process keeps its own. With `fresh` what a dead one left is removed instead.
@@ -84,14 +84,14 @@ def open_partial(results: Path, key: str, run_id: str, fresh: bool = False) -> P
             shutil.rmtree(folder, ignore_errors=True)
             lock.release()
             continue
-        return Partial(folder, *left, lock)
+        return ResumeLog(folder, *left, lock)
     folder = root / f"{key}-{run_id}"
-    lock = _try_lock(folder)  # before the folder is there, so that nobody can take it for a dead one
+    lock = _try_lock(folder)  # before the folder is there, so that no process can take it for a dead one's
     if lock is None:
-        raise RuntimeError(f"{folder} is locked although it is new")
+        raise InternalError(f"{folder} is locked although it is new.")
     folder.mkdir()
     _write_run(folder, run_id, {})
-    return Partial(folder, run_id, {}, {}, lock)
+    return ResumeLog(folder, run_id, {}, {}, lock)
 
 
 def _try_lock(folder: Path) -> FileLock | None:

@@ -12,20 +12,21 @@ from backends.contract import Backend, ScoreRequest
 from backends.opening import open_backend
 from harness.accuracy.fewshot_draws import with_draws
 from harness.accuracy.plan import TaskPlan
-from harness.accuracy.prepare import Evaluation, Request, prepare
+from harness.accuracy.prepare import EvalRequest, Evaluation, prepare
 from harness.accuracy.recorder import Recorder
-from harness.accuracy.resume_log import Partial, open_partial, partial_key
-from harness.lmeval.encoding import Unit
+from harness.accuracy.resume_log import ResumeLog, open_resume_log, resume_key
+from harness.lmeval.encoding import Unit, UnitKey, window_of
 from harness.lmeval.responses import Answer, answer_of, clear_responses, fill_responses
 from harness.lmeval.scores import score_task
 from harness.records.files import new_run_id
+from harness.records.outcome import Failure, failure_of
 from harness.records.provenance import subject_of
 from harness.records.record import Record, Subject
-from zoo.errors import EnvironmentIssue, MinizooError, one_line
+from zoo.errors import MinizooError, NoIsolation, NotWritable, TaskFailed, one_line
 from zoo.files import check_writable
 
 
-class Watcher(Protocol):
+class EvalWatcher(Protocol):
     """Is told how an evaluation goes on, e.g. to draw a progress bar."""
 
     def planned(self, plans: Sequence[TaskPlan]) -> None:
@@ -42,7 +43,7 @@ class Watcher(Protocol):
 
 
 @dataclass
-class Outcome:
+class EvalOutcome:
     """What a run left: its records in order, and how many units of work it computed itself or found answered."""
 
     run_id: str
@@ -51,8 +52,11 @@ class Outcome:
     reused: int = 0
 
 
-def run(request: Request, results: Path, fresh: bool = False, watcher: Watcher | None = None) -> Outcome:
-    """Everything that `minizoo eval` does: prepare, load the model, evaluate, record."""
+def run(request: EvalRequest, results: Path, fresh: bool = False, watcher: EvalWatcher | None = None) -> EvalOutcome:
+    """Everything that `minizoo eval` does: prepare, load the model, evaluate, record.
+
+    Raises NotWritable for `results`, and what `prepare`, `open_backend` and `evaluate` raise.
+    """
     check_writable(results)
     evaluation = prepare(request)
     if watcher:
@@ -65,52 +69,60 @@ def run(request: Request, results: Path, fresh: bool = False, watcher: Watcher |
 
 
 def evaluate(
-    evaluation: Evaluation, backend: Backend, results: Path, fresh: bool = False, watcher: Watcher | None = None
-) -> Outcome:
+    evaluation: Evaluation, backend: Backend, results: Path, fresh: bool = False, watcher: EvalWatcher | None = None
+) -> EvalOutcome:
     """Run the evaluation and record every task of it below `results`.
 
     Goes on with a run of the same key whose process is dead (`fresh` discards that one instead). A task that fails by
-    itself is recorded as `failed` and the others go on. When the backend breaks, the tasks not yet recorded are recorded
-    as `infra_failed`, their answers are kept for a next run, and an EnvironmentIssue is raised; likewise when a record
-    cannot be written, but for the recording. An interrupt keeps everything and records nothing.
+    itself is recorded as `failed` and the others go on. When the backend raises, the tasks not yet recorded are recorded
+    with what `failure_of` says, their answers are kept for a next run, and that cause (BackendBroke, DeviceMemory,
+    DeviceLost) is raised; likewise NotWritable when a record cannot be written, but for the recording. An interrupt keeps
+    everything and records nothing.
     """
     subject = subject_of(evaluation.checkpoint)
-    partial = open_partial(results, _key(evaluation, backend, subject), new_run_id(), fresh)
-    run = _Run(evaluation, backend, partial, Recorder(evaluation, backend, subject, results, partial), watcher)
+    log = open_resume_log(results, _key(evaluation, backend, subject), new_run_id(), fresh)
+    recorder = Recorder(evaluation, backend, subject, results, log)
+    current = _InFlight(evaluation.plans, backend, log, recorder, watcher)
     try:
-        run.go()
+        current.go()
     except OSError as error:
-        partial.release()
-        raise EnvironmentIssue(
+        log.release()
+        raise NotWritable(
             f"A result could not be written to {results} ({error.strerror or error}).",
             "What was finished is kept: free some space, and the same command goes on from there.",
         ) from error
     except (KeyboardInterrupt, MinizooError):
-        partial.release()
+        log.release()
         raise
     except Exception as error:
-        run.break_down(error)
-        raise EnvironmentIssue(
-            f"The {backend.name} backend broke on {backend.device} ({type(error).__name__}: {one_line(error)}).",
+        failure = failure_of(error)
+        current.give_up(failure)
+        raise failure.cause(
+            f"The {backend.name} backend broke on {backend.device} ({failure.message}).",
             "What was answered is kept: the same command goes on from there. `minizoo --debug` shows the traceback.",
         ) from error
-    partial.discard()
-    return run.outcome
+    log.discard()
+    return current.outcome
 
 
-class _Run:
-    """The state of one evaluation while it runs: who waits for what."""
+class _InFlight:
+    """An evaluation while it runs: the pending units of every task that has no record yet."""
 
     def __init__(
-        self, evaluation: Evaluation, backend: Backend, partial: Partial, recorder: Recorder, watcher: Watcher | None
+        self,
+        plans: Sequence[TaskPlan],
+        backend: Backend,
+        log: ResumeLog,
+        recorder: Recorder,
+        watcher: EvalWatcher | None,
     ) -> None:
-        self.outcome = Outcome(partial.run_id)
+        self.outcome = EvalOutcome(log.run_id)
         self._backend = backend
-        self._partial = partial
+        self._log = log
         self._recorder = recorder
         self._watcher = watcher
-        self._plans = {plan.name: plan for plan in evaluation.plans}
-        self._answers: dict[str, dict[str, Answer]] = {name: {} for name in self._plans}
+        self._plans = {plan.name: plan for plan in plans}
+        self._answers: dict[str, dict[UnitKey, Answer]] = {name: {} for name in self._plans}
         self._reused: Counter[str] = Counter()
 
     def go(self) -> None:
@@ -126,32 +138,31 @@ class _Run:
         self._compute([u for u in left if isinstance(u.request, ScoreRequest)], self._backend.score)
         self._compute([u for u in left if not isinstance(u.request, ScoreRequest)], self._backend.generate)
 
-    def break_down(self, error: Exception) -> None:
-        """Record the unfinished tasks as `infra_failed` and leave their answers to a next run."""
-        reason = f"{type(error).__name__}: {one_line(error)}"
+    def give_up(self, failure: Failure) -> None:
+        """Record the unfinished tasks with the failure and leave their answers to a next run."""
         for name in list(self._answers):
-            self._add(self._recorder.failure(self._plans[name], "infra_failed", reason))
+            self._add(self._recorder.failure(self._plans[name], failure.status, failure.code, failure.message))
         done = {record.task: record.run_id for record in self.outcome.records if record.status == "ok"}
-        self._partial.hand_over(new_run_id(), done)
+        self._log.hand_over(new_run_id(), done)
 
     def _refuse_code(self) -> None:
         """Where generated code cannot be run, the tasks that need it fail before a model spends hours on writing it."""
         waiting = [plan for name in self._answers if (plan := self._plans[name]).loaded.runs_code]
         if not waiting:
             return
-        from harness.sandbox.runner import NoIsolation, require_isolation
+        from harness.sandbox.runner import require_isolation
 
         try:
             require_isolation()
-        except NoIsolation as fault:
+        except NoIsolation as error:
             for plan in waiting:
-                self._add(self._recorder.failure(plan, "failed", str(fault)))
+                self._add(self._recorder.failure(plan, "failed", error.code, str(error)))
 
     def _take_answered(self, plan: TaskPlan) -> list[Unit]:
         """Take the answers that an interrupted run left for this task; return the units still to be computed."""
         left: list[Unit] = []
         for unit in plan.units:
-            known = self._partial.answers.get(unit.key)
+            known = self._log.answers.get(str(unit.key))
             if known is None:
                 left.append(unit)
             else:
@@ -164,7 +175,7 @@ class _Run:
         for result in call([unit.request for unit in units]) if units else ():
             unit = units[result.index]
             answer = answer_of(result, self._backend.tokenizer)
-            self._partial.append(unit.key, answer)
+            self._log.append(str(unit.key), answer)
             self.outcome.computed += 1
             self._answer(unit, answer, computed=True)
             self._finish_if_complete(unit.task)
@@ -175,20 +186,22 @@ class _Run:
             self._watcher.answered(unit, computed)
 
     def _finish_if_complete(self, name: str) -> None:
-        plan = self._plans[name]
-        if len(self._answers[name]) < len(plan.units):
+        plan, answers = self._plans[name], self._answers[name]
+        if len(answers) < len(plan.units):
             return
-        fill_responses(plan, self._answers[name])
+        fill_responses(plan.sets, plan.units, answers, window_of(plan.loaded) is not None)
         try:
             scores, samples = score_task(plan.loaded, plan.documents, plan.documents_total)
             drawn = [score_task(plan.loaded, draw.documents)[0] for draw in plan.draws]
+        except MinizooError as error:
+            self._add(self._recorder.failure(plan, "failed", error.code, str(error)))
         except Exception as error:  # a task's own code: whatever it raises is that task's failure, not the run's
-            reason = str(error) if isinstance(error, MinizooError) else f"{type(error).__name__}: {one_line(error)}"
-            self._add(self._recorder.failure(plan, "failed", reason))
+            reason = f"{type(error).__name__}: {one_line(error)}"
+            self._add(self._recorder.failure(plan, "failed", TaskFailed.code, reason))
         else:
             for record in self._recorder.success(plan, with_draws(scores, drawn), samples, self._reused[name]):
                 self._add(record)
-        clear_responses(plan)
+        clear_responses(document for documents in plan.sets.values() for document in documents)
 
     def _add(self, record: Record) -> None:
         self._answers.pop(record.task, None)
@@ -198,14 +211,15 @@ class _Run:
 
 
 def _key(evaluation: Evaluation, backend: Backend, subject: Subject) -> str:
-    return partial_key(
+    return resume_key(
         {
             "weights": subject.weights_digest,
             "tokenizer": subject.tokenizer_digest,
+            "model": [subject.id, subject.name, subject.parent],
             "suite": evaluation.suite.model_dump(mode="json"),
             "tasks": {plan.name: plan.digest() for plan in evaluation.plans},
             "overflow": {plan.name: plan.loaded.overflow for plan in evaluation.plans},
-            "limit": evaluation.request.limit,
+            "limit": evaluation.request.rules.limit,
             "seed": evaluation.request.seed,
             "backend": [backend.name, backend.device, backend.dtype],
             "versions": dict(backend.versions),

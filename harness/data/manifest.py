@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.data.mirror import evaluated_split, fewshot_split, read_rows
-from harness.lmeval.tasks import leaf_configs
-from harness.suites.suite import Suite
-from zoo.errors import InputError
+from zoo.errors import InvalidData, InvalidTask
 from zoo.files import write_atomically
 
 MANIFEST = "mirror.json"
@@ -72,10 +70,13 @@ class Held:
         return self.state in GOOD
 
 
-def needed_files(suites: Iterable[Suite]) -> list[Needed]:
-    """The files that the tasks of these suites read, in order; InputError for a data set's name that is no path of ours."""
+def needed_files(configs: Iterable[Mapping[str, Any]]) -> list[Needed]:
+    """The files that leaf tasks of these configurations (lm-eval's YAML, with their shots) read, in order.
+
+    Raises InvalidTask for a data set's name that would be no path inside the mirror.
+    """
     tasks: dict[Needed, list[str]] = {}
-    for config in (config for suite in suites for entry in suite.tasks for config in leaf_configs(suite, entry)):
+    for config in configs:
         dataset = config.get("dataset_path")
         if not dataset or config.get("custom_dataset") or dataset in LOCAL_FORMATS:
             continue
@@ -83,8 +84,9 @@ def needed_files(suites: Iterable[Suite]) -> list[Needed]:
         for split in sorted(filter(None, splits)):
             needed = Needed(dataset, config.get("dataset_name") or "default", split)
             if not (HUB_ID.fullmatch(dataset) and PART.fullmatch(needed.config) and PART.fullmatch(split)):
-                raise InputError(
-                    f"Task {config['task']} names the data {needed.path}, which is no data set of the hub."
+                raise InvalidTask(
+                    f"Task {config['task']} names the data {needed.path}, which is no data set of the hub.",
+                    "Correct `dataset_path`, `dataset_name` and the splits of its YAML.",
                 )
             tasks.setdefault(needed, []).append(config["task"])
     return [Needed(n.dataset, n.config, n.split, tuple(dict.fromkeys(named))) for n, named in sorted(tasks.items())]
@@ -97,7 +99,7 @@ def check_mirror(data: Path, needed: Sequence[Needed]) -> list[Held]:
 
 
 def read_manifest(data: Path) -> dict[str, Pulled]:
-    """Path → what was pulled; nothing where there is no manifest, InputError where it is not one."""
+    """Path → what was pulled; nothing where there is no manifest, InvalidData where it is not one."""
     path = data / MANIFEST
     try:
         read = json.loads(path.read_text("utf-8"))
@@ -105,7 +107,7 @@ def read_manifest(data: Path) -> dict[str, Pulled]:
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError, NotADirectoryError) as error:
-        raise InputError(
+        raise InvalidData(
             f"{path} is not a mirror's manifest ({type(error).__name__}: {error}).",
             "Delete it: `minizoo data pull` then fetches what it cannot vouch for.",
         ) from None
@@ -124,7 +126,7 @@ def _held(data: Path, needed: Needed, entry: Pulled | None) -> Held:
     if entry is None:
         try:
             return Held(needed, "by hand", rows=len(read_rows(path)))
-        except (InputError, UnicodeDecodeError) as error:
+        except (InvalidData, UnicodeDecodeError) as error:
             return Held(needed, "broken", getattr(error, "what", str(error)))
     with path.open("rb") as file:
         same = hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import EnvironmentIssue, InputError
+from zoo.errors import DataMissing, InvalidData
 
 SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
 
@@ -16,13 +16,13 @@ def mirrored(config: Mapping[str, Any], shots: int, data: Path) -> dict[str, Any
     """Overrides that make an lm-eval task configuration read from the mirror `data`; nothing is read yet.
 
     A declared split that the mirror lacks becomes null, except where lm-eval would then silently use another one: the
-    split that is evaluated, and with `shots` the split that examples are drawn from. Those are an EnvironmentIssue.
+    split that is evaluated, and with `shots` the split that examples are drawn from. Those are DataMissing.
     """
     folder = data / config["dataset_path"] / (config.get("dataset_name") or "default")
     present = {path.stem for path in folder.glob("*.jsonl")}
     for split in {evaluated_split(config)} | ({fewshot_split(config)} if shots else set()):
         if split is not None and split not in present:
-            raise EnvironmentIssue(
+            raise DataMissing(
                 f"Task {config['task']} needs {folder / f'{split}.jsonl'}, which is not there.",
                 f"Fill the mirror: `minizoo data pull --tasks {config['task']} --data {data}`; or give another --data.",
             )
@@ -58,17 +58,17 @@ def _reader(files: Mapping[str, Path]) -> Callable[..., Any]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file; InputError names the line that is not a JSON object."""
+    """The rows of a JSON-lines file; InvalidData names the line that is not a JSON object."""
     rows: list[dict[str, Any]] = []
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise InputError(f"{path}:{number} is not JSON ({error}).", "Fetch the file again.") from None
+                raise InvalidData(f"{path}:{number} is not JSON ({error}).", "Fetch the file again.") from None
             if not isinstance(row, dict):
-                raise InputError(f"{path}:{number} is not a JSON object.", "Fetch the file again.")
+                raise InvalidData(f"{path}:{number} is not a JSON object.", "Fetch the file again.")
             rows.append(row)
     if not rows:
-        raise InputError(f"{path} is empty.", "Fetch the file again.")
+        raise InvalidData(f"{path} is empty.", "Fetch the file again.")
     return rows

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness.data.manifest import Held, Needed, Pulled, check_mirror, read_manifest, write_manifest
-from zoo.errors import EnvironmentIssue
+from zoo.errors import Busy, HubUnreachable, one_line
 from zoo.files import check_writable
 
 EXPORT = "refs/convert/parquet"
@@ -36,7 +36,7 @@ def pull(data: Path, needed: Sequence[Needed], tell: Tell) -> list[Held]:
     Files that are whole are not fetched again, so an interrupted pull goes on where it stopped (inside a data set the
     hub's own cache keeps the Parquet files that came whole). Files put there by hand stay as long as they read. A data set
     that the hub does not give is told and left out.
-    Raises EnvironmentIssue where the hub cannot be reached, the folder takes no file, or another process is filling it.
+    Raises HubUnreachable, NotWritable where the folder takes no file, and Busy where another process is filling it.
     """
     check_writable(data)
     try:
@@ -45,7 +45,7 @@ def pull(data: Path, needed: Sequence[Needed], tell: Tell) -> list[Held]:
             for dataset, files in groupby(missing, key=lambda one: one.dataset):
                 _pull_dataset(data, dataset, list(files), tell)
     except Timeout:
-        raise EnvironmentIssue(
+        raise Busy(
             f"Another minizoo process is filling {data}.", "Wait for it; `minizoo data check` says how far it is."
         ) from None
     return check_mirror(data, needed)
@@ -91,8 +91,8 @@ def _fetch(dataset: str, files: Sequence[Needed]) -> tuple[Path, str]:
     except Exception as error:
         if not _is_network(error):
             raise
-        raise EnvironmentIssue(
-            f"The hub cannot be reached for {dataset} ({type(error).__name__}: {' '.join(str(error).split())[:160]}).",
+        raise HubUnreachable(
+            f"The hub cannot be reached for {dataset} ({type(error).__name__}: {one_line(error)[:160]}).",
             "What was fetched is kept: the same command goes on with the network up. `minizoo data check` lists what is "
             "missing.",
         ) from None
@@ -102,7 +102,7 @@ def _fetch(dataset: str, files: Sequence[Needed]) -> tuple[Path, str]:
 
 
 def _is_network(error: Exception) -> bool:
-    """Whether this is the hub or the way to it, and not a fault of this machine (a full disk) or of ours."""
+    """Whether the hub or the network is at fault, and not this machine (a full disk) or minizoo."""
     if isinstance(error, OSError) and not isinstance(error, ConnectionError):
         return error.errno is None
     return isinstance(error, OSError) or type(error).__module__.split(".")[0] in ("httpx", "httpx2", "huggingface_hub")

@@ -15,7 +15,7 @@ from typing import Any
 from backends.contract import GenerateRequest, ScoreRequest, Tokenizer, Tokens
 from harness.lmeval.prompts import Document
 from harness.lmeval.tasks import LoadedTask
-from zoo.errors import InputError
+from zoo.errors import PromptImpossible, PromptTooLong, UnsupportedRequest
 
 MAX_NEW_TOKENS = 256
 """lm-eval's default where a task names no limit."""
@@ -23,12 +23,30 @@ GENERATION_KEYS = {"do_sample", "temperature", "top_p", "until", "max_gen_toks"}
 
 
 @dataclass(frozen=True, slots=True)
+class UnitKey:
+    """Which piece of a task a unit of work is: the same in every run over the same suite and data."""
+
+    task: str
+    """The leaf task; of a further few-shot draw with the draw's seed: `winogrande@1235`."""
+    doc_id: int
+    """The document's place in its data set."""
+    request: int
+    """lm-eval's number of the request within the document (`Instance.idx`): which ending of a multiple choice."""
+    part: int
+    """The window of a rolling request, or the repeat of a generation; else 0."""
+
+    def __str__(self) -> str:
+        """As it stands in the log of an unfinished run, and in the seed of a sampled generation."""
+        return f"{self.task}/{self.doc_id}/{self.request}/{self.part}"
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """The smallest piece of work: one call's worth of tokens, and which of lm-eval's requests it answers."""
 
-    key: str
-    """`task/document/request/part`; part counts the windows of a rolling request or the repeats of a generation."""
+    key: UnitKey
     task: str
+    """The leaf task that waits for it."""
     request: ScoreRequest | GenerateRequest
     cut: int = 0
     """Tokens that do not fit: cut off on the left under `truncate`."""
@@ -39,11 +57,6 @@ class Unit:
         if isinstance(self.request, ScoreRequest):
             return len(self.request.context) + len(self.request.continuation) - 1
         return len(self.request.prompt) + self.request.max_new_tokens
-
-
-def unit_key(task: str, doc_id: int, index: int, part: int) -> str:
-    """The key of a unit, the same in every run over the same suite and data."""
-    return f"{task}/{doc_id}/{index}/{part}"
 
 
 class Encoder:
@@ -57,7 +70,11 @@ class Encoder:
         self._bos_text = tokenizer.decode([self.prefix], skip_special_tokens=False) if self.prefix is not None else None
 
     def units(self, loaded: LoadedTask, documents: Sequence[Document]) -> list[Unit]:
-        """Every unit of the task, in document order. InputError for a request that no rule can make fit."""
+        """Every unit of the task, in document order.
+
+        Raises PromptTooLong and PromptImpossible for a request that no rule can make fit, UnsupportedRequest for one that
+        minizoo does not run.
+        """
         instances = [(d.doc_id, i) for d in documents for i in d.instances]
         kind = instances[0][1].request_type if instances else ""
         make = {
@@ -66,7 +83,10 @@ class Encoder:
             "generate_until": self._generation,
         }
         if kind not in make:
-            raise InputError(f"Task {loaded.name} makes requests of kind '{kind}', which minizoo does not run.")
+            raise UnsupportedRequest(
+                f"Task {loaded.name} makes requests of kind '{kind}', which minizoo does not run.",
+                "Leave the task out.",
+            )
         return list(make[kind](loaded, instances))
 
     def stops(self, gen_kwargs: Mapping[str, Any]) -> list[str]:
@@ -80,19 +100,19 @@ class Encoder:
         pairs = self._encode_pairs([instance.args for _, instance in instances])
         for (doc_id, instance), (context, continuation) in zip(instances, pairs, strict=True):
             if not continuation:
-                raise InputError(
+                raise PromptImpossible(
                     f"Task {loaded.name}, document {doc_id}: the ending {instance.args[1]!r} has no token of its own.",
                     "The tokenizer merges it into its context; such a request has no score.",
                 )
             if len(continuation) > self._max_length:
-                raise InputError(
+                raise PromptTooLong(
                     f"Task {loaded.name}, document {doc_id}: an ending of {len(continuation)} tokens is longer than the "
                     f"context of {self._max_length}.",
                     "No truncation makes it fit: leave the task out for this model.",
                 )
             cut = max(0, len(context) + len(continuation) - (self._max_length + 1))
             request = ScoreRequest(tuple(context[cut:]), tuple(continuation))
-            yield Unit(unit_key(loaded.name, doc_id, instance.idx, 0), loaded.name, request, cut)
+            yield Unit(UnitKey(loaded.name, doc_id, instance.idx, 0), loaded.name, request, cut)
 
     def _rolling(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
         from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
@@ -106,20 +126,20 @@ class Encoder:
             windows = get_rolling_token_windows(list(tokens), prefix, self._max_length, context_len=1)
             for part, (context, continuation) in enumerate(map(make_disjoint_window, windows)):
                 request = ScoreRequest(tuple(context), tuple(continuation))
-                yield Unit(unit_key(loaded.name, doc_id, instance.idx, part), loaded.name, request)
+                yield Unit(UnitKey(loaded.name, doc_id, instance.idx, part), loaded.name, request)
 
     def _windows(
         self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]], texts: Sequence[Tokens], window: int
     ) -> Iterator[Unit]:
         """Windows of `window` tokens that see nothing of each other, their first token given; what is left over is left out."""
         if window > self._max_length:
-            raise InputError(
+            raise PromptTooLong(
                 f"Task {loaded.name} needs windows of {window} tokens, and the model's context is {self._max_length}.",
                 "Leave the task out for this model.",
             )
         for (doc_id, instance), tokens in zip(instances, texts, strict=True):
             if len(tokens) < window:
-                raise InputError(
+                raise PromptImpossible(
                     f"Task {loaded.name}, document {doc_id}: its text has {len(tokens)} tokens, less than one window of "
                     f"{window}.",
                     "Take the whole test set.",
@@ -127,7 +147,7 @@ class Encoder:
             for part in range(len(tokens) // window):
                 cut = tokens[part * window : (part + 1) * window]
                 request = ScoreRequest(tuple(cut[:1]), tuple(cut[1:]))
-                yield Unit(unit_key(loaded.name, doc_id, instance.idx, part), loaded.name, request)
+                yield Unit(UnitKey(loaded.name, doc_id, instance.idx, part), loaded.name, request)
 
     def _generation(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
         prompts = self._encode([instance.args[0] for _, instance in instances])
@@ -136,14 +156,14 @@ class Encoder:
             stop = tuple(self.stops(instance.args[1]))
             room = self._max_length - options["max_new_tokens"]
             if room <= 0:
-                raise InputError(
+                raise PromptTooLong(
                     f"Task {loaded.name} generates {options['max_new_tokens']} tokens, which leaves no room for a prompt in a "
                     f"context of {self._max_length}.",
                     "Leave the task out for this model.",
                 )
             cut = max(0, len(tokens) - room)
             for part in range(instance.repeats or 1):
-                key = unit_key(loaded.name, doc_id, instance.idx, part)
+                key = UnitKey(loaded.name, doc_id, instance.idx, part)
                 seed = self._seed if options["temperature"] == 0 else _seed_of(self._seed, key)
                 request = GenerateRequest(tuple(tokens[cut:]), stop=stop, seed=seed, **options)
                 yield Unit(key, loaded.name, request, cut)
@@ -181,7 +201,7 @@ class Encoder:
 
     def _needed_prefix(self, task: str) -> int:
         if self.prefix is None:
-            raise InputError(
+            raise PromptImpossible(
                 f"Task {task} needs a first token to condition on, and the tokenizer has neither BOS nor EOS.",
                 "Name one in tokenizer_config.json.",
             )
@@ -208,7 +228,10 @@ def _generation_options(task: str, gen_kwargs: Mapping[str, Any]) -> dict[str, A
     kwargs = _normalized(gen_kwargs)
     foreign = sorted(set(kwargs) - GENERATION_KEYS)
     if foreign:
-        raise InputError(f"Task {task} asks for {', '.join(foreign)} in generation, which minizoo does not offer.")
+        raise UnsupportedRequest(
+            f"Task {task} asks for {', '.join(foreign)} in generation, which minizoo does not offer.",
+            "Leave the task out.",
+        )
     return {
         "max_new_tokens": kwargs["max_gen_toks"],
         "temperature": float(kwargs["temperature"]) if kwargs["do_sample"] else 0.0,
@@ -222,5 +245,5 @@ def _normalized(gen_kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return {**normalize_gen_kwargs(dict(gen_kwargs), MAX_NEW_TOKENS)}
 
 
-def _seed_of(seed: int, key: str) -> int:
+def _seed_of(seed: int, key: UnitKey) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}|{key}".encode()).digest()[:7], "big")

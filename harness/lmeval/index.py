@@ -6,7 +6,6 @@ lm-eval scans all of its 14,000 YAML files at every start, which takes seven sec
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UnknownTask
+from zoo.files import cache_folder, write_cache
 from zoo.names import unknown
 
 
@@ -25,7 +25,7 @@ def lm_eval_tasks() -> Path:
 
 
 def folders_of(names: Iterable[str]) -> list[Path]:
-    """The folders whose YAML files define these lm-eval names and everything they consist of; InputError if unknown."""
+    """The folders whose YAML files define these lm-eval names and everything they consist of; UnknownTask for others."""
     index = _index()
     found: set[str] = set()
     waiting, seen = list(names), set[str]()
@@ -35,7 +35,9 @@ def folders_of(names: Iterable[str]) -> list[Path]:
             continue
         seen.add(name)
         if name not in index:
-            raise unknown(UnknownTask, "task", name, index, f"lm-eval {version('lm-eval')} lists its tasks by `lm-eval ls tasks`.")
+            raise unknown(
+                UnknownTask, "task", name, index, f"lm-eval {version('lm-eval')} lists its tasks by `lm-eval ls tasks`."
+            )
         entry = index[name]
         if entry["folder"]:
             found.add(entry["folder"])
@@ -46,20 +48,14 @@ def folders_of(names: Iterable[str]) -> list[Path]:
 
 @cache
 def _index() -> dict[str, Any]:
-    path = _cache_folder() / f"lm-eval-tasks-{version('lm-eval')}.json"
+    path = cache_folder() / f"lm-eval-tasks-{version('lm-eval')}.json"
     if path.is_file():
         try:
             return json.loads(path.read_text("utf-8"))
         except ValueError:
             pass  # cut short by a crash: build it again
     index = _build()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(index), "utf-8")
-        part.replace(path)
-    except OSError:
-        pass  # a read-only home costs seven seconds a start, nothing else
+    write_cache(path, json.dumps(index))
     return index
 
 
@@ -87,7 +83,3 @@ def _members(config: dict[str, Any]) -> list[str]:
             names += [item["group"]] if "group" in item else []
             names += [item["task"]] if isinstance(item.get("task"), str) else _members(item)
     return names
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minizoo"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backends.contract import Generation, Score, ScoreRequest, Tokenizer
-from harness.accuracy.plan import TaskPlan
-from harness.lmeval.encoding import Unit, window_of
+from harness.lmeval.encoding import Unit, UnitKey
+from harness.lmeval.prompts import Document
 
 Answer = dict[str, Any]
 """`{"logprob", "greedy"}` of a score, `{"text", "tokens"}` of a generation: plain JSON, exact when read back."""
@@ -20,36 +20,46 @@ def answer_of(result: Score | Generation, tokenizer: Tokenizer) -> Answer:
     return {"text": tokenizer.decode(result.tokens), "tokens": len(result.tokens)}
 
 
-def fill_responses(plan: TaskPlan, answers: Mapping[str, Answer]) -> None:
-    """Give each of the task's instances its responses, in the form in which lm-eval's models return them."""
+def fill_responses(
+    documents: Mapping[str, Sequence[Document]],
+    units: Iterable[Unit],
+    answers: Mapping[UnitKey, Answer],
+    windowed: bool = False,
+) -> None:
+    """Give each instance its responses (`resps`), in the form in which lm-eval's models return them.
+
+    `documents` by the task of their units' keys: a further few-shot draw has documents of its own. `windowed`: a rolling
+    request's windows are observations each, not summed.
+    """
     parts: dict[tuple[str, int, int], list[tuple[Unit, Answer]]] = {}
-    for unit in plan.units:
-        name, doc_id, index, _ = unit.key.rsplit("/", 3)
-        parts.setdefault((name, int(doc_id), int(index)), []).append((unit, answers[unit.key]))
-    for name, document in ((name, document) for name, documents in plan.sets.items() for document in documents):
-        for instance in document.instances:
-            mine = parts.get((name, document.doc_id, instance.idx), [])
-            instance.resps = _responses(instance.request_type, mine, window_of(plan.loaded) is not None)
+    for unit in units:
+        place = (unit.key.task, unit.key.doc_id, unit.key.request)
+        parts.setdefault(place, []).append((unit, answers[unit.key]))
+    for task, listed in documents.items():
+        for document in listed:
+            for instance in document.instances:
+                answered = parts.get((task, document.doc_id, instance.idx), [])
+                instance.resps = _responses(instance.request_type, answered, windowed)
 
 
-def clear_responses(plan: TaskPlan) -> None:
+def clear_responses(documents: Iterable[Document]) -> None:
     """Forget the responses: a long suite keeps only what is still to come."""
-    for document in (document for documents in plan.sets.values() for document in documents):
+    for document in documents:
         for instance in document.instances:
             instance.resps, instance.filtered_resps = [], {}
 
 
-def _responses(kind: str, mine: list[tuple[Unit, Answer]], windows: bool) -> list[Any]:
+def _responses(kind: str, answered: Sequence[tuple[Unit, Answer]], windowed: bool) -> list[Any]:
     if kind == "loglikelihood":
-        return [(mine[0][1]["logprob"], mine[0][1]["greedy"])]
-    if kind == "loglikelihood_rolling" and windows:
-        return [[(answer["logprob"], _predicted(unit)) for unit, answer in mine]]
+        return [(answered[0][1]["logprob"], answered[0][1]["greedy"])]
+    if kind == "loglikelihood_rolling" and windowed:
+        return [[(answer["logprob"], _scored_tokens(unit)) for unit, answer in answered]]
     if kind == "loglikelihood_rolling":
-        return [sum(answer["logprob"] for _, answer in mine)]
-    return [cut_at_stops(answer["text"], getattr(unit.request, "stop", ())) for unit, answer in mine]
+        return [sum(answer["logprob"] for _, answer in answered)]
+    return [cut_at_stops(answer["text"], getattr(unit.request, "stop", ())) for unit, answer in answered]
 
 
-def _predicted(unit: Unit) -> int:
+def _scored_tokens(unit: Unit) -> int:
     assert isinstance(unit.request, ScoreRequest)
     return len(unit.request.continuation)
 

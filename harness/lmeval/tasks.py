@@ -1,19 +1,20 @@
-"""lm-eval's own Task objects, loaded for a suite: prompts, filters and metrics are all lm-eval's."""
+"""lm-eval's own Task objects, loaded for a suite with its overrides: prompts, filters and metrics are all lm-eval's."""
 
 from __future__ import annotations
 
-import logging
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.data.mirror import mirrored
+from harness.lmeval.expansion import expand, make_group
 from harness.lmeval.index import folders_of, lm_eval_tasks
+from harness.lmeval.load_errors import translated_load_errors
 from harness.metrics.task_metadata import TaskMetadata, metadata_of
 from harness.suites.suite import Overflow, Suite, SuiteTask, known_folders
-from zoo.errors import EnvironmentIssue, InputError, MinizooError, UnknownTask
+from zoo.errors import EnvironmentIssue, InvalidTask, MinizooError, UnknownTask, UnsafeTask
 from zoo.names import unknown
 
 
@@ -61,14 +62,6 @@ class LoadedSuite:
     groups: tuple[Any, ...] = ()
 
 
-@dataclass
-class _Leaves:
-    """What a suite entry expands to: leaf task → overrides met on the way, and group → (its YAML, its leaves)."""
-
-    overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
-    groups: dict[str, tuple[dict[str, Any], list[str]]] = field(default_factory=dict)
-
-
 def load_tasks(
     suite: Suite,
     data: Path | None,
@@ -78,25 +71,24 @@ def load_tasks(
 ) -> LoadedSuite:
     """Load every leaf task of the suite, with its data (from the mirror `data` where given, else as lm-eval does).
 
-    `limit` and `overflow` are the command's and win over the suite's. With `absent` an entry whose data cannot be had is left
-    out and named there with the reason. Raises InputError for an unknown task, the mirror's
-    errors for absent data, EnvironmentIssue when data must come from the hub and cannot.
+    `limit` (documents a leaf task) and `overflow` are the command's and win over the suite's. With `absent` an entry whose
+    data cannot be had is left out and named there with the error. Raises UnknownTask, InvalidTask and UnsafeTask for what
+    cannot be loaded, DataMissing for data that is not in the mirror or must come from the hub and cannot.
     """
-    _quiet()
+    _hide_progress_bars()
     random.seed(0)  # as lm-eval does before loading: some tasks shuffle at load time
     manager = _manager(suite)
     tasks: dict[str, LoadedTask] = {}
     groups: dict[str, Any] = {}
     for entry in suite.tasks:
-        leaves = _Leaves()
-        _walk(entry.task, {}, manager.task_index, leaves)
-        for name in leaves.overrides:
+        expansion = expand(entry.task, manager.task_index)
+        for name in expansion.overrides:
             if name in tasks:
-                raise InputError(f"Task {name} stands twice in suite {suite.name}.", "Name it once.")
+                raise InvalidTask(f"Task {name} stands twice in suite {suite.name}.", "Name it once.")
         try:
             tasks |= {
                 name: _load(name, overrides, entry, manager, data, limit, overflow)
-                for name, overrides in leaves.overrides.items()
+                for name, overrides in expansion.overrides.items()
             }
         except EnvironmentIssue as error:
             if absent is None:
@@ -104,8 +96,8 @@ def load_tasks(
             absent[entry.task] = error
             continue
         groups |= {
-            name: _group(name, config, [tasks[n].task for n in below])
-            for name, (config, below) in leaves.groups.items()
+            name: make_group(name, config, [tasks[n].task for n in below])
+            for name, (config, below) in expansion.groups.items()
         }
     return LoadedSuite(tasks, tuple(group for group in groups.values() if group.has_aggregation))
 
@@ -113,10 +105,16 @@ def load_tasks(
 def leaf_configs(suite: Suite, entry: SuiteTask) -> list[dict[str, Any]]:
     """The YAML of every leaf task of an entry, with its shots and decoding as the suite says them; no data is read."""
     manager = _manager(suite)
-    leaves = _Leaves()
-    _walk(entry.task, {}, manager.task_index, leaves)
-    configs = [{**(manager.task_index[name].cfg or {}), **over} for name, over in leaves.overrides.items()]
+    overridden = expand(entry.task, manager.task_index).overrides
+    configs = [{**(manager.task_index[name].cfg or {}), **over} for name, over in overridden.items()]
     return [{**config, **_decoded(config, entry), "num_fewshot": _shots(config, entry.shots)} for config in configs]
+
+
+def configs_of(suites: Iterable[Suite]) -> Iterator[dict[str, Any]]:
+    """The YAML of every leaf task of the suites, as `leaf_configs`; no data is read."""
+    for suite in suites:
+        for entry in suite.tasks:
+            yield from leaf_configs(suite, entry)
 
 
 def _manager(suite: Suite) -> Any:
@@ -128,7 +126,11 @@ def _manager(suite: Suite) -> Any:
         for name in names:
             if name not in manager.task_index:
                 raise unknown(
-                    UnknownTask, "task", name, manager.all_tasks, f"Suite {suite.name} names only {', '.join(suite.folders)}."
+                    UnknownTask,
+                    "task",
+                    name,
+                    manager.all_tasks,
+                    f"Suite {suite.name} names only {', '.join(suite.folders)}.",
                 )
         return manager
     known = known_folders()
@@ -138,56 +140,6 @@ def _manager(suite: Suite) -> Any:
         *folders_of(n for n in names if n not in known),
     ]
     return TaskManager(include_path=[*map(str, dict.fromkeys(paths))], include_defaults=False)
-
-
-def _walk(name: str, overrides: dict[str, Any], index: Mapping[str, Any], leaves: _Leaves) -> list[str]:
-    """Add what is below a task, tag or group to `leaves` and return the leaf names.
-
-    lm-eval's own expansion would load each task from the hub on the way.
-    """
-    entry = index[name]
-    if entry.kind.name == "TAG":
-        below = sorted(entry.tags)
-    elif entry.kind.name == "GROUP":
-        return _walk_group(name, entry.cfg, overrides, index, leaves)
-    else:
-        below = [name]
-    leaves.overrides.update(dict.fromkeys(below, overrides))
-    return below
-
-
-def _walk_group(
-    name: str, config: dict[str, Any], overrides: dict[str, Any], index: Mapping[str, Any], leaves: _Leaves
-) -> list[str]:
-    """The members of a group: names, names with overrides, or groups written inside it."""
-    inherited = {**{k: v for k, v in config.items() if k not in _group_keys()}, **overrides}
-    below: list[str] = []
-    for member in config["task"] if isinstance(config["task"], list) else [config["task"]]:
-        if isinstance(member, dict) and isinstance(member.get("task"), list):
-            below += _walk_group(f"{name}::{member['group']}", member, inherited, index, leaves)
-            continue
-        target = (member.get("group") or member["task"]) if isinstance(member, dict) else member
-        if target not in index:
-            raise InputError(f"Group {name} of lm-eval names {target}, which is not among its tasks.")
-        own = {k: v for k, v in member.items() if k not in ("task", "group")} if isinstance(member, dict) else {}
-        below += _walk(target, {**inherited, **own}, index, leaves)
-    leaves.groups[name] = (config, below)
-    return below
-
-
-def _group(name: str, config: dict[str, Any], tasks: list[Any]) -> Any:
-    from lm_eval.api.group import Group
-
-    group = Group.from_config({**{k: v for k, v in config.items() if k in _group_keys()}, "group": name})
-    for task in tasks:
-        group.add(task)
-    return group
-
-
-def _group_keys() -> set[str]:
-    from lm_eval.config.group import GroupConfig
-
-    return set(GroupConfig.__dataclass_fields__)
 
 
 def _load(
@@ -229,7 +181,7 @@ def _refuse_loose_code(name: str, config: Mapping[str, Any], manager: Any) -> No
     """lm-eval's own code tasks run what a model writes in this very process: none of them is loaded."""
     path = manager.task_index[name].yaml_path
     if config.get("unsafe_code") and path is not None and Path(path).is_relative_to(lm_eval_tasks()):
-        raise InputError(
+        raise UnsafeTask(
             f"Task {name} of lm-eval runs what the model writes inside the measuring process, so it is not loaded.",
             "minizoo's own `humaneval` and `mbpp_0shot` run it in a sandbox.",
         )
@@ -242,44 +194,13 @@ def _shots(config: Mapping[str, Any], wanted: int | None) -> int:
 
 
 def _build(name: str, spec: dict[str, Any], config: Mapping[str, Any], manager: Any) -> Any:
-    try:
+    with translated_load_errors(name, config):
         # An override reaches a registered task only through a group; a bare dict would be a new task.
         return manager.load([{"group": f"minizoo::{name}", "task": [spec]}])["tasks"][name]
-    except MinizooError:
-        raise
-    except ImportError as error:
-        raise EnvironmentIssue(
-            f"Task {name} needs a package that is not installed ({error}).",
-            "`pip install 'minizoo[instruct]'` has what the tasks of minizoo's suites need beyond the rest.",
-        ) from None
-    except Exception as error:
-        if _is_missing_data(error):
-            raise EnvironmentIssue(
-                f"Task {name} needs the data set {config.get('dataset_path')}, which is not in the cache and the hub cannot "
-                f"be reached ({type(error).__name__}).",
-                "Give a local mirror with --data DIR, or run again with the network up.",
-            ) from None
-        if "scripts are no longer supported" in str(error):
-            raise EnvironmentIssue(
-                f"Task {name}'s data set {config.get('dataset_path')} is a script on the hub, which is never run.",
-                f"Take the hub's Parquet export of it: `minizoo data pull --tasks {name} --data DIR`, then give --data DIR.",
-            ) from None
-        raise InputError(
-            f"lm-eval cannot load task {name} ({type(error).__name__}: {' '.join(str(error).split())[:200]}).",
-            "Check the task's YAML and the columns of its data.",
-        ) from None
 
 
-def _is_missing_data(error: BaseException) -> bool:
-    names = {type(e).__name__ for e in (error, error.__cause__, error.__context__) if e is not None}
-    return isinstance(error, OSError) or bool(
-        names & {"ConnectionError", "OfflineModeIsEnabled", "LocalEntryNotFoundError", "DatasetNotFoundError"}
-    )
-
-
-def _quiet() -> None:
+def _hide_progress_bars() -> None:
+    """Of datasets; what it and lm-eval log goes where the command line sends it."""
     import datasets
 
     datasets.disable_progress_bars()
-    for name in ("lm_eval", "datasets", "huggingface_hub"):
-        logging.getLogger(name).setLevel(logging.ERROR)

@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import IO
 
 from harness.sandbox.seccomp import deny_filter
-from harness.sandbox.tiers import SCRATCH_BYTES, UNSANDBOXED, NoIsolation, Tier, allowed_tiers, mends, visible_paths
+from harness.sandbox.tiers import SCRATCH_BYTES, UNSANDBOXED, Tier, allowed_tiers, hints, visible_paths
+from zoo.errors import NoIsolation
 
 START_S = 120.0  # a loaded machine may be slow to start a sandbox; a program's own time begins when it is started
 REPORT_BYTES = 8192
@@ -70,13 +71,13 @@ def faults() -> dict[str, str | None]:
 
 
 def require_isolation() -> str:
-    """As `isolation`, but raises NoIsolation, which says why each tier failed and which line mends it."""
+    """As `isolation`, but raises NoIsolation, which says why each tier failed and what would make it work."""
     name = isolation()
     if name is None:
         told = "; ".join(f"{name}: {fault}" for name, fault in faults().items())
         raise NoIsolation(
             f"Generated code cannot be isolated here, so it is not run ({told or 'every tier is switched off'}).",
-            "One of these mends it: " + "; ".join(mends()) + "; a command of your own that isolates "
+            "One of these mends it: " + "; ".join(hints()) + "; a command of your own that isolates "
             "(--sandbox-command); or --allow-unsandboxed-code on a machine that holds nothing of value.",
         )
     return name

@@ -1,4 +1,4 @@
-"""The ways of keeping a program apart, best first, and which of them a user has chosen.
+"""Tiers: the ways of isolating a program, best first, and which of them a user has chosen.
 
 Every way puts the interpreter's own command behind another command or behind walls that the child builds itself
 (`harness/sandbox/child.py`); all of them also install the system-call filter of `harness/sandbox/seccomp.py`.
@@ -13,18 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.errors import EnvironmentIssue
-
 TIERS_VARIABLE = "MINIZOO_SANDBOX_TIERS"
 """Environment variable: the tiers that may be used, by name, separated by commas. Unset means all."""
 
 SCRATCH_BYTES = 64 * 2**20
 SYSTEM_PATHS = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/null", "/dev/zero", "/dev/urandom")
 UNSANDBOXED = "none (--allow-unsandboxed-code)"
-
-
-class NoIsolation(EnvironmentIssue):
-    """Generated code cannot be isolated on this machine, so it was not run."""
+"""Name of the tier without any isolation, as it stands in records."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +47,14 @@ class Tier:
 
 
 @dataclass
-class Choice:
+class SandboxChoice:
     """What the user says of isolation, for this process: a command of their own, and whether code may run without any."""
 
     command: tuple[str, ...] = ()
     allow_none: bool = False
 
 
-CHOICE = Choice()
+CHOICE = SandboxChoice()
 
 
 def allowed_tiers() -> list[Tier]:
@@ -71,7 +66,7 @@ def allowed_tiers() -> list[Tier]:
     return [*tiers, Tier(UNSANDBOXED, list, "none", "")] if CHOICE.allow_none else tiers
 
 
-def mends() -> list[str]:
+def hints() -> list[str]:
     """What makes each tier work, a line each."""
     return [tier.hint for tier in TIERS]
 

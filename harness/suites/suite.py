@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
@@ -10,10 +11,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.named_files import NamedFiles
-from zoo.errors import InputError
+from zoo.errors import ConflictingOptions, InvalidSuite
 
 Overflow = Literal["refuse", "truncate"]
-FILES = NamedFiles("suite", Path(__file__).parent)
+FILES = NamedFiles("suite", Path(__file__).parent, InvalidSuite)
+ONE_OFF = "custom"
+"""What `--tasks A,B` is recorded as: a suite of these tasks alone, which no file has."""
 
 
 class Decoding(BaseModel):
@@ -73,7 +76,7 @@ class Suite(BaseModel):
         return next((entry for entry in self.tasks if entry.task == task), None)
 
     def paths(self) -> list[Path]:
-        """The folders on this machine; InputError for one that does not exist."""
+        """The folders on this machine; InvalidSuite for one that does not exist."""
         return [_resolve(self.name, folder) for folder in self.folders]
 
 
@@ -83,19 +86,44 @@ def suite_names() -> list[str]:
 
 
 def load_suite(name: str) -> Suite:
-    """The suite of that name, or in that YAML file; InputError says which line is wrong."""
+    """The suite of that name, or in that YAML file; UnknownName, FileMissing, or InvalidSuite, which says what is wrong."""
     path = FILES.path(name)
     try:
         return Suite.model_validate(FILES.read(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path} is not a suite: {where}: {first['msg']}.", "Correct it and run again.") from None
+        raise InvalidSuite(f"{path} is not a suite: {where}: {first['msg']}.", "Correct it and run again.") from None
 
 
 def suite_of(tasks: Sequence[str], shots: int | None) -> Suite:
-    """An unnamed suite of the tasks given on the command line; they are looked up when it is loaded."""
-    return Suite(name="custom", tasks=tuple(SuiteTask(task=task, shots=shots) for task in tasks))
+    """A suite of the tasks given on the command line, recorded as `custom`; they are looked up when it is loaded."""
+    return Suite(name=ONE_OFF, tasks=tuple(SuiteTask(task=task, shots=shots) for task in tasks))
+
+
+@dataclass(frozen=True)
+class TaskSelection:
+    """What a user says of the tasks: suites by name or YAML file, or tasks by lm-eval's names with their shots."""
+
+    suites: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    shots: int | None = None
+
+    def resolve(self, default: str) -> list[Suite]:
+        """The suites meant, `default` where nothing is said.
+
+        Raises ConflictingOptions for suites together with tasks and for shots without tasks, UnknownName and InvalidSuite for
+        a suite that there is not.
+        """
+        if self.suites and self.tasks:
+            raise ConflictingOptions("Both a suite and tasks are given.", "Use --suite or --tasks, not both.")
+        if self.shots is not None and not self.tasks:
+            raise ConflictingOptions(
+                "--shots goes with --tasks: a suite says its own.", "Name the tasks, or leave --shots out."
+            )
+        if self.tasks:
+            return [suite_of(self.tasks, self.shots)]
+        return [load_suite(name) for name in self.suites or (default,)]
 
 
 def known_folders() -> dict[str, tuple[str, ...]]:
@@ -113,7 +141,9 @@ def _resolve(suite: str, folder: str) -> Path:
     try:
         path = Path(next(iter(import_module(package).__path__))) / rest
     except ImportError:
-        raise InputError(f"Suite {suite} names the folder {folder}, but there is no package {package}.") from None
+        raise InvalidSuite(
+            f"Suite {suite} names the folder {folder}, but there is no package {package}.", "Name `package/path`."
+        ) from None
     if not path.is_dir():
-        raise InputError(f"Suite {suite} names the folder {folder}, which does not exist.")
+        raise InvalidSuite(f"Suite {suite} names the folder {folder}, which does not exist.", "Correct its `folders`.")
     return path

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minizoo.options import names_of
 from minizoo.output import Column, Output, json_option, note
 
 if TYPE_CHECKING:
     from harness.data.manifest import Held, Needed
 
 
-def _choice(command: Callable[..., Any]) -> Callable[..., Any]:
+def _mirror_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Which mirror, and for what."""
     for option in (
         click.option("--shots", type=click.IntRange(min=0), help="Few-shot examples for --tasks instead of each task's own."),
@@ -36,7 +37,7 @@ def data() -> None:
 
 
 @data.command()
-@_choice
+@_mirror_options
 @json_option
 def pull(data: Path, suites: tuple[str, ...], tasks: str, shots: int | None, as_json: bool) -> int:
     """Fetch from the hub what the mirror lacks; an interrupted pull goes on where it stopped."""
@@ -47,7 +48,7 @@ def pull(data: Path, suites: tuple[str, ...], tasks: str, shots: int | None, as_
 
 
 @data.command()
-@_choice
+@_mirror_options
 @json_option
 def check(data: Path, suites: tuple[str, ...], tasks: str, shots: int | None, as_json: bool) -> int:
     """Say of every file that a suite reads whether the mirror holds it whole. Exit 4 when something is missing."""
@@ -59,15 +60,10 @@ def check(data: Path, suites: tuple[str, ...], tasks: str, shots: int | None, as
 
 def _needed(suites: tuple[str, ...], tasks: str, shots: int | None) -> list[Needed]:
     from harness.data.manifest import needed_files
-    from harness.suites.suite import load_suite, suite_of
+    from harness.lmeval.tasks import configs_of
+    from harness.suites.suite import TaskSelection
 
-    named = [task for task in map(str.strip, tasks.split(",")) if task]
-    if named and suites:
-        raise click.UsageError("Both suites and tasks are given: use --suite or --tasks, not both.")
-    if shots is not None and not named:
-        raise click.UsageError("--shots goes with --tasks: a suite says its own.")
-    chosen = [suite_of(named, shots)] if named else [load_suite(name) for name in suites or ("paper",)]
-    return needed_files(chosen)
+    return needed_files(configs_of(TaskSelection(suites, names_of(tasks), shots).resolve(default="paper")))
 
 
 def _show(output: Output, kind: str, data: Path, held: Sequence[Held]) -> int:

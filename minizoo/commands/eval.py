@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from minizoo.display.accuracy import cut_prompts, or_note, show_beside, show_forecasts, show_scores
-from minizoo.options import results_option, sandbox_options
-from minizoo.output import Output, json_option, note
+from minizoo.options import eager_option, local_model_options, model_argument, names_of, results_option, sandbox_options
+from minizoo.output import Output, json_option
 
 if TYPE_CHECKING:
-    from harness.accuracy.prepare import Request
-    from harness.accuracy.run import Outcome
+    from harness.suites.suite import Overflow
 
 
 @click.command()
-@click.option("--model", "name", required=True, help="Registry name, hub id, or folder of a checkpoint.")
+@model_argument
+@local_model_options
 @click.option("--suite", help="Suite by name or YAML file; without it the model's default suite runs.")
 @click.option("--tasks", default="", help="lm-eval tasks instead of a suite, separated by commas.")
 @click.option("--shots", type=click.IntRange(min=0), help="Few-shot examples for --tasks instead of each task's own.")
@@ -36,82 +35,45 @@ if TYPE_CHECKING:
     "--fewshot-seeds", type=click.IntRange(min=1, max=100), default=1, show_default=True,
     help="Draws of few-shot examples: the spread of the score over them is recorded, and widens the margin of a verdict.",
 )  # fmt: skip
-@click.option("--exact", is_flag=True, help="Score without sharing prefixes: the slow reference for packing.")
+@eager_option
 @click.option("--fresh", is_flag=True, help="Start anew instead of going on with an interrupted run.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
 @sandbox_options
 @results_option
 @json_option
 def evaluate(
-    name: str, tasks: str, device: str, dtype: str, exact: bool, tokenizer: Path | None, fresh: bool, dry_run: bool,
-    results: Path, as_json: bool, **words: Any,
+    model: str, name: str | None, parent: str | None, suite: str | None, tasks: str, shots: int | None, backend: str,
+    device: str, dtype: str, limit: int | None, overflow: Overflow | None, data: Path | None, tokenizer: Path | None,
+    seed: int, fewshot_seeds: int, eager: bool, fresh: bool, dry_run: bool, results: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure a model's accuracy on a suite of tasks, and record it."""
     if tokenizer and not dry_run:
         raise click.UsageError("--tokenizer goes with --dry-run: a run uses the checkpoint's own.")
     from backends.contract import Options
-    from harness.accuracy.prepare import Request
+    from harness.accuracy.prepare import DocumentRules, EvalRequest
+    from harness.suites.suite import TaskSelection
 
-    chosen = tuple(task for task in map(str.strip, tasks.split(",")) if task)
-    request = Request(model=name, tasks=chosen, options=Options(device, dtype, eager=exact), **words)
+    request = EvalRequest(
+        model, name, parent,
+        selection=TaskSelection((suite,) if suite else (), names_of(tasks), shots),
+        backend=backend,
+        options=Options(device, dtype, eager=eager),
+        rules=DocumentRules(limit, overflow, fewshot_seeds),
+        data=data,
+        seed=seed,
+    )  # fmt: skip
     output = Output(as_json)
     if dry_run:
-        return _show_plan(output, request, tokenizer)
+        from harness.accuracy.dry_run import dry_run as plan
+        from minizoo.display.dry_run import show_dry_run
+
+        show_dry_run(output, plan(request, tokenizer), told_reasons=data is not None)
+        return 0
     from harness.accuracy.run import run
+    from minizoo.display.accuracy import show_outcome
     from minizoo.display.progress import EvalProgress
 
-    with EvalProgress(quiet=as_json, packs=not exact) as progress:
+    with EvalProgress(quiet=as_json, packs=not eager) as progress:
         outcome = run(request, results, fresh, progress)
-    return _show_outcome(output, outcome, results)
-
-
-def _show_plan(output: Output, request: Request, tokenizer: Path | None) -> int:
-    from dataclasses import asdict
-
-    from harness.accuracy.dry_run import dry_run
-
-    suite, rows, missing = dry_run(request, tokenizer)
-    if missing:
-        note(f"Estimated where not at hand: {', '.join(missing)}. --tokenizer and --data give exact numbers.")
-    for task, reason in missing.items() if request.data else ():
-        note(f"{task}: {reason}")
-    if output.as_json:
-        tasks = [asdict(row) for row in rows]
-        output.document("plan", {"model": request.model, "suite": suite.name, "tasks": tasks, "missing": missing})
-    else:
-        show_forecasts(output, rows, f"{request.model}, suite {suite.name}: what would run")
-    return 0
-
-
-def _show_outcome(output: Output, outcome: Outcome, results: Path) -> int:
-    from harness.store.reproduction import of_run
-
-    failed = [record for record in outcome.records if record.status != "ok"]
-    published = or_note(lambda: of_run(results, outcome.run_id))
-    if output.as_json:
-        output.document(
-            "evaluation",
-            {
-                "run_id": outcome.run_id,
-                "computed": outcome.computed,
-                "reused": outcome.reused,
-                "records": [record.model_dump(mode="json") for record in outcome.records],
-                "reproduction": published,
-            },
-        )
-        return 4 if failed else 0
-    first = outcome.records[0]
-    title = f"{first.subject.id} on {first.suite} ({first.setting.backend}, {first.setting.dtype})"
-    show_scores(output, outcome.records, title)
-    show_beside(output, published)
-    for record in failed:
-        note(f"{record.task} failed: {record.reason}")
-    if cut := cut_prompts(outcome.records):
-        told = ", ".join(f"{task} {count:,}" for task, count in cut.items())
-        note(f"Prompts cut on the left to fit the context: {told}.")
-    for how in dict.fromkeys(record.isolation for record in outcome.records if record.isolation):
-        note(f"Generated code ran under: {how}.")
-    if outcome.reused:
-        note(f"{outcome.reused:,} answers taken over from an interrupted run, {outcome.computed:,} computed.")
-    output.text(f"Records: {results}/runs (run {outcome.run_id}).  Page: minizoo report --out DIR")
-    return 4 if failed else 0
+    show_outcome(output, outcome, results)
+    return 0 if all(record.status == "ok" for record in outcome.records) else 4

@@ -1,52 +1,48 @@
-"""What `minizoo eval` shows: the plan of a dry run, the scores of a run, and the published scores beside them."""
+"""What `minizoo eval` shows of a run: its scores, and the published scores beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minizoo.output import Column, Output, note
 from zoo.errors import EnvironmentIssue
 
 if TYPE_CHECKING:
-    from harness.accuracy.dry_run import Forecast
+    from harness.accuracy.run import EvalOutcome
     from harness.records.record import MetricScore, Record
 
 ABSENT = "–"
 
 
-def show_forecasts(output: Output, rows: Sequence[Forecast], title: str) -> None:
-    """A row a task; ≈ marks an estimate, and what it rests on follows the table."""
-    columns = [Column("task"), *(Column(h, True) for h in ("shots", "documents", "of", "requests", "tokens"))]
-    columns += [Column("too long", True), Column("published", True), Column("detects", True)]
-    output.table(columns, [_forecast(row) for row in rows], title)
-    known = [row for row in rows if row.tokens is not None and row.requests is not None]
-    about = "≈ " if any(row.tokens_basis for row in known) else ""
-    requests, tokens = sum(row.requests or 0 for row in known), sum(row.tokens or 0 for row in known)
-    rest = f", and {len(rows) - len(known)} tasks that cannot be estimated" if len(known) < len(rows) else ""
-    output.text(f"{about}{requests:,} requests, {about}{tokens:,} tokens at most{rest}.")
-    bases: dict[str, list[str]] = {}
-    for row in rows:
-        if row.tokens_basis:
-            bases.setdefault(row.tokens_basis, []).append(row.task)
-    for basis, tasks in bases.items():
-        output.text(f"≈ estimated by {basis}: {', '.join(tasks)}.")
-    output.text(
-        "'detects': the smallest difference of two such runs that would show (95 % confidence, 80 % power, unpaired)."
-    )
-    for row in rows:
-        if row.shared_units:
-            output.text(f"≥ {row.task}: several documents share one {row.shared_units}, so it is more than shown.")
-    sources = dict.fromkeys(row.published_in for row in rows if row.published_in)
-    if sources:
-        output.text(f"'published': with these shots, in {', '.join(map(str, sources))}.")
-    for row in rows:
-        if row.assumed:
-            output.text(f"assumed for {row.task}: {'; '.join(row.assumed)}.")
+def show_outcome(output: Output, outcome: EvalOutcome, results: Path) -> None:
+    """The run's scores, the published ones beside them, and what else is to be known of the run."""
+    from harness.store.reproduction import of_run
+
+    published = or_note(lambda: of_run(results, outcome.run_id))
+    if output.as_json:
+        from harness.records.derived import described
+
+        document = {
+            "run_id": outcome.run_id,
+            "computed": outcome.computed,
+            "reused": outcome.reused,
+            "records": [described(record) for record in outcome.records],
+            "reproduction": published,
+        }
+        output.document("evaluation", document)
+        return
+    first = outcome.records[0]
+    called = first.subject.name or first.subject.id
+    show_scores(output, outcome.records, f"{called} on {first.suite} ({first.setting.backend}, {first.setting.dtype})")
+    show_beside(output, published)
+    _note_run(outcome)
+    output.text(f"Records: {results}/runs (run {outcome.run_id}).  Page: minizoo report --out DIR")
 
 
 def show_scores(output: Output, records: Sequence[Record], title: str) -> None:
-    """Values as lm-eval prints them: shares between 0 and 1, perplexities in their own unit. A group stands for its members."""
+    """Values as lm-eval prints them: accuracies from 0 to 1, perplexities in their own unit. A group stands for its members."""
     members = {task for record in records for task in record.members}
     left_out = sum(record.task in members for record in records)
     records = [record for record in records if record.task not in members]
@@ -71,11 +67,11 @@ def cut_prompts(records: Sequence[Record]) -> dict[str, int]:
 
 
 def or_note(read: Callable[[], list[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
-    """What `read` gives; a database that cannot be had now costs this table and nothing else: the records are there."""
+    """What `read` gives; a database that cannot be read now costs this table and nothing else: the records are there."""
     try:
         return read()
-    except (EnvironmentIssue, OSError) as fault:
-        note(f"Published beside measured is not shown: {fault}")
+    except (EnvironmentIssue, OSError) as error:
+        note(f"Published beside measured is not shown: {error}")
         return []
 
 
@@ -103,25 +99,35 @@ def number(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.4f}"
 
 
-def _forecast(row: Forecast) -> list[str]:
-    about = "≈ " if row.tokens_basis else ""
-    detects = ABSENT
-    if row.detectable_difference is not None:
-        detects = f"{'≥ ' if row.shared_units else ''}{100 * row.detectable_difference:.1f} points"
-    return [
-        row.task, ABSENT if row.shots is None else str(row.shots), _count(row.documents), _count(row.documents_total),
-        _count(row.requests), "?" if row.tokens is None else f"{about}{row.tokens:,}",
-        "?" if row.truncated is None else _count(row.truncated or None, ABSENT),
-        ABSENT if row.published is None else f"{row.published:g}", detects,
-    ]  # fmt: skip
+def _note_run(outcome: EvalOutcome) -> None:
+    """On stderr: failures, cut prompts, how generated code was isolated, what was taken over."""
+    for record in outcome.records:
+        if record.status != "ok":
+            note(f"{record.task} failed: {record.reason}")
+    if cut := cut_prompts(outcome.records):
+        told = ", ".join(f"{task} {count:,}" for task, count in cut.items())
+        note(f"Prompts cut on the left to fit the context: {told}.")
+    for how in dict.fromkeys(record.isolation for record in outcome.records if record.isolation):
+        note(f"Generated code ran under: {how}.")
+    if outcome.reused:
+        note(f"{outcome.reused:,} answers taken over from an interrupted run, {outcome.computed:,} computed.")
 
 
 def _score(record: Record, score: MetricScore, drawn: bool) -> list[str]:
-    interval = ABSENT if score.lower is None else f"{score.lower:.4f} – {score.upper:.4f}"
+    from harness.records.derived import estimate
+
+    made = estimate(score)
     cells = [
-        record.task, score.metric, score.filter, ABSENT if record.shots is None else str(record.shots),
-        number(score.value), number(score.stderr), interval, number(score.chance), f"{score.n:,}",
-    ]  # fmt: skip
+        record.task,
+        score.metric,
+        score.filter,
+        _shots(record.shots),
+        number(score.value),
+        number(made.stderr),
+        ABSENT if made.lower is None else f"{made.lower:.4f} – {made.upper:.4f}",
+        number(score.chance),
+        f"{score.n:,}",
+    ]
     if not drawn:
         return cells
     return [*cells, ABSENT if score.draws_sd is None else f"{score.draws_sd:.4f} of {len(score.draws)}"]
@@ -130,14 +136,20 @@ def _score(record: Record, score: MetricScore, drawn: bool) -> list[str]:
 def _beside(row: Mapping[str, Any], verdict: str) -> list[str]:
     lower, upper = row["difference_lower"], row["difference_upper"]
     compared = row["verdict"] != "not comparable"
-    interval = f"{lower:+.4f} – {upper:+.4f}" if compared and lower is not None and upper is not None else ABSENT
-    metric = row["metric"] if row["filter"] == "none" else f"{row['metric']}, {row['filter']}"
     return [
-        row["task"], metric, ABSENT if row["shots"] is None else str(row["shots"]), f"{row['n']:,}", number(row["measured"]),
-        number(row["published"]), f"{row['difference']:+.4f}" if compared else ABSENT, interval,
-        f"± {row['margin']:.4f}" if compared else ABSENT, verdict, row["origin"],
-    ]  # fmt: skip
+        row["task"],
+        row["metric"] if row["filter"] == "none" else f"{row['metric']}, {row['filter']}",
+        _shots(row["shots"]),
+        f"{row['n']:,}",
+        number(row["measured"]),
+        number(row["published"]),
+        f"{row['difference']:+.4f}" if compared else ABSENT,
+        f"{lower:+.4f} – {upper:+.4f}" if compared and lower is not None and upper is not None else ABSENT,
+        f"± {row['margin']:.4f}" if compared else ABSENT,
+        verdict,
+        row["origin"],
+    ]
 
 
-def _count(value: int | None, absent: str = "?") -> str:
-    return absent if value is None else f"{value:,}"
+def _shots(shots: int | None) -> str:
+    return ABSENT if shots is None else str(shots)

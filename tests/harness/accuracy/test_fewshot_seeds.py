@@ -6,7 +6,7 @@ import pytest
 
 from harness.lmeval.prompts import build_documents
 from harness.lmeval.tasks import load_tasks
-from harness.store.database import query
+from harness.store.query import query
 from harness.suites.suite import suite_of
 
 SMALL = ["--limit", 12, "--overflow", "truncate", "--device", "cpu", "--shots", 2]
@@ -51,7 +51,7 @@ def test_a_draws_score_is_the_one_that_its_seed_gives(evaluate, data, stories):
     documents, _ = build_documents(loaded, 1235)
     units = Encoder(HfTokenizer(stories), 512).units(loaded, documents)
     backend = open_backend(locate(str(stories)), "hf", Options("cpu", "float32"))
-    sums = {units[s.index].key: s.logprob for s in backend.score([unit.request for unit in units])}
+    sums = {str(units[s.index].key): s.logprob for s in backend.score([unit.request for unit in units])}
     right = 0
     for document in documents:
         first, second = (sums[f"winogrande/{document.doc_id}/{i}/0"] for i in (0, 1))

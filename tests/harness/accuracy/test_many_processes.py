@@ -27,16 +27,16 @@ def test_six_processes_lose_no_record(minizoo, stories, data, tmp_path):
     checked = minizoo("db", "check", "--results", tmp_path)
     assert checked.code == 0, checked.out
     assert checked.out.strip() == "6 records of 6 runs: clean"
-    from harness.store.database import query
+    from harness.store.query import query
 
     assert query(tmp_path, "SELECT sum(n) AS n FROM scores WHERE source = 'measured'") == [{"n": 2 + 2 + 3 + 4 + 5 + 6}]
 
 
 @pytest.mark.parametrize("writers", [8])
 def test_writers_of_the_database_wait_for_each_other(tmp_path, writers):
-    from harness.store.database import catch_up
+    from harness.store.catch_up import catch_up
 
-    catch_up_in_another = "from pathlib import Path; from harness.store.database import catch_up; catch_up(Path(%r))"
+    catch_up_in_another = "from pathlib import Path; from harness.store.catch_up import catch_up; catch_up(Path(%r))"
     running = [
         subprocess.Popen([sys.executable, "-c", catch_up_in_another % str(tmp_path)], stderr=subprocess.PIPE, text=True)
         for _ in range(writers)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness.accuracy.resume_log import open_partial
+from harness.accuracy.resume_log import open_resume_log
 from harness.records.files import new_run_id
 
 TASKS = "winogrande,hellaswag,arc_challenge"
@@ -103,24 +103,24 @@ def test_finished_run_is_computed_again(stories, data, tmp_path):
 
 
 def test_run_of_a_living_process_is_not_taken_over(tmp_path):
-    first = open_partial(tmp_path, "key", "run-1")
+    first = open_resume_log(tmp_path, "key", "run-1")
     first.append("task/0/0/0", {"logprob": -1.5, "greedy": False})
-    second = open_partial(tmp_path, "key", "run-2")
+    second = open_resume_log(tmp_path, "key", "run-2")
     assert (second.run_id, second.answers) == ("run-2", {})
     first.release()
-    third = open_partial(tmp_path, "key", "run-3")
+    third = open_resume_log(tmp_path, "key", "run-3")
     assert (third.run_id, third.answers) == ("run-1", {"task/0/0/0": {"logprob": -1.5, "greedy": False}})
 
 
 def test_other_settings_never_share_answers(tmp_path):
-    first = open_partial(tmp_path, "key", "run-1")
+    first = open_resume_log(tmp_path, "key", "run-1")
     first.append("task/0/0/0", {"logprob": -1.5, "greedy": False})
     first.release()
-    assert open_partial(tmp_path, "other", "run-2").answers == {}
+    assert open_resume_log(tmp_path, "other", "run-2").answers == {}
 
 
 def test_finished_run_leaves_nothing_behind(tmp_path):
-    open_partial(tmp_path, "key", "run-1").discard()
+    open_resume_log(tmp_path, "key", "run-1").discard()
     assert list((tmp_path / "partial").iterdir()) == []
 
 

@@ -10,7 +10,8 @@ import pytest
 from harness.sandbox import runner as sandbox
 from harness.sandbox import tiers as ways
 from harness.sandbox.runner import Verdict, isolation, run_programs
-from harness.sandbox.tiers import TIERS, TIERS_VARIABLE, NoIsolation, Tier
+from harness.sandbox.tiers import TIERS, TIERS_VARIABLE, Tier
+from zoo.errors import NoIsolation
 
 
 def test_some_tier_works_where_the_tests_run():
@@ -86,7 +87,7 @@ def test_an_evaluation_records_and_shows_how_its_code_was_kept_apart(minizoo, st
     ran = minizoo(*argv)
     assert ran.code == 0, ran.err
     assert f"Generated code ran under: {isolation()}." in ran.err
-    from harness.store.database import query
+    from harness.store.query import query
 
     assert {row["isolation"] for row in query(tmp_path, "SELECT isolation FROM scores WHERE source = 'measured'")} == {
         isolation()

@@ -1,0 +1,123 @@
+"""How much work an entry of a suite is: exact from a plan, by characters without a tokenizer, by known sizes without data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from harness.accuracy.plan import TaskPlan, task_documents
+from harness.accuracy.prepare import DocumentRules
+from harness.lmeval.encoding import MAX_NEW_TOKENS
+from harness.lmeval.prompts import count_of
+from harness.lmeval.tasks import LoadedTask, leaf_configs
+from harness.metrics.published import documents_of
+from harness.metrics.task_metadata import metadata_of
+from harness.suites.suite import Suite, SuiteTask
+from zoo.registry.loader import Registry
+
+Item = TypeVar("Item")
+
+CHARACTERS_A_TOKEN = 4
+"""For data without a tokenizer: what English text has in the usual vocabularies, roughly."""
+
+
+@dataclass(frozen=True)
+class EntryWork:
+    """What an entry of a suite asks for; None is what cannot be told."""
+
+    kind: str
+    """lm-eval's output type."""
+    shots: int | None
+    documents: int | None = None
+    total: int | None = None
+    requests: int | None = None
+    tokens: int | None = None
+    basis: str | None = None
+    """What an estimate rests on; None where the numbers are exact."""
+    truncated: int | None = None
+
+
+def planned(plans: Sequence[TaskPlan]) -> dict[str, EntryWork]:
+    """Exact: entry → the work of its leaf tasks."""
+    return {
+        task: EntryWork(
+            kind=below[0].loaded.task.OUTPUT_TYPE,
+            shots=_same([plan.loaded.shots for plan in below]),
+            documents=sum(len(plan.documents) for plan in below),
+            total=sum(plan.documents_total for plan in below),
+            requests=sum(plan.requests for plan in below),
+            tokens=sum(plan.tokens for plan in below),
+            truncated=sum(plan.truncated for plan in below),
+        )
+        for task, below in _by_entry(plans, lambda plan: plan.loaded).items()
+    }
+
+
+def counted(tasks: Iterable[LoadedTask], seeds: int) -> dict[str, EntryWork]:
+    """Data without a tokenizer: entry → the work of its leaf tasks, requests exact, tokens by their characters."""
+    works: dict[str, EntryWork] = {}
+    for task, below in _by_entry(tasks, lambda loaded: loaded).items():
+        made = [task_documents(loaded) for loaded in below]
+        instances = [instance for documents, _ in made for document in documents for instance in document.instances]
+        config, shots = below[0].task.config.to_dict(), _same([loaded.shots for loaded in below])
+        draws = _draws(config, shots, seeds)
+        requests = draws * sum(instance.repeats or 1 for instance in instances)
+        characters = draws * sum((instance.repeats or 1) * len("".join(_texts(instance))) for instance in instances)
+        works[task] = EntryWork(
+            kind=below[0].task.OUTPUT_TYPE,
+            shots=shots,
+            documents=sum(len(documents) for documents, _ in made),
+            total=sum(total for _, total in made),
+            requests=requests,
+            tokens=characters // CHARACTERS_A_TOKEN + requests * _generated(config),
+            basis=f"{CHARACTERS_A_TOKEN} characters a token",
+        )
+    return works
+
+
+def estimated(suite: Suite, entry: SuiteTask, rules: DocumentRules, registry: Registry) -> EntryWork:
+    """No data: documents by the registry, requests and tokens by sizes measured once (harness/metrics/task_metadata.yaml)."""
+    configs = leaf_configs(suite, entry)
+    shots = _same([config["num_fewshot"] for config in configs])
+    kind, metadata = configs[0].get("output_type", ""), metadata_of(entry.task)
+    total = documents_of(registry, entry.task)
+    if total is None or metadata.size is None or shots is None:
+        return EntryWork(kind, shots, total=total)
+    limit = rules.limit or entry.limit
+    documents = count_of(total, limit and limit * len(configs), entry.share) or total
+    repeats = max(config.get("repeats") or 1 for config in configs)
+    draws = _draws(configs[0], shots, rules.fewshot_seeds)
+    requests = round(documents * metadata.size.requests * repeats) * draws
+    each = metadata.size.tokens + shots * metadata.size.example + max(map(_generated, configs))
+    basis = f"GPT-2's tokens in {metadata.size_of}"
+    return EntryWork(kind, shots, documents, total, requests, round(requests * each), basis)
+
+
+def _by_entry(items: Iterable[Item], task_of: Callable[[Item], LoadedTask]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(task_of(item).entry.task, []).append(item)
+    return found
+
+
+def _texts(instance: Any) -> list[str]:
+    return [text for text in instance.args if isinstance(text, str)]
+
+
+def _draws(config: Mapping[str, Any], shots: int | None, seeds: int) -> int:
+    """How often a task is run: once where it has no examples or always takes the first ones."""
+    first = (config.get("fewshot_config") or {}).get("sampler") == "first_n"
+    return 1 if first or not shots else seeds
+
+
+def _generated(config: Mapping[str, Any]) -> int:
+    """Tokens that an answer may have."""
+    if config.get("output_type") != "generate_until":
+        return 0
+    return (config.get("generation_kwargs") or {}).get("max_gen_toks") or MAX_NEW_TOKENS
+
+
+def _same(numbers: Sequence[int | None]) -> int | None:
+    """The one number that all of them are; None where they differ."""
+    return numbers[0] if len(set(numbers)) == 1 else None

@@ -1,0 +1,92 @@
+"""What `minizoo eval --dry-run` shows: a row an entry of the suite, and footnotes on what the figures rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from minizoo.output import Column, Output, note
+
+if TYPE_CHECKING:
+    from harness.accuracy.dry_run import DryRun, PlannedTask
+
+ABSENT = "–"
+NUMBERS = ("shots", "documents", "of total", "requests", "tokens", "too long", "published", "min. detectable")
+COLUMNS = [Column("task"), *(Column(heading, number=True) for heading in NUMBERS)]
+
+
+def show_dry_run(output: Output, plan: DryRun, told_reasons: bool) -> None:
+    """A row a task; ≈ marks an estimate. `told_reasons`: say of all that is missing why."""
+    from harness.accuracy.dry_run import TEMPLATE
+
+    if plan.missing:
+        note(f"Estimated where not at hand: {', '.join(plan.missing)}. --tokenizer and --data give exact numbers.")
+    for what, reason in plan.missing.items():
+        if told_reasons or what == TEMPLATE:
+            note(f"{what}: {reason}")
+    if output.as_json:
+        missing = {what: str(reason) for what, reason in plan.missing.items()}
+        tasks = [asdict(task) for task in plan.tasks]
+        output.document(
+            "plan", {"model": plan.model.shown, "suite": plan.suite.name, "tasks": tasks, "missing": missing}
+        )
+        return
+    output.table(COLUMNS, map(_row, plan.tasks), f"{plan.model.shown}, suite {plan.suite.name}: what would run")
+    for line in (_totals(plan.tasks), *_footnotes(plan.tasks)):
+        output.text(line)
+
+
+def _row(task: PlannedTask) -> list[str]:
+    return [
+        task.task,
+        _number(task.shots, ABSENT),
+        _number(task.documents),
+        _number(task.documents_total),
+        _number(task.requests),
+        f"{_about(task)}{_number(task.tokens)}",
+        "?" if task.truncated is None else _number(task.truncated or None, ABSENT),
+        ABSENT if task.published is None else f"{task.published:g}",
+        _detectable(task),
+    ]
+
+
+def _totals(tasks: Sequence[PlannedTask]) -> str:
+    known = [task for task in tasks if task.tokens is not None and task.requests is not None]
+    about = "≈ " if any(map(_about, known)) else ""
+    requests, tokens = sum(task.requests or 0 for task in known), sum(task.tokens or 0 for task in known)
+    unknown = len(tasks) - len(known)
+    rest = f", and {unknown} tasks that cannot be estimated" if unknown else ""
+    return f"{about}{requests:,} requests, {about}{tokens:,} tokens at most{rest}."
+
+
+def _footnotes(tasks: Sequence[PlannedTask]) -> Iterator[str]:
+    for basis in dict.fromkeys(task.tokens_basis for task in tasks if task.tokens_basis):
+        yield f"≈ estimated by {basis}: {', '.join(task.task for task in tasks if task.tokens_basis == basis)}."
+    yield (
+        "'min. detectable': the smallest difference of two such runs that would show (95 % confidence, 80 % power, "
+        "unpaired)."
+    )
+    for task in tasks:
+        if task.shared_units:
+            yield f"≥ {task.task}: several documents share one {task.shared_units}, so it is more than shown."
+    sources = dict.fromkeys(task.published_in for task in tasks if task.published_in)
+    if sources:
+        yield f"'published': with these shots, in {', '.join(map(str, sources))}."
+    for task in tasks:
+        if task.assumed:
+            yield f"assumed for {task.task}: {'; '.join(task.assumed)}."
+
+
+def _detectable(task: PlannedTask) -> str:
+    if task.detectable_difference is None:
+        return ABSENT
+    return f"{'≥ ' if task.shared_units else ''}{100 * task.detectable_difference:.1f} points"
+
+
+def _about(task: PlannedTask) -> str:
+    return "≈ " if task.tokens_basis and task.tokens is not None else ""
+
+
+def _number(value: int | None, absent: str = "?") -> str:
+    return absent if value is None else f"{value:,}"

@@ -1,0 +1,157 @@
+"""What `minizoo show` shows of one model, and of a config.json compared with its entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minizoo.display.accuracy import or_note, show_beside
+from minizoo.output import Column, Output
+from zoo.arch.config_comparison import Difference
+from zoo.registry.describe import facts
+from zoo.registry.lineage import family_tree, root_of
+
+if TYPE_CHECKING:
+    from zoo.registry.loader import Model, Registry
+
+UNKNOWN = "unknown"
+COMMERCIAL: dict[bool | None, str] = {True: "yes", False: "no", None: UNKNOWN}
+TOKEN_KINDS = ("pretraining", "teacher_correction", "distillation")
+SHOWN_DIMENSIONS = (
+    "num_layers", "pattern", "hidden_size", "ffn_hidden_size", "num_attention_heads", "num_kv_heads", "head_dim",
+    "vocab_size", "tied_embeddings", "max_context", "activation", "norm", "mamba_num_heads", "mamba_head_dim",
+    "parameters", "declared_parameters", "embedding_parameters", "non_embedding_parameters", "stored_bytes",
+    "kv_bytes_per_token_bf16", "decode_bytes_bf16", "flops_per_token",
+)  # fmt: skip
+
+
+def measured_scores(results: Path, model: str) -> list[Mapping[str, Any]]:
+    """The model's measured scores beside the published ones; a results folder that is not there is not made."""
+    if not results.is_dir():
+        return []
+    from harness.store.reproduction import of_model
+
+    return or_note(lambda: of_model(results, model))
+
+
+def show_model(output: Output, model: Model, registry: Registry, measured: list[Mapping[str, Any]]) -> None:
+    """Lineage, facts, dimensions, statements, published scores, and what was measured beside them."""
+    told = facts(model, registry)
+    if output.as_json:
+        output.document("model", {**told, "reproduction": measured})
+        return
+    output.text(f"{model.display} ({model.id})")
+    output.text()
+    for line in family_tree(registry, root_of(registry, model.id), mark=model.id):
+        output.text(line)
+    output.text()
+    output.table([Column("fact"), Column("value")], _fact_rows(told))
+    output.text()
+    output.table([Column("dimension"), Column("value", number=True)], _dimension_rows(told["architecture"]))
+    _show_statements(output, told["statements"])
+    _show_scores(output, told["published_scores"])
+    show_beside(output, measured)
+
+
+def show_check(output: Output, model: str, where: str, differences: Sequence[Difference]) -> int:
+    """A row a difference between the config at `where` and the entry; the exit code, 1 where one contradicts it."""
+    contradictions = sum(difference.contradicts for difference in differences)
+    if output.as_json:
+        listed = [{**asdict(difference), "contradicts": difference.contradicts} for difference in differences]
+        output.document("check", {"model": model, "config": where, "differences": listed})
+        return 1 if contradictions else 0
+    if differences:
+        columns = [Column("dimension"), Column("key in the config"), Column("entry"), Column("config"), Column("")]
+        rows = [
+            (d.dimension, d.key, _or_unknown(d.entry), _or_unknown(d.config), "differs" if d.contradicts else "open")
+            for d in differences
+        ]
+        output.table(columns, rows)
+    verdict = f"contradicts the entry in {contradictions} dimensions" if contradictions else "agrees with the entry"
+    output.text(f"{where} {verdict} '{model}'.")
+    return 1 if contradictions else 0
+
+
+def _fact_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
+    hub, licence, claimed = (told[part] or {} for part in ("hub", "licence", "claimed"))
+    tokens = told["tokens"] or {}
+    search = tokens.get("search")
+    rows = [
+        ("group, kind", f"{told['group']}, {told['kind']}"),
+        ("weights", told["weights_at"]),
+        ("revision", "shipped with minizoo" if told["weights"] else hub.get("revision")),
+        *((f"weights '{name}'", f"{version['note']} {version['commit'] or UNKNOWN}")
+          for name, version in told["revisions"].items()),
+        ("licence", licence.get("id")),
+        ("commercial use", COMMERCIAL[licence.get("commercial")]),
+        ("hardware named", ", ".join([*claimed.get("test_hardware", []), *claimed.get("microarchitectures", [])])),
+        ("precision named", ", ".join(claimed.get("dtypes", []))),
+        *((f"tokens, {key.replace('_', ' ')}", _tokens(tokens.get(key))) for key in TOKEN_KINDS),
+        ("tokens, search", f"{search['candidates']} × {_tokens(search['tokens_each'])}" if search else None),
+        *(("speed", _speed(speed)) for speed in told["speeds"]),
+        *(("note", note) for note in told["notes"]),
+    ]  # fmt: skip
+    return [(name, value or UNKNOWN) for name, value in rows]
+
+
+def _dimension_rows(architecture: dict[str, Any]) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name in SHOWN_DIMENSIONS:
+        if name not in architecture:
+            continue
+        value = architecture[name]
+        is_count = isinstance(value, int) and not isinstance(value, bool)
+        rows.append((name, f"{value:,}" if is_count else _or_unknown(value)))
+    return rows
+
+
+def _show_statements(output: Output, statements: list[dict[str, Any]]) -> None:
+    if not statements:
+        return
+    verdicts = {True: "agrees", False: "differs", None: "cannot be told"}
+    columns = [Column("stated"), Column("as printed"), Column("here"), Column(""), Column("source")]
+    rows = [
+        (s["field"], s["value"], f"{s['actual']:,}" if isinstance(s["actual"], int) else _or_unknown(s["actual"]),
+         verdicts[s["agrees"]], f"{s['source']}{', ' + s['where'] if s['where'] else ''}")
+        for s in statements
+    ]  # fmt: skip
+    output.text()
+    output.table(columns, rows, title="What sources state")
+
+
+def _show_scores(output: Output, scores: list[dict[str, Any]]) -> None:
+    if not scores:
+        return
+    columns = [Column("task"), Column("value", number=True), Column("unit"), Column("metric"),
+               Column("shots", number=True), Column("weights"), Column("source")]  # fmt: skip
+    rows = [
+        (
+            score["task"] + (" †" if score["used_for_selection"] else ""),
+            f"{score['value']:g}",
+            score["unit"] + (", normalised" if score["scale"] == "chance_normalised" else ""),
+            ", ".join(filter(None, (score["metric"], score["filter"]))) or UNKNOWN,
+            _or_unknown(score["shots"]),
+            score["revision"] or "–",
+            f"{score['source_id']}{', ' + score['where'] if score['where'] else ''}",
+        )
+        for score in scores
+    ]
+    output.text()
+    output.table(columns, rows, title="Published scores")
+    if any(score["used_for_selection"] for score in scores):
+        output.text("† this task was used to choose the model's shape: the score was not blind to the choice.")
+
+
+def _speed(speed: dict[str, Any]) -> str:
+    batch = f"batch {_or_unknown(speed['batch'])} against {_or_unknown(speed['against_batch'])}"
+    return f"{speed['ratio']:g}× {speed['against']}, {speed['engine']} {speed['dtype']} on {speed['gpu']}, {batch}"
+
+
+def _tokens(count: int | None) -> str:
+    return UNKNOWN if count is None else f"{count / 1e9:,g} B"
+
+
+def _or_unknown(value: Any) -> str:
+    return UNKNOWN if value is None else str(value)
