@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.store.database import query
+from harness.store.query import query
 from reports.page import PageMeta, render_page
 from zoo.errors import EnvironmentIssue, InputError
 from zoo.files import write_atomically

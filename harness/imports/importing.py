@@ -27,7 +27,7 @@ from harness.imports.trtllm import read_trtllm
 from harness.imports.vllm import read_latency, read_serve, read_throughput
 from harness.records.files import folder_name, new_run_id, run_folder, write_record
 from harness.records.record import Imported, Record, Setting, Subject
-from harness.store.database import query
+from harness.store.query import query
 from zoo.errors import EnvironmentIssue, InputError
 from zoo.files import check_writable
 from zoo.registry.loader import load_registry

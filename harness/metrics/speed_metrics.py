@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,31 +75,59 @@ def create_views(connection: Any) -> None:
         )
 
 
-def samples_of(rows: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> dict[str, list[float]]:
-    """Each metric's samples in rising order, from the rows of one point (see TRIAL_COLUMNS), by the very SQL of the results
-    database."""
+@dataclass(frozen=True)
+class PointTrials:
+    """The raw rows of one point, see TRIAL_COLUMNS: as mappings, or in a Parquet file."""
+
+    run_id: str
+    task: str
+    slo: Mapping[str, float]
+    """Service-level objectives (ttft, tpot, e2e) in seconds, for goodput."""
+    rows: Sequence[Mapping[str, Any]] | Path
+
+
+def samples_of(rows: Sequence[Mapping[str, Any]], slo: Mapping[str, float]) -> dict[str, list[float]]:
+    """Each metric's samples in rising order, from the rows of one point, by the very SQL of the results database."""
+    return samples_of_points([PointTrials("", "", slo, rows)])["", ""]
+
+
+def samples_of_points(points: Sequence[PointTrials]) -> dict[tuple[str, str], dict[str, list[float]]]:
+    """(run, task) → each metric's samples in rising order. Works in memory, whatever the size of the results."""
     import duckdb
-    import pyarrow as pa
 
     connection = duckdb.connect()
     try:
         listed = ", ".join(f"{name} {kind}" for name, kind in TRIAL_COLUMNS.items())
         connection.execute(f"CREATE TABLE trial_rows (run_id VARCHAR, task VARCHAR, {listed})")
         connection.execute(
-            "CREATE TABLE speed_points AS SELECT '' AS run_id, '' AS task, ?::DOUBLE AS ttft_limit, "
-            "?::DOUBLE AS tpot_limit, ?::DOUBLE AS e2e_limit",
-            [limits.get(name) for name in ("ttft", "tpot", "e2e")],
+            "CREATE TABLE speed_points (run_id VARCHAR, task VARCHAR, ttft_limit DOUBLE, tpot_limit DOUBLE, e2e_limit DOUBLE)"
         )
-        if rows:
-            connection.register("incoming", pa.Table.from_pylist([dict(row) for row in rows], schema=trial_schema()))
-            connection.execute("INSERT INTO trial_rows SELECT '', '', * FROM incoming")
+        for point in points:
+            _load(connection, point)
         create_views(connection)
-        return {
-            name: [row[0] for row in connection.execute(f"SELECT value FROM metric_{name} ORDER BY value").fetchall()]
-            for name in load_metrics()
-        }
+        found = {(point.run_id, point.task): {name: [] for name in load_metrics()} for point in points}
+        for name in load_metrics():
+            rows = connection.execute(f"SELECT run_id, task, value FROM metric_{name} ORDER BY value").fetchall()
+            for run_id, task, value in rows:
+                found[run_id, task][name].append(value)
+        return found
     finally:
         connection.close()
+
+
+def _load(connection: Any, point: PointTrials) -> None:
+    import pyarrow as pa
+
+    limits = [point.slo.get(name) for name in ("ttft", "tpot", "e2e")]
+    connection.execute("INSERT INTO speed_points VALUES (?, ?, ?, ?, ?)", [point.run_id, point.task, *limits])
+    names, key = ", ".join(TRIAL_COLUMNS), [point.run_id, point.task]
+    if isinstance(point.rows, Path):
+        connection.execute(f"INSERT INTO trial_rows SELECT ?, ?, {names} FROM read_parquet(?)", [*key, str(point.rows)])
+    elif point.rows:
+        table = pa.Table.from_pylist([dict(row) for row in point.rows], schema=trial_schema())
+        connection.register("incoming", table)
+        connection.execute(f"INSERT INTO trial_rows SELECT ?, ?, {names} FROM incoming", key)
+        connection.unregister("incoming")
 
 
 def statistics(samples: Mapping[str, Sequence[float]]) -> tuple[Statistic, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from zoo.errors import EnvironmentIssue
+from zoo.errors import Busy, ResultsMissing
 
 STORAGE_VERSION = "v1.4.0"
 LOCK_SECONDS = 120
@@ -23,16 +23,16 @@ def database_path(results: Path) -> Path:
 
 @contextlib.contextmanager
 def locked(results: Path) -> Generator[None]:
-    """Hold the results folder's database; EnvironmentIssue where there is no folder or another process does not let go."""
+    """Hold the results folder's database. ResultsMissing where there is no folder, Busy where another process keeps it."""
     if not results.is_dir():
-        raise EnvironmentIssue(
+        raise ResultsMissing(
             f"There is no results folder {results}.", "Run `minizoo eval` first, or give --results DIR."
         )
     lock = FileLock(results / ".minizoo.duckdb.lock")
     try:
         lock.acquire(timeout=LOCK_SECONDS)
     except Timeout:
-        raise EnvironmentIssue(
+        raise Busy(
             f"Another minizoo process has held {lock.lock_file} for {LOCK_SECONDS} s.",
             "Wait for it, or end it and run `minizoo db check`.",
         ) from None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.store.database import query
+from harness.store.query import query
 
 Row = Mapping[str, Any]
 
@@ -17,8 +17,8 @@ def of_run(results: Path, run_id: str) -> list[Row]:
 
 
 def of_model(results: Path, model: str) -> list[Row]:
-    """The newest score of each task, metric, filter and shots of a model beside its published one."""
-    rows = query(results, "SELECT * FROM reproduction WHERE model = ? ORDER BY finished_at, run_id", [model])
+    """The newest score of each task, metric, filter and shots of a registry model beside its published one."""
+    rows = query(results, "SELECT * FROM reproduction WHERE registry_id = ? ORDER BY finished_at, run_id", [model])
     newest = {(row["task"], row["metric"], row["filter"], row["shots"]): row["run_id"] for row in rows}
     return beside(
         row for row in rows if newest[row["task"], row["metric"], row["filter"], row["shots"]] == row["run_id"]

@@ -13,7 +13,7 @@ SETTLED_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
-class Found:
+class RunFolder:
     """A run's folder. `modified_ns` changes whenever a record is added to it; 0 while that cannot be relied on yet."""
 
     run_id: str
@@ -30,7 +30,7 @@ class Found:
         ]
 
 
-def scan(results: Path) -> Iterator[Found]:
+def scan(results: Path) -> Iterator[RunFolder]:
     """Every run folder below `results/runs`, one stat each."""
     runs = results / "runs"
     if not runs.is_dir():
@@ -42,4 +42,4 @@ def scan(results: Path) -> Iterator[Found]:
         for entry in os.scandir(day.path):
             if entry.is_dir() and not entry.name.startswith("."):
                 modified = entry.stat().st_mtime_ns
-                yield Found(entry.name, Path(entry.path), modified if now - modified > SETTLED_NS else 0)
+                yield RunFolder(entry.name, Path(entry.path), modified if now - modified > SETTLED_NS else 0)

@@ -21,7 +21,7 @@ def db() -> None:
 def path(results: Path, as_json: bool) -> None:
     """Print where the database is, after catching up with the records."""
     from harness.store.connection import database_path
-    from harness.store.database import catch_up
+    from harness.store.catch_up import catch_up
 
     taken = catch_up(results)
     output = Output(as_json)
@@ -36,7 +36,7 @@ def path(results: Path, as_json: bool) -> None:
 @json_option
 def check(results: Path, as_json: bool) -> int:
     """Compare the database with the records: none missing, none twice, none unreadable."""
-    from harness.store.database import check as check_store
+    from harness.store.check import check as check_store
 
     found = check_store(results)
     output = Output(as_json)
@@ -56,7 +56,7 @@ def check(results: Path, as_json: bool) -> int:
 def rebuild(results: Path, as_json: bool) -> None:
     """Make the database anew from the records."""
     from harness.store.connection import database_path
-    from harness.store.database import rebuild as rebuild_store
+    from harness.store.catch_up import rebuild as rebuild_store
 
     taken = rebuild_store(results)
     output = Output(as_json)

@@ -214,7 +214,7 @@ def test_no_isolation_fails_with_the_line_that_mends_it(monkeypatch: pytest.Monk
 
 
 def test_a_readable_database_is_counted(tmp_path: Path):
-    from harness.store.database import catch_up
+    from harness.store.catch_up import catch_up
 
     catch_up(tmp_path)
     finding = doctor.check_database(tmp_path)

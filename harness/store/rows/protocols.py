@@ -1,36 +1,16 @@
-"""What the view `reproduction` is made from: how each recorded task was measured, and what is published of it."""
+"""What a verdict is made from: how each recorded task was measured, and what is published of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from harness.metrics.published import expected_scores
-from harness.records.record import MetricScore, Record
+from harness.records.record import Record
 from harness.suites.suite import SuiteTask, load_suite, suite_names
 from zoo.registry.loader import Registry
-
-TABLES = {
-    "run_protocols": {
-        "run_id": "VARCHAR", "task": "VARCHAR", "in_registry": "BOOLEAN", "metric": "VARCHAR", "filter": "VARCHAR",
-        "samples_each": "BIGINT", "temperature": "DOUBLE", "top_p": "DOUBLE", "share": "DOUBLE", "margin": "DOUBLE",
-        "departure": "VARCHAR",
-    },
-    "expected": {
-        "model": "VARCHAR", "task": "VARCHAR", "metric": "VARCHAR", "filter": "VARCHAR", "shots": "BIGINT",
-        "value": "DOUBLE", "rounding": "DOUBLE", "printed": "DOUBLE", "scale": "VARCHAR", "items": "BIGINT",
-        "subset": "VARCHAR", "samples_each": "BIGINT", "temperature": "DOUBLE", "top_p": "DOUBLE",
-        "revision": "VARCHAR", "protocol": "VARCHAR", "origin": "VARCHAR",
-    },
-}  # fmt: skip
-
-
-def create_view(connection: Any) -> None:
-    """Create the view; its tables and those of `scores` must be there."""
-    connection.execute(Path(__file__).with_name("reproduction.sql").read_text("utf-8"))
 
 
 def protocol_row(record: Record) -> dict[str, Any]:
@@ -56,11 +36,6 @@ def protocol_row(record: Record) -> dict[str, Any]:
 def expected_rows(registry: Registry) -> list[dict[str, Any]]:
     """Every published score of the registry, a row for each task that measures it."""
     return [asdict(score) for score in expected_scores(registry)]
-
-
-def fewshot_columns(score: MetricScore) -> dict[str, Any]:
-    """How many draws of few-shot examples a score has, and their standard deviation; None for one draw."""
-    return {"fewshot_draws": len(score.draws) or None, "fewshot_sd": score.draws_sd}
 
 
 def _entry(record: Record) -> Mapping[str, Any] | None:

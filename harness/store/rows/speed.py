@@ -1,0 +1,75 @@
+"""A speed record's rows. Percentiles and ratios are derived from the trials, where the record has any beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.metrics.speed_metrics import load_metrics, statistics
+from harness.records.record import Record
+from harness.records.speed_record import SpeedFacts, Statistic
+from harness.stats import constants
+from harness.stats.derive import RECORDED_RULE
+from harness.stats.ratio import RESAMPLES, speed_ratio
+from harness.store.rows.tables import TABLES
+
+OBJECTIVES = ("ttft", "tpot", "e2e")
+
+
+def point_row(record: Record, speed: SpeedFacts) -> dict[str, Any]:
+    """The row of `speed_points`: what was run, and whether its figures can be trusted."""
+    validity = speed.validity
+    return {
+        **_key(record),
+        **speed.model_dump(include=set(TABLES["speed_points"])),
+        "valid": validity.valid,
+        "reasons": "; ".join(reason.text for reason in validity.reasons) or None,
+        "reason_codes": "; ".join(reason.code for reason in validity.reasons) or None,
+        "notes": "; ".join(note.text for note in validity.notes) or None,
+        "note_codes": "; ".join(note.code for note in validity.notes) or None,
+        **{f"{name}_limit": speed.slo.get(name) for name in OBJECTIVES},
+        **{f"peak_{name}": value for name, value in speed.memory.model_dump().items()},
+    }
+
+
+def limit_rows(record: Record, speed: SpeedFacts) -> list[dict[str, Any]]:
+    """The rows of `speed_limits`: how near each step came to the roofline."""
+    wanted = set(TABLES["speed_limits"])
+    return [_key(record) | achieved.model_dump(include=wanted) for achieved in speed.achieved]
+
+
+def statistic_rows(
+    record: Record, speed: SpeedFacts, samples: Mapping[str, Sequence[float]] | None
+) -> list[dict[str, Any]]:
+    """The rows of `speed_statistics`: derived from each metric's samples, else as the record or another tool states them."""
+    stated: Sequence[Statistic] = speed.statistics if samples is None else statistics(samples)
+    rule = RECORDED_RULE if samples is None and record.source == "measured" else constants.RULE_VERSION
+    return [_key(record) | statistic.model_dump() | {"rule": rule} for statistic in stated]
+
+
+def comparison_rows(record: Record, speed: SpeedFacts) -> list[dict[str, Any]]:
+    """The rows of `speed_comparisons` as recorded; `derived_ratio` follows once the trials of both runs are in."""
+    wanted = set(TABLES["speed_comparisons"])
+    return [
+        _key(record) | compared.model_dump(include=wanted) | {"rule": None if compared.lower is None else RECORDED_RULE}
+        for compared in speed.comparisons
+    ]
+
+
+def derived_ratio(
+    comparison: Mapping[str, Any], ours: Sequence[float], theirs: Sequence[float]
+) -> dict[str, Any] | None:
+    """A comparison's figures by the present rule; None for trials that give no ratio. Samples are in rising order."""
+    better = load_metrics()[comparison["metric"]].higher_is_better
+    try:
+        ratio = speed_ratio(ours, theirs, better, comparison["seed"])
+    except ValueError:
+        return None
+    return {
+        "ratio": ratio.value, "lower": ratio.lower, "upper": ratio.upper, "p_value": ratio.p_value, "n": ratio.n,
+        "against_n": ratio.against_n, "resamples": RESAMPLES, "rule": constants.RULE_VERSION,
+    }  # fmt: skip
+
+
+def _key(record: Record) -> dict[str, Any]:
+    return {"run_id": record.run_id, "task": record.task}

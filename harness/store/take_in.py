@@ -1,0 +1,116 @@
+"""Taking in: the new records of every run folder that changed, and what follows from them, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.records.files import read_record
+from harness.records.record import Record
+from harness.store.rows.names import Identity, shown_names
+from harness.store.rows.protocols import expected_rows, protocol_row
+from harness.store.rows.published import published_rows
+from harness.store.rows.records import metric_rows, record_row
+from harness.store.rows.tables import insert, insert_file
+from harness.store.rows.verdicts import PAIRED, verdict_row
+from harness.store.scan import RunFolder, scan
+from harness.store.take_in_speed import insert_speed
+from zoo.errors import one_line
+from zoo.registry.loader import Registry, load_registry
+
+IDENTITY = ("kind", "subject", "given_name", "location", "known_digest")
+"""Columns of `records` that hold an Identity, in its order."""
+
+
+def take_in(connection: Any, results: Path) -> int:
+    """Insert what is new and return the number of records; nothing is changed where it raises.
+
+    A record that cannot be read is noted in `bad_records`. NewerResults for one of a newer minizoo.
+    """
+    seen: dict[str, int] = dict(connection.execute("SELECT run_id, modified_ns FROM folders").fetchall())
+    changed = [f for f in scan(results) if not f.modified_ns or seen.get(f.run_id) != f.modified_ns]
+    registry = load_registry()
+    connection.execute("BEGIN")
+    try:
+        records = _new_records(connection, results, changed) if changed else []
+        _insert(connection, records)
+        if _insert_published(connection, registry):
+            _insert_verdicts(connection, None)
+        elif records:
+            _insert_verdicts(connection, list({record.run_id for record, _ in records}))
+        if records:
+            _give_names(connection, registry)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    return len(records)
+
+
+def _new_records(connection: Any, results: Path, changed: Sequence[RunFolder]) -> list[tuple[Record, Path]]:
+    """The records of those runs that the database does not have, each with its folder; unreadable ones are noted."""
+    runs = [found.run_id for found in changed]
+    known = set(
+        connection.execute("SELECT run_id, task FROM records WHERE run_id IN (SELECT unnest(?))", [runs]).fetchall()
+    )
+    connection.execute("DELETE FROM bad_records WHERE string_split(path, '/')[-3] IN (SELECT unnest(?))", [runs])
+    connection.execute("DELETE FROM folders WHERE run_id IN (SELECT unnest(?))", [runs])
+    records: list[tuple[Record, Path]] = []
+    bad: list[dict[str, Any]] = []
+    for path in (path for found in changed for path in found.records):
+        try:
+            record = read_record(path)
+        except (OSError, ValueError) as error:
+            bad.append({"path": path.relative_to(results).as_posix(), "reason": one_line(error)})
+            continue
+        if (record.run_id, record.task) not in known:
+            records.append((record, path.parent))
+    insert(connection, "bad_records", bad)
+    insert(connection, "folders", [{"run_id": f.run_id, "modified_ns": f.modified_ns} for f in changed])
+    return records
+
+
+def _insert(connection: Any, records: Sequence[tuple[Record, Path]]) -> None:
+    insert(connection, "records", [record_row(record) for record, _ in records])
+    insert(connection, "metrics", [row for record, folder in records for row in metric_rows(record, folder)])
+    insert(connection, "run_protocols", [protocol_row(record) for record, _ in records])
+    for record, folder in records:
+        insert_file(connection, "sample_rows", record.run_id, record.task, folder / "samples.parquet")
+    insert_speed(connection, records)
+
+
+def _insert_published(connection: Any, registry: Registry) -> bool:
+    """Copy the registry's published scores where the registry has changed since; returns whether it has."""
+    if connection.execute("SELECT registry FROM meta").fetchall() == [(registry.state,)]:
+        return False
+    connection.execute("DELETE FROM published; DELETE FROM expected")
+    insert(connection, "published", published_rows(registry))
+    insert(connection, "expected", expected_rows(registry))
+    connection.execute("UPDATE meta SET registry = ?", [registry.state])
+    return True
+
+
+def _insert_verdicts(connection: Any, runs: list[str] | None) -> None:
+    """Judge the scores of those runs beside the published ones, or all scores anew."""
+    if runs is None:
+        connection.execute("DELETE FROM verdicts")
+        pairs = connection.execute(PAIRED)
+    else:
+        connection.execute("DELETE FROM verdicts WHERE run_id IN (SELECT unnest(?))", [runs])
+        pairs = connection.execute(f"{PAIRED} AND s.run_id IN (SELECT unnest(?))", [runs])
+    names = [column[0] for column in pairs.description]
+    insert(connection, "verdicts", [verdict_row(dict(zip(names, row, strict=True))) for row in pairs.fetchall()])
+
+
+def _give_names(connection: Any, registry: Registry) -> None:
+    """Show every model by its name among all that the database now holds; only rows whose name changed are written."""
+    listed = ", ".join(IDENTITY)
+    rows = connection.execute(f"SELECT DISTINCT {listed}, model FROM records").fetchall()
+    registered = {name.casefold() for model in registry.models.values() for name in model.names}
+    now = {row: Identity(*row[:-1]) for row in rows}
+    names = shown_names(set(now.values()), lambda name: name.casefold() in registered)
+    for row, identity in now.items():
+        if names[identity] != row[-1]:
+            matches = " AND ".join(f"{column} IS NOT DISTINCT FROM ?" for column in (*IDENTITY, "model"))
+            connection.execute(f"UPDATE records SET model = ? WHERE {matches}", [names[identity], *row])
