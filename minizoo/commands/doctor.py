@@ -1,4 +1,4 @@
-"""`minizoo doctor`: what works on this machine, and what mends the rest."""
+"""`minizoo doctor`: what works on this machine, and how to repair what does not."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from minizoo.output import Column, Output, json_option
 @sandbox_options
 @json_option
 def doctor(results: Path, as_json: bool) -> int:
-    """Check Python, torch, GPU, hub, disk, isolation and database; say what mends each. Exit 4 when something fails."""
+    """Check Python, torch, GPU, hub, disk, isolation and database; say how to repair each. Exit 4 when something fails."""
     from minizoo.doctor.checks import examine, worst
 
-    findings = examine(results)
+    checked = examine(results)
     output = Output(as_json)
     if as_json:
-        checks = [{"name": name, **asdict(finding)} for name, finding in findings.items()]
-        output.document("doctor", {"verdict": worst(findings), "checks": checks})
+        checks = [{"name": name, **asdict(result)} for name, result in checked.items()]
+        output.document("doctor", {"verdict": worst(checked), "checks": checks})
     else:
         columns = [Column("check"), Column("verdict"), Column("found")]
-        output.table(columns, [(name, finding.verdict, finding.found) for name, finding in findings.items()])
+        output.table(columns, [(name, result.verdict, result.found) for name, result in checked.items()])
         output.text()
-        for name, finding in findings.items():
-            if finding.hint:
-                output.text(f"{name}: {finding.hint}")
-        counts = Counter(finding.verdict for finding in findings.values())
-        output.text(f"{len(findings)} checks: " + ", ".join(f"{counts[v]} {v}" for v in ("ok", "warn", "fail")))
-    return 4 if worst(findings) == "fail" else 0
+        for name, result in checked.items():
+            if result.hint:
+                output.text(f"{name}: {result.hint}")
+        counts = Counter(result.verdict for result in checked.values())
+        output.text(f"{len(checked)} checks: " + ", ".join(f"{counts[v]} {v}" for v in ("ok", "warn", "fail")))
+    return 4 if worst(checked) == "fail" else 0

@@ -40,7 +40,7 @@ def read_gpus() -> Gpus:
 
 def hint_of(refusal: NvmlRefused) -> str:
     """What to do about a refusal of NVML."""
-    return _HINTS.get(refusal.code, "Run `nvidia-smi` and mend what it complains of.")
+    return _HINTS.get(refusal.code, "Run `nvidia-smi` and repair what it complains of.")
 
 
 def _describe(nvml: Nvml, handle: Any) -> str:
