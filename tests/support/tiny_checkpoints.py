@@ -28,6 +28,9 @@ FAMILIES = {
     "nemotron": (NemotronConfig, NemotronForCausalLM, {}),
 }
 
+TERMS = 10 * SHAPE["num_hidden_layers"] * SHAPE["hidden_size"]
+"""Of an fp32 forward pass, for `assert_fp32`: about ten sums a layer, each over the hidden width."""
+
 
 def tiny(family: str, folder: Path, dtype=torch.float32, shard="5GB", seed=0, **changes) -> Path:
     """Save a random model of the family. Norm weights and biases are random too, so that slicing them shows."""

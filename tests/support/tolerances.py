@@ -47,10 +47,10 @@ def assert_logprobs(found: Any, expected: Any, tokens: Any = 1) -> None:
 def assert_fp32(found: Any, expected: Any, terms: int) -> None:
     """Equal results of fp32 arithmetic in which each number is a sum of about `terms` products along the way.
 
-    Allowed are 16 × √terms × UNIT of the largest magnitude: independent roundings, and a margin for unlucky ones.
+    Allowed are 4 × √terms × UNIT of the largest magnitude: the sum of independent roundings, four times over.
     """
     wanted = _doubles(expected)
-    _assert_within("fp32", found, wanted, 16 * np.sqrt(terms) * UNIT * np.abs(wanted).max(initial=0))
+    _assert_within("fp32", found, wanted, 4 * np.sqrt(terms) * UNIT * np.abs(wanted).max(initial=0))
 
 
 def _assert_within(kind: str, found: Any, expected: Any, allowed: Any) -> None:

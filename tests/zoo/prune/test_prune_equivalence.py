@@ -4,30 +4,32 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from support.tiny_checkpoints import FAMILIES, TOKENS, load, tiny
+from support.tiny_checkpoints import FAMILIES, TERMS, TOKENS, load, tiny
+from support.tolerances import assert_fp32
 
 from zoo.prune.parent import open_parent
-from zoo.prune.plan import Choice, ParentIdentity, Ranking, make_plan
+from zoo.prune.plan import UnitSelection
+from zoo.prune.selection import Ranking, plan_from_ranking
 from zoo.prune.target import Target, child_shape
+from zoo.prune.write.folder import expected_count
 from zoo.prune.write.writer import write_child
 
 
 def random_ranking(dims, seed=0) -> Ranking:
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     return Ranking(
-        Choice(method=f"random, seed {seed}"),
-        heads=dice.random((dims.num_layers, dims.num_attention_heads)),
-        ffn=dice.random((dims.num_layers, dims.ffn_hidden_size)),
-        hidden=dice.random(dims.hidden_size),
-        layers=dice.random(dims.num_layers),
+        UnitSelection(method=f"random, seed {seed}"),
+        heads=rng.random((dims.num_layers, dims.num_attention_heads)),
+        ffn=rng.random((dims.num_layers, dims.ffn_hidden_size)),
+        hidden=rng.random(dims.hidden_size),
+        layers=rng.random(dims.num_layers),
     )
 
 
 def prune(folder, out, target, seed=0, **options):
     parent = open_parent(folder)
-    identity = ParentIdentity(name=parent.name, digest=parent.digest, dims=parent.dims)
     shape = child_shape(parent.dims, target)
-    plan = make_plan(identity, shape, random_ranking(parent.dims, seed), **options)
+    plan = plan_from_ranking(parent.identity, shape, random_ranking(parent.dims, seed), **options)
     write_child(plan, parent, out)
     return plan
 
@@ -38,36 +40,36 @@ def logits(model):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_child_without_neurons_equals_parent_with_them_silenced(family, tmp_path):
-    plan = prune(tiny(family, tmp_path / "p"), tmp_path / "c", Target(ffn=(40, 40, 40, 40)))
-    parent, child = load(tmp_path / "p"), load(tmp_path / "c")
+def test_child_without_neurons_equals_parent_with_them_silenced(family, tiny_parent, tmp_path):
+    plan = prune(tiny_parent(family), tmp_path / "c", Target(ffn=(40, 40, 40, 40)))
+    parent, child = load(tiny_parent(family)), load(tmp_path / "c")
     for kept, layer in zip(plan.layers, parent.model.layers, strict=True):
         gone = [i for i in range(56) if i not in kept.ffn]
         layer.mlp.down_proj.weight.data[:, gone] = 0
-    assert torch.allclose(logits(child), logits(parent), atol=1e-5, rtol=0)
+    assert_fp32(logits(child), logits(parent), TERMS)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_child_without_heads_equals_parent_with_them_silenced(family, tmp_path):
-    plan = prune(tiny(family, tmp_path / "p"), tmp_path / "c", Target(heads=4))
-    parent, child = load(tmp_path / "p"), load(tmp_path / "c")
+def test_child_without_heads_equals_parent_with_them_silenced(family, tiny_parent, tmp_path):
+    plan = prune(tiny_parent(family), tmp_path / "c", Target(heads=4))
+    parent, child = load(tiny_parent(family)), load(tmp_path / "c")
     for kept, layer in zip(plan.layers, parent.model.layers, strict=True):
         for head in set(range(6)) - set(kept.heads):
             layer.self_attn.o_proj.weight.data[:, head * 12 : head * 12 + 12] = 0
-    assert torch.allclose(logits(child), logits(parent), atol=1e-5, rtol=0)
+    assert_fp32(logits(child), logits(parent), TERMS)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_child_without_hidden_channels_equals_parent_with_them_silenced_and_left_out_of_norm_statistics(
-    family, tmp_path
+    family, tiny_parent, tmp_path
 ):
-    plan = prune(tiny(family, tmp_path / "p"), tmp_path / "c", Target(hidden=30))
-    parent, child = load(tmp_path / "p"), load(tmp_path / "c")
+    plan = prune(tiny_parent(family), tmp_path / "c", Target(hidden=30))
+    parent, child = load(tiny_parent(family)), load(tmp_path / "c")
     keep = torch.tensor(plan.hidden)
     mask = torch.zeros(48)
     mask[keep] = 1
     silence_hidden(parent, keep, mask, nemotron=family == "nemotron")
-    assert torch.allclose(logits(child), logits(parent), atol=1e-5, rtol=0)
+    assert_fp32(logits(child), logits(parent), TERMS)
 
 
 def silence_hidden(model, keep, mask, nemotron):
@@ -93,18 +95,18 @@ def silence_hidden(model, keep, mask, nemotron):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_child_without_layers_equals_parent_that_skips_them(family, tmp_path):
-    prune(tiny(family, tmp_path / "p"), tmp_path / "c", Target(drop=(1, 2)))
-    parent, child = load(tmp_path / "p"), load(tmp_path / "c")
+def test_child_without_layers_equals_parent_that_skips_them(family, tiny_parent, tmp_path):
+    prune(tiny_parent(family), tmp_path / "c", Target(drop=(1, 2)))
+    parent, child = load(tiny_parent(family)), load(tmp_path / "c")
     parent.model.layers = torch.nn.ModuleList([parent.model.layers[0], parent.model.layers[3]])
     parent.config.num_hidden_layers = 2
-    assert torch.allclose(logits(child), logits(parent), atol=1e-5, rtol=0)
+    assert_fp32(logits(child), logits(parent), TERMS)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_head_residual_changes_the_query_rows_of_its_own_group_alone(family, tmp_path):
-    plan = prune(tiny(family, tmp_path / "p"), tmp_path / "c", Target(heads=4), head_residual=True)
-    parent, child = load(tmp_path / "p"), load(tmp_path / "c")
+def test_head_residual_changes_the_query_rows_of_its_own_group_alone(family, tiny_parent, tmp_path):
+    plan = prune(tiny_parent(family), tmp_path / "c", Target(heads=4), head_residual=True)
+    parent, child = load(tiny_parent(family)), load(tmp_path / "c")
     for at, kept in enumerate(plan.layers):
         whole = parent.model.layers[at].self_attn.q_proj.weight.view(6, 12, 48)
         cut = child.model.layers[at].self_attn.q_proj.weight.view(4, 12, 48)
@@ -115,7 +117,7 @@ def test_head_residual_changes_the_query_rows_of_its_own_group_alone(family, tmp
             if head in partner:
                 assert partner[head] // 3 == head // 3
                 expected = 2 * whole[head] - whole[partner[head]]
-            assert torch.allclose(cut[place], expected, atol=1e-6)
+            assert_fp32(cut[place], expected, terms=2)
         assert torch.equal(
             parent.model.layers[at].self_attn.k_proj.weight, child.model.layers[at].self_attn.k_proj.weight
         )
@@ -141,3 +143,9 @@ def test_all_axes_at_once_from_many_shards_load_with_from_pretrained(tmp_path):
     assert sum(p.numel() for p in child.parameters()) == plan.parameters
     assert child.config.head_dim == 12
     assert torch.isfinite(logits(child)).all()
+
+
+def test_projection_biases_are_counted(tiny_parent, tmp_path):
+    plan = prune(tiny_parent("llama"), tmp_path / "c", Target(hidden=36, ffn=40, heads=4))
+    counted = expected_count(plan, open_parent(tiny_parent("llama")))
+    assert counted == load(tmp_path / "c").num_parameters() > plan.parameters
