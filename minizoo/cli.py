@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import traceback
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
 from minizoo import __version__
+from minizoo.failures import as_error, refused
+from minizoo.output import show_error
+from minizoo.run_log import RunLog
+from minizoo.streams import discard, outlive_reader
 
 # name → (module:function, the one line that `minizoo --help` shows). Kept here so that help imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -27,7 +31,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("minizoo.commands.report:report", "Write the results as one self-contained HTML page."),
     "db": ("minizoo.commands.db:db", "Find, check or rebuild the results database."),
     "data": ("minizoo.commands.data:data", "Fill or check a local mirror of the data sets that suites read."),
-    "doctor": ("minizoo.commands.doctor:doctor", "Say what works on this machine, and what mends the rest."),
+    "doctor": (
+        "minizoo.commands.doctor:doctor",
+        "Check what minizoo needs on this machine, and say how to mend what fails.",
+    ),
 }
 
 
@@ -62,62 +69,69 @@ class LazyGroup(click.Group):
             raise unknown(UnknownName, "command", name, COMMANDS, "`minizoo --help` lists them.")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, but an OSError gets its cause here: click would take any closed pipe for stdout's and exit 1."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            raise refused(error) from error
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="minizoo")
+@click.option("-v", "--verbose", is_flag=True, help="Show on stderr what goes into the log file of the run.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def minizoo(debug: bool) -> None:
+@click.pass_context
+def minizoo(context: click.Context, verbose: bool, debug: bool) -> None:
     """Is the small model as good as claimed, and as fast as claimed, on this machine?"""
-    if debug:
-        os.environ["MINIZOO_DEBUG"] = "1"
+    context.ensure_object(RunState).begin(context.invoked_subcommand or "", verbose, debug)
+
+
+@dataclass
+class RunState:
+    """What outlives the command: its log, and whether a traceback is wanted."""
+
+    argv: list[str] = field(default_factory=list)
+    debug: bool = False
+
+    def __post_init__(self) -> None:
+        self.log = RunLog(self.argv)
+
+    def begin(self, command: str, verbose: bool, debug: bool) -> None:
+        """Take the group's options; a command that only shows its help leaves no log."""
+        self.debug = debug
+        if not {"-h", "--help"} & set(self.argv):
+            self.log.start(command, verbose)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line; errors become one paragraph on stderr and an exit code (0, 1, 2, 3, 4; 130 interrupted)."""
-    sys.exit(run(sys.argv[1:] if argv is None else argv))
+    """Run the command line as the installed script does: exit codes 0, 1, 2, 3, 4, 70 and 130, whoever reads stdout."""
+    outlive_reader()
+    code = run(sys.argv[1:] if argv is None else argv)
+    try:
+        sys.stdout.flush()
+    except OSError as error:  # the disk behind stdout is full
+        discard(1)
+        code = code or show_error(refused(error))
+    sys.exit(code)
 
 
 def run(argv: list[str]) -> int:
-    """Run one command and return its exit code."""
-    from zoo.errors import MinizooError
-
+    """Run one command and return its exit code; an error becomes one paragraph on stderr, with --json a document too."""
+    state = RunState(argv)
+    raised: BaseException | None = None
     try:
-        result: Any = minizoo.main(args=argv, prog_name="minizoo", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        result: Any = minizoo.main(args=list(argv), prog_name="minizoo", standalone_mode=False, obj=state)
+        code = result if isinstance(result, int) else 0
     except click.exceptions.Exit as leave:
-        return leave.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("minizoo: interrupted. Finished work is kept; the same command goes on from there.", err=True)
-        return 130
-    except MinizooError as error:
-        _show(str(error))
-        return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        _show(
-            f"The system refused: {error.strerror or error}{where}. "
-            "Check the path, its permissions and the free space (`minizoo doctor`)."
-        )
-        return 4
-    except Exception as error:  # a fault of minizoo's own: still a paragraph, and a way to report it
-        message = " ".join(str(error).split())[:300]
-        _show(
-            f"minizoo met what it should not ({type(error).__name__}: {message}). "
-            "Finished work is kept. `minizoo --debug …` shows where; please report it with the command."
-        )
-        return 4
-
-
-def _show(paragraph: str) -> None:
-    if os.environ.get("MINIZOO_DEBUG"):
-        traceback.print_exc()
-    click.echo(f"minizoo: {paragraph}", err=True)
+        code = leave.exit_code
+    except (Exception, KeyboardInterrupt, SystemExit) as exception:
+        raised = exception
+        if state.debug:
+            traceback.print_exc()
+        code = show_error(as_error(exception, state.log.path), as_json="--json" in argv)
+    state.log.end(code, raised)
+    return code
 
 
 if __name__ == "__main__":

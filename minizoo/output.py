@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+
+from zoo.errors import MinizooError
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 
@@ -22,15 +25,14 @@ class Column:
 
 
 class Output:
-    """Shows a command's result, either as rich tables and text (`as_json=False`) or as one JSON document."""
+    """Shows a command's result: rich tables and text, or with `as_json` one JSON document."""
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
 
     def document(self, kind: str, value: Any) -> None:
         """Print `value` as the one JSON document of this command, tagged with its kind and version."""
-        json.dump({"schema": f"minizoo.{kind}/1", **value}, sys.stdout, indent=2, ensure_ascii=False, default=str)
-        sys.stdout.write("\n")
+        click.echo(json.dumps({"schema": f"minizoo.{kind}/1", **value}, indent=2, ensure_ascii=False, default=str))
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]], title: str = "") -> None:
         """Print a table; cells are text and are never read as markup. Off a terminal nothing is cut short."""
@@ -57,3 +59,13 @@ class Output:
 def note(line: str) -> None:
     """Tell the user something that is not the result: goes to stderr, never into a pipe."""
     click.echo(line, err=True)
+
+
+def show_error(error: MinizooError, as_json: bool = False) -> int:
+    """Show an error as one paragraph on stderr, with `as_json` also as the command's document; return its exit code."""
+    note(f"minizoo: {error}")
+    if as_json:
+        told = {"code": error.code, "what": error.what, "hint": error.hint, "exit_code": error.exit_code}
+        with contextlib.suppress(OSError):  # a full disk behind stdout may be the very error
+            Output(as_json).document("error", told)
+    return error.exit_code

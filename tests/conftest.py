@@ -2,13 +2,15 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from harness.sandbox import runner as sandbox
-from harness.sandbox.tiers import TIERS, TIERS_VARIABLE, NoIsolation
+from harness.sandbox.tiers import TIERS, TIERS_VARIABLE
+from zoo.errors import NoIsolation
 
 ROOT = Path(__file__).parent.parent
 MAY_SKIP = ("GPU", "works here)")
@@ -17,6 +19,7 @@ that works."""
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("MINIZOO_LOG_DIR", str(Path(tempfile.gettempdir()) / "minizoo-test-logs"))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, a process a core
 
 

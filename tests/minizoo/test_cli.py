@@ -1,27 +1,14 @@
 """The command line as a whole: light, documented, and polite about mistakes."""
 
-import importlib
-import os
+import errno
 import subprocess
 import sys
 
 import click
 import pytest
-from support.paths import ROOT
-
-from minizoo.cli import COMMANDS
+from support.commands import every_command
 
 HEAVY = {"torch", "transformers", "lm_eval", "duckdb", "datasets", "scipy", "numpy", "pyarrow", "pydantic", "rich"}
-README = (ROOT / "README.md").read_text("utf-8")
-
-
-def walk():
-    for name, (target, _) in COMMANDS.items():
-        module, function = target.split(":")
-        command = getattr(importlib.import_module(module), function)
-        yield name, command
-        for sub, child in getattr(command, "commands", {}).items():
-            yield f"{name} {sub}", child
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["evl"]])
@@ -34,48 +21,75 @@ def test_front_door_imports_nothing_heavy(words):
     assert "HEAVY []" in done.stdout
 
 
-@pytest.mark.parametrize(("name", "command"), walk(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("name", "command"), every_command().items(), ids=every_command())
 def test_every_command_has_help_and_every_option_too(name, command):
     assert command.help
     for option in command.params:
         assert not isinstance(option, click.Option) or option.help, f"{name} {option.name}"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_in_the_readmes_table(name):
-    assert f"| `minizoo {name}" in README
-
-
 def test_unknown_command_is_answered_with_the_right_one(minizoo):
-    ran = minizoo("evl")
-    assert ran.code == 2
+    ran = minizoo("evl", "--json")
+    assert (ran.code, ran.json()["code"]) == (2, "unknown-name")
     assert "Did you mean 'eval'?" in ran.err
 
 
-def test_unknown_option_exits_2(minizoo):
-    ran = minizoo("eval", "--modle", "x")
+def test_a_command_line_that_cannot_be_read_has_the_code_usage(minizoo):
+    ran = minizoo("eval", "--modle", "x", "--json")
     assert ran.code == 2
-    assert "--model" in ran.err
+    told = ran.json()
+    assert (told["schema"], told["code"], told["exit_code"]) == ("minizoo.error/1", "usage", 2)
+    assert "--model" in told["what"]
+    assert ran.err == f"minizoo: {told['what']} {told['hint']}\n"
 
 
-def test_a_fault_of_our_own_is_still_one_paragraph(minizoo, monkeypatch, tmp_path):
-    import harness.accuracy.run
+def test_an_error_is_a_document_with_json_and_one_paragraph_without(minizoo):
+    told = minizoo("show", "no-such-model", "--json")
+    assert told.json()["code"] == "unknown-model"
+    shown = minizoo("show", "no-such-model")
+    assert (shown.code, shown.out, shown.err) == (told.code, "", told.err)
 
-    def broken(*_):
-        raise ZeroDivisionError("one over nought")
 
-    monkeypatch.setattr(harness.accuracy.run, "prepare", broken)
-    ran = minizoo("eval", "--model", "nano-teacher", "--results", tmp_path)
-    assert ran.code == 4
+def breaks(monkeypatch, exception):
+    """Make `minizoo models` raise."""
+
+    def broken(**_):
+        raise exception
+
+    monkeypatch.setattr(every_command()["models"], "callback", broken)
+
+
+def test_an_internal_error_exits_70_and_names_its_log(minizoo, monkeypatch, tmp_path):
+    monkeypatch.setenv("MINIZOO_LOG_DIR", str(tmp_path))
+    breaks(monkeypatch, ZeroDivisionError("one over nought"))
+    ran = minizoo("models", "--json")
+    (log,) = tmp_path.glob("*-models-*.log")
+    assert (ran.code, ran.json()["code"]) == (70, "internal-error")
+    assert str(log) in ran.err
     assert "Traceback" not in ran.err
-    assert "one over nought" in ran.err or "ZeroDivisionError" in ran.err
+    assert "ZeroDivisionError: one over nought" in log.read_text("utf-8")
 
 
-def test_debug_shows_the_traceback():
-    argv = [sys.executable, "-m", "minizoo", "--debug", "eval", "--model", "no-such-model"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ})
-    assert done.returncode == 2
-    assert "Traceback" in done.stderr
+@pytest.mark.parametrize(
+    ("exception", "exit_code", "code"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/results"), 4, "system-refused"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 4, "system-refused"),  # of a worker, not of stdout
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (SystemExit(1), 70, "internal-error"),  # a library that leaves by itself
+    ],
+)
+def test_each_kind_of_exception_has_its_exit_code(minizoo, monkeypatch, exception, exit_code, code):
+    breaks(monkeypatch, exception)
+    ran = minizoo("models", "--json")
+    assert (ran.code, ran.json()["code"]) == (exit_code, code)
+
+
+def test_debug_shows_the_traceback(minizoo):
+    ran = minizoo("--debug", "show", "no-such-model")
+    assert ran.code == 2
+    assert "Traceback" in ran.err
+    assert "Traceback" not in minizoo("show", "no-such-model").err
 
 
 def test_dry_run_says_what_would_run_and_runs_nothing(minizoo, stories, data, tmp_path):
