@@ -4,7 +4,7 @@
     python benchmarks/prune_stream.py --work DIR --scale 0.1   a tenth of the layers and of the vocabulary
 
 The parent is random (a block of random bf16 repeated from random offsets), the index sets too. The reference reads and
-writes the same bytes without thinking: `cp` of the child's files, and `cat` of as many parent bytes as are left. Before
+writes the same bytes unchanged: `cp` of the child's files, and `cat` of as many parent bytes as are left. Before
 each timed step the files it reads are put out of the page cache. The child is made durable (fsync) by minizoo; `cp`
 is timed both without and with a `sync` of what it wrote. Everything written to DIR is removed again.
 """

@@ -1,4 +1,4 @@
-"""`python -m zoo.nano`: trains the nano teacher."""
+"""`python -m zoo.nano`: train the nano teacher."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ import click
 @click.option("--steps", type=click.IntRange(min=1), help="Optimizer steps; the recipe's own number if left out.")
 @click.option("--seed", type=int, help="Seed of the text, the tokenizer and the weights; the recipe's own if left out.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; the bytes of the weights depend on it.")
-def main(out: Path, **changes: int | None) -> None:
-    """Trains the nano teacher from scratch and writes the checkpoint to OUT; progress goes to stderr."""
-    from zoo.nano.training import Recipe, train
+def main(out: Path, steps: int | None, seed: int | None, threads: int | None) -> None:
+    """Train the nano teacher from scratch and write the checkpoint to OUT; progress goes to stderr."""
+    from zoo.nano.training import TrainingRecipe, train
 
-    recipe = dataclasses.replace(Recipe(), **{k: v for k, v in changes.items() if v is not None})
+    given = {"steps": steps, "seed": seed, "threads": threads}
+    recipe = dataclasses.replace(
+        TrainingRecipe(), **{name: value for name, value in given.items() if value is not None}
+    )
     click.echo(json.dumps(train(recipe, out), indent=2))
 
 
-main()
+if __name__ == "__main__":
+    main()

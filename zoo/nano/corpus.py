@@ -1,4 +1,4 @@
-"""The training text: documents of every kind, mixed by weight, without end and without a single test item."""
+"""The training text: an endless stream of documents of every kind, mixed by weight, without test items."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoo.nano.kinds import cloze, code, endings, prose, sums, words
 from zoo.nano.world import Maker, for_testing, for_training
 
 BETWEEN = "\n\n"
-"""What stands between two exercises of one document: lm-eval's few-shot delimiter."""
+"""Between two exercises of one document: lm-eval's few-shot delimiter."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ KINDS = {
 
 
 def documents(seed: int, *, test: bool = False) -> Iterator[str]:
-    """Documents without end, of training items or of test items; the same seed gives the same ones."""
+    """An endless stream of documents of training items, or of test items; the same seed gives the same ones."""
     rng = Random(seed)
     names, weights = list(KINDS), [kind.weight for kind in KINDS.values()]
     while True:

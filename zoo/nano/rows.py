@@ -1,4 +1,4 @@
-"""Training text laid out for a batch: documents end to end in rows, each attending to itself alone."""
+"""Packed training rows: documents end to end, each attending to itself alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from zoo.nano import tokenizer
+from zoo.nano.tokenizer import BOS_ID, EOS_ID
 
 ENCODED_AT_ONCE = 256
 
@@ -16,10 +16,10 @@ ENCODED_AT_ONCE = 256
 class Rows:
     """Documents as rows of token ids. A row begins with a document; the last document in it may be cut."""
 
-    def __init__(self, documents: Iterator[str], words: PreTrainedTokenizerFast) -> None:
+    def __init__(self, documents: Iterator[str], tokenizer: PreTrainedTokenizerFast) -> None:
         self.documents = 0
         """Documents read so far, cut ones included."""
-        self._encoded = self._encode(documents, words)
+        self._encoded = self._encode(documents, tokenizer)
 
     def take(self, rows: int, length: int) -> torch.Tensor:
         """The next rows, of token ids [rows, length]."""
@@ -31,19 +31,19 @@ class Rows:
             row += next(self._encoded)
         return row[:length]
 
-    def _encode(self, documents: Iterator[str], words: PreTrainedTokenizerFast) -> Iterator[list[int]]:
+    def _encode(self, documents: Iterator[str], tokenizer: PreTrainedTokenizerFast) -> Iterator[list[int]]:
         while texts := list(itertools.islice(documents, ENCODED_AT_ONCE)):
-            for ids in words(texts)["input_ids"]:
+            for ids in tokenizer(texts)["input_ids"]:
                 self.documents += 1
-                yield [*ids, tokenizer.EOS_ID]
+                yield [*ids, EOS_ID]
 
 
-def places(rows: torch.Tensor) -> torch.Tensor:
-    """Each token's place in its own document [rows, length]: given as `position_ids`, it also keeps documents apart.
+def document_positions(rows: torch.Tensor) -> torch.Tensor:
+    """Each token's position in its own document [rows, length]; given as `position_ids`, they also mask documents apart.
 
-    Without a cache transformers takes a place that does not follow its neighbour's for the start of another text, and
-    masks the texts off from each other (masking_utils.find_packed_sequence_indices); with one it does not.
+    Without a cache transformers takes a position that does not follow its neighbour's for the start of another document
+    and masks the documents from each other (masking_utils.find_packed_sequence_indices); with a cache it does not.
     """
     index = torch.arange(rows.shape[1]).expand_as(rows)
-    starts = torch.where(rows == tokenizer.BOS_ID, index, 0).cummax(dim=1).values
+    starts = torch.where(rows == BOS_ID, index, 0).cummax(dim=1).values
     return index - starts

@@ -1,4 +1,4 @@
-"""`python -m zoo.nano.students`: cuts the nano teacher to its width- and its depth-pruned student. Nothing is retrained.
+"""`python -m zoo.nano.students`: cut the nano teacher to its width- and its depth-pruned student. Nothing is retrained.
 
 The edges are those of Llama-3.1-Minitron-4B in small: about half of the parameters stay, once by width with all query
 heads kept, once by removing one contiguous block of half of the layers.
@@ -16,11 +16,11 @@ from pathlib import Path
 import click
 
 from zoo.nano import corpus
-from zoo.prune.calibration import Calibration, Sampling, read_calibration
+from zoo.prune.calibration import Calibration, CalibrationText, Sampling, read_calibration
 from zoo.prune.importance.aggregate import Aggregation
 from zoo.prune.parent import Parent, open_parent
-from zoo.prune.plan import ParentIdentity, make_plan
 from zoo.prune.scores import DepthBy
+from zoo.prune.selection import plan_from_ranking
 from zoo.prune.target import Target, child_shape
 from zoo.prune.write.writer import write_child
 
@@ -35,7 +35,7 @@ SEED = 2
 
 @dataclass(frozen=True)
 class Student:
-    """One pruned student: its name, its shape, and how its layers are chosen."""
+    """One pruned student: its name, its target, and the measure that its layers are chosen by."""
 
     name: str
     target: Target
@@ -49,21 +49,20 @@ STUDENTS = (
 
 
 def make_students(teacher: Path, out: Path) -> list[Path]:
-    """Score the teacher once and write both students into `out`, each whole or not at all; returns their folders."""
-    from zoo.prune.importance.measure import Settings, measure
+    """Measure the teacher's importance once and write both students into `out`, each atomically; returns their folders."""
+    from zoo.prune.importance.measure import ImportanceSettings, measure
 
     parent = open_parent(teacher, TEACHER)
-    identity = ParentIdentity(name=TEACHER, digest=parent.digest, dims=parent.dims)
     shapes = {student.name: child_shape(parent.dims, student.target) for student in STUDENTS}
     blocks = tuple(sorted({1, *(shape.removed for shape in shapes.values())} - {0}))
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".students-", dir=out) as scratch:
         rows = calibration(parent, Path(scratch))
-        settings = Settings(aggregation=Aggregation(), blocks=blocks, perplexity=True)
+        settings = ImportanceSettings(aggregation=Aggregation(), blocks=blocks, perplexity=True)
         scores = measure(parent, rows, settings, Path(scratch) / "scoring")
         for student in STUDENTS:
             shape = shapes[student.name]
-            plan = make_plan(identity, shape, scores.ranking(shape.removed, student.depth_by))
+            plan = plan_from_ranking(parent.identity, shape, scores.ranking(shape, student.depth_by))
             write_child(plan, parent, Path(scratch) / student.name)
             shutil.rmtree(out / student.name, ignore_errors=True)
             (Path(scratch) / student.name).rename(out / student.name)
@@ -71,21 +70,16 @@ def make_students(teacher: Path, out: Path) -> list[Path]:
 
 
 def calibration(parent: Parent, scratch: Path) -> Calibration:
-    """Rows of the training text (never of test items), each document closed by end-of-text."""
+    """Rows of the training text (never of test items), each document followed by EOS."""
     from transformers import AutoTokenizer
 
-    words = AutoTokenizer.from_pretrained(parent.folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(parent.folder, local_files_only=True, trust_remote_code=False)
     text = scratch / f"nano-corpus-seed-{SEED}.jsonl"
     documents = itertools.islice(corpus.documents(SEED), DOCUMENTS)
     text.write_text("".join(json.dumps({"text": document}) + "\n" for document in documents))
-    return read_calibration(
-        text,
-        lambda texts: words(list(texts), add_special_tokens=False)["input_ids"],
-        parent.dims.vocab_size,
-        SAMPLING,
-        words.bos_token_id,
-        words.eos_token_id,
-    )
+    encode = lambda texts: tokenizer(list(texts), add_special_tokens=False)["input_ids"]  # noqa: E731
+    source = CalibrationText(text, encode, tokenizer.bos_token_id, tokenizer.eos_token_id)
+    return read_calibration(source, parent.dims.vocab_size, SAMPLING)
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""The nano tokenizer: byte-level BPE, digits one by one, so that any text comes back and sums can be learnt.
+"""The nano tokenizer: byte-level BPE with single digits, so that any text round-trips and sums can be learnt.
 
 A digit may bring the space before it: a number's first digit then is another token than its later ones, which tells
 the model tens from units.
@@ -19,8 +19,8 @@ PIECES = r"\n| ?\d| ?\p{L}+| ?[^\s\p{L}\d]+| +(?=\S)|\s"
 """What a token never crosses: a newline, a digit, a word or a run of signs with the space before it, other space."""
 
 
-def train(texts: Iterable[str], context: int) -> PreTrainedTokenizerFast:
-    """A tokenizer of `VOCABULARY` tokens learnt from `texts`, which puts BOS before every text."""
+def train_tokenizer(texts: Iterable[str], context: int) -> PreTrainedTokenizerFast:
+    """Train a tokenizer of `VOCABULARY` tokens on `texts`; it puts BOS before every text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -1,4 +1,4 @@
-"""Training the nano teacher from scratch: plain PyTorch on the CPU, the same bytes for one seed and thread count."""
+"""Training of the nano teacher from scratch, in plain PyTorch on the CPU; deterministic for one seed and thread count."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from zoo.nano import corpus, tokenizer
-from zoo.nano.rows import Rows, places
+from zoo.files import publish_folder
+from zoo.nano import corpus
+from zoo.nano.rows import Rows, document_positions
+from zoo.nano.tokenizer import BOS_ID, EOS_ID, VOCABULARY, train_tokenizer
 
 CONTEXT = 512
-TOKENIZER_DOCUMENTS = 20_000
-"""Documents from which the tokenizer is learnt."""
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How the teacher is trained. Lengths and batches are in tokens; both rates warm up, hold, and fall to zero.
+class TrainingRecipe:
+    """Hyper-parameters of the teacher. Lengths and batches are in tokens; both learning rates warm up, hold, and fall to 0.
 
-    Matrices learn by Muon (Jordan et al. 2024), embeddings and norms by AdamW. (With AdamW alone a model of
-    this shape, on an earlier form of this text, got 8 % of the sums right after 4.1 M tokens.)
+    Matrices are trained by Muon (Jordan et al. 2024), embeddings and norms by AdamW. (With AdamW alone a model of this
+    shape, on an earlier form of this text, got 8 % of the sums right after 4.1 M tokens.)
     """
 
     seed: int = 1
+    tokenizer_documents: int = 20_000
+    """Documents that the tokenizer is trained on."""
     steps: int = 1600
     threads: int = 1
     batch: int = 4096
     row: int = 256
     long_every: int = 8
-    """Every so many batches the rows are as long as the context and one text, so that late places are trained too."""
+    """Every so many batches the rows are as long as the context and one document, so that late positions are trained too."""
     matrix_rate: float = 0.02
     other_rate: float = 4e-3
     weight_decay: float = 0.01
@@ -51,7 +53,7 @@ class Recipe:
 def architecture() -> LlamaConfig:
     """The teacher's shape: GQA with three query heads a group, and a head_dim that is not hidden / heads."""
     return LlamaConfig(
-        vocab_size=tokenizer.VOCABULARY,
+        vocab_size=VOCABULARY,
         hidden_size=144,
         intermediate_size=320,
         num_hidden_layers=6,
@@ -61,25 +63,26 @@ def architecture() -> LlamaConfig:
         max_position_embeddings=CONTEXT,
         initializer_range=0.04,
         tie_word_embeddings=True,
-        bos_token_id=tokenizer.BOS_ID,
-        eos_token_id=tokenizer.EOS_ID,
-        pad_token_id=tokenizer.EOS_ID,
+        bos_token_id=BOS_ID,
+        eos_token_id=EOS_ID,
+        pad_token_id=EOS_ID,
     )
 
 
-def train(recipe: Recipe, out: Path) -> dict[str, object]:
-    """Trains the teacher by `recipe` and puts the checkpoint into the folder `out`, all of it or nothing.
+def train(recipe: TrainingRecipe, out: Path) -> dict[str, object]:
+    """Train the teacher by `recipe` and write the checkpoint to the folder `out`, replacing what is there at the end.
 
-    Writes config.json, model.safetensors (bf16), the tokenizer's files and minizoo.json, whose content is returned.
+    Writes config.json, model.safetensors (bf16), the tokenizer's files and minizoo.json, whose content is returned. Sets
+    torch's thread count and deterministic algorithms for the whole process.
     """
     torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(recipe.seed)
 
-    sample = itertools.islice(corpus.documents(recipe.seed), TOKENIZER_DOCUMENTS)
-    words = tokenizer.train(sample, CONTEXT)
+    sample = itertools.islice(corpus.documents(recipe.seed), recipe.tokenizer_documents)
+    tokenizer = train_tokenizer(sample, CONTEXT)
     model = LlamaForCausalLM(architecture())
-    rows = Rows(corpus.documents(recipe.seed), words)
+    rows = Rows(corpus.documents(recipe.seed), tokenizer)
     loss = _fit(model, rows, recipe)
     torch.nn.Module.to(model, torch.bfloat16)
     note: dict[str, object] = {
@@ -89,24 +92,24 @@ def train(recipe: Recipe, out: Path) -> dict[str, object]:
         "documents": rows.documents,
         "parameters": model.num_parameters(),
         "final_loss": round(loss, 4),
-        "held_out_loss": round(held_out_loss(model, words, recipe), 4),
+        "held_out_loss": round(held_out_loss(model, tokenizer, recipe), 4),
         "torch": str(torch.__version__),
     }
-    _write(model, words, note, out)
+    _write(model, tokenizer, note, out)
     return note
 
 
 @torch.no_grad()
-def held_out_loss(model: LlamaForCausalLM, words: PreTrainedTokenizerFast, recipe: Recipe) -> float:
+def held_out_loss(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: TrainingRecipe) -> float:
     """Mean cross-entropy in nats a token, in fp32, on documents made of test items alone."""
     judge = LlamaForCausalLM(model.config)
     judge.load_state_dict(model.state_dict())
-    rows = Rows(corpus.documents(recipe.seed, test=True), words).take(recipe.held_out_rows, recipe.row)
-    return judge(input_ids=rows, position_ids=places(rows), labels=rows, use_cache=False).loss.item()
+    rows = Rows(corpus.documents(recipe.seed, test=True), tokenizer).take(recipe.held_out_rows, recipe.row)
+    return judge(input_ids=rows, position_ids=document_positions(rows), labels=rows, use_cache=False).loss.item()
 
 
-def _fit(model: LlamaForCausalLM, rows: Rows, recipe: Recipe) -> float:
-    """Runs every step; returns the mean loss over the last twentieth of them, in nats a token."""
+def _fit(model: LlamaForCausalLM, rows: Rows, recipe: TrainingRecipe) -> float:
+    """Run every step; return the mean loss over the last twentieth of them, in nats a token."""
     optimizers = _optimizers(model, recipe)
     schedules = [torch.optim.lr_scheduler.LambdaLR(each, _rate(recipe)) for each in optimizers]
     losses: list[float] = []
@@ -115,7 +118,7 @@ def _fit(model: LlamaForCausalLM, rows: Rows, recipe: Recipe) -> float:
         long = step % recipe.long_every == 0
         length = CONTEXT if long else recipe.row
         batch = rows.take(recipe.batch // length, length)
-        apart = None if long else places(batch)
+        apart = None if long else document_positions(batch)
         loss = model(input_ids=batch, position_ids=apart, labels=batch, use_cache=False).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
@@ -124,13 +127,13 @@ def _fit(model: LlamaForCausalLM, rows: Rows, recipe: Recipe) -> float:
         model.zero_grad()
         losses.append(loss.item())
         if step % 50 == 0 or step == recipe.steps:
-            _tell(step, losses, time.monotonic() - began, recipe)
+            _print_progress(step, losses, time.monotonic() - began, recipe)
     last = losses[-max(1, recipe.steps // 20) :]
     return sum(last) / len(last)
 
 
-def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon for what multiplies activations, AdamW for the embeddings and the norms."""
+def _optimizers(model: LlamaForCausalLM, recipe: TrainingRecipe) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon for the weight matrices of the layers, AdamW for the embeddings and the norms."""
     matrices = [weight for weight in model.model.layers.parameters() if weight.dim() == 2]
     taken = {id(weight) for weight in matrices}
     others = [weight for weight in model.parameters() if id(weight) not in taken]
@@ -140,7 +143,7 @@ def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> tuple[torch.optim.Op
     )
 
 
-def _rate(recipe: Recipe) -> Callable[[int], float]:
+def _rate(recipe: TrainingRecipe) -> Callable[[int], float]:
     """The share of the peak rate at a step: warm-up, stable, then linear decay."""
 
     def share(step: int) -> float:
@@ -150,7 +153,7 @@ def _rate(recipe: Recipe) -> Callable[[int], float]:
     return share
 
 
-def _tell(step: int, losses: list[float], seconds: float, recipe: Recipe) -> None:
+def _print_progress(step: int, losses: list[float], seconds: float, recipe: TrainingRecipe) -> None:
     recent = losses[-50:]
     loss = sum(recent) / len(recent)
     rate = step * recipe.batch / seconds
@@ -159,15 +162,15 @@ def _tell(step: int, losses: list[float], seconds: float, recipe: Recipe) -> Non
     print(line, file=sys.stderr, flush=True)
 
 
-def _write(model: LlamaForCausalLM, words: PreTrainedTokenizerFast, note: dict[str, object], out: Path) -> None:
-    """Writes the checkpoint beside `out` and moves it there when it is whole."""
+def _write(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, note: dict[str, object], out: Path) -> None:
+    """Write the checkpoint beside `out`, then replace `out` by it."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         fresh, old = Path(scratch, "fresh"), Path(scratch, "old")
         fresh.mkdir()
         model.save_pretrained(fresh)
-        words.save_pretrained(fresh)
+        tokenizer.save_pretrained(fresh)
         (fresh / "minizoo.json").write_text(json.dumps(note, indent=2) + "\n")
         if out.exists():
             shutil.move(out, old)
-        fresh.rename(out)
+        publish_folder(fresh, out)

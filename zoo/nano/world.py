@@ -1,4 +1,8 @@
-"""The nano world: who and what its texts are about, what an exercise is, and the split between test and training."""
+"""The nano world: the people and things of its texts, what an exercise is, and the split between test and training.
+
+`corpus` mixes the training side into text. The `nano` suite (harness/tasks/nano) draws its items from the same makers on
+the other side of the split, which no seed can cross.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a Hugging Face checkpoint to a smaller one: `importance` scores, `plan` chooses, `slice` cuts; nothing here trains."""
+"""From a Hugging Face checkpoint to a smaller one: importance is measured, a plan made, the child written. Never trains."""

@@ -1,4 +1,4 @@
-"""Calibration text as rows of token ids of one length, drawn by seed."""
+"""Calibration data: a file of text or token ids as rows of token ids of one length, drawn by seed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import InputError
+from zoo.errors import InvalidCalibration
 
 SAMPLES = 1024
 """Rows the paper draws (arXiv 2407.14679 §2.2)."""
 Encode = Callable[[Sequence[str]], list[list[int]]]
+"""Texts → their token ids, without special tokens."""
 
 
 @dataclass(frozen=True)
@@ -33,35 +34,44 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class CalibrationText:
+    """A file, and the parent's tokenizer as the one function that is needed, with its special ids. Token ids need none."""
+
+    path: Path
+    encode: Encode | None = None
+    bos: int | None = None
+    eos: int | None = None
+
+
+@dataclass(frozen=True)
 class Sampling:
-    """How many rows of how many tokens, drawn by which seed; fewer where the text has no more."""
+    """How many rows of how many tokens are drawn by which seed; fewer where the text is shorter."""
 
     samples: int = SAMPLES
     length: int = 512
     seed: int = 0
 
 
-def read_calibration(
-    path: Path, encode: Encode, vocab_size: int, sampling: Sampling, bos: int | None = None, eos: int | None = None
-) -> Calibration:
+def read_calibration(text: CalibrationText, vocab_size: int, sampling: Sampling) -> Calibration:
     """Rows of a file: `.txt` one text, `.jsonl` a `text` a line (joined by `eos`), `.npy` token ids of 32 or 64 bits.
 
-    Each row of text begins with `bos`. Raises InputError for another file, ids of 16 bits (they overflow from 65,536
-    on, silently), ids outside the vocabulary, and text shorter than one row.
+    Each row of text begins with `bos`. Raises InvalidCalibration for another file, ids of 16 bits (they overflow
+    from 65,536 on, silently), ids outside the vocabulary, and text shorter than one row.
     """
+    path = text.path
     if path.suffix == ".npy":
         stream, first = _token_file(path), None
     else:
-        stream, first = _encoded(path, encode, eos), bos
+        stream, first = _encoded(text), text.bos
     if stream.size and not 0 <= int(stream.min()) <= int(stream.max()) < vocab_size:
-        raise InputError(
+        raise InvalidCalibration(
             f"{path} has token id {int(stream.max())}, the model a vocabulary of {vocab_size}.",
             "Take the parent's own tokenizer.",
         )
     width = sampling.length - (first is not None)
     count = len(stream) // width if width > 0 else 0
     if not count:
-        raise InputError(
+        raise InvalidCalibration(
             f"{path} has {len(stream)} tokens, less than one row of {sampling.length}.",
             "Give more text, or a smaller --length.",
         )
@@ -73,18 +83,22 @@ def read_calibration(
     return Calibration(path.name, np.ascontiguousarray(rows))
 
 
-def _encoded(path: Path, encode: Encode, eos: int | None) -> NDArray[np.int64]:
+def _encoded(text: CalibrationText) -> NDArray[np.int64]:
+    path = text.path
+    if text.encode is None:
+        raise InvalidCalibration(f"{path} is text, and there is no tokenizer for it.", "Give token ids as .npy.")
     try:
-        text = path.read_text("utf-8")
+        content = path.read_text("utf-8")
     except FileNotFoundError:
-        raise InputError(f"There is no {path}.", "Give a .txt, .jsonl or .npy file.") from None
+        raise InvalidCalibration(f"There is no {path}.", "Give a .txt, .jsonl or .npy file.") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} is not UTF-8 text.", "Give a .txt, .jsonl or .npy file.") from None
+        raise InvalidCalibration(f"{path} is not UTF-8 text.", "Give a .txt, .jsonl or .npy file.") from None
     if path.suffix != ".jsonl":
-        return np.array(encode([text])[0], dtype=np.int64)
+        return np.array(text.encode([content])[0], dtype=np.int64)
+    lines = [_text_of(line, path, at) for at, line in enumerate(content.splitlines(), 1) if line.strip()]
     ids: list[int] = []
-    for row in encode([_text_of(line, path, at) for at, line in enumerate(text.splitlines(), 1) if line.strip()]):
-        ids += [*row, *([eos] if eos is not None else [])]
+    for row in text.encode(lines):
+        ids += [*row, *([text.eos] if text.eos is not None else [])]
     return np.array(ids, dtype=np.int64)
 
 
@@ -94,7 +108,7 @@ def _text_of(line: str, path: Path, number: int) -> str:
         if not isinstance(found, str):
             raise TypeError("'text' is no string")
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}:{number} holds no text ({error!r}).", 'Write {"text": "…"} a line.') from None
+        raise InvalidCalibration(f"{path}:{number} holds no text ({error!r}).", 'Write {"text": "…"} a line.') from None
     return found
 
 
@@ -102,9 +116,11 @@ def _token_file(path: Path) -> NDArray[np.int64]:
     try:
         ids: NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no .npy file of token ids ({error}).", "Write it with numpy.save.") from None
+        raise InvalidCalibration(
+            f"{path} is no .npy file of token ids ({error}).", "Write it with numpy.save."
+        ) from None
     if ids.dtype.kind not in "iu" or ids.dtype.itemsize < 4:
-        raise InputError(
+        raise InvalidCalibration(
             f"{path} holds {ids.dtype} token ids; 16 bits overflow silently from token 65,536 on.",
             "Write the ids as int32 or int64.",
         )

@@ -1,4 +1,4 @@
-"""The checkpoint that is cut: its dimensions, its tensors by name, and what identifies it. Llama, Mistral, Nemotron."""
+"""The checkpoint that is cut: its dimensions, its tensors by name, its digest. Llama, Mistral and Nemotron."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any, Literal
 from zoo.arch.dims import Dense
 from zoo.arch.hf_config import dims_of, read_config
 from zoo.checkpoint.safetensors import StoredTensor, read_header, safetensors_files
-from zoo.errors import InputError
+from zoo.checkpoint.tensor_rows import BITS
+from zoo.errors import UnsupportedDtype, WeightsMismatch, WeightsMissing
+from zoo.prune.plan import ParentIdentity
 
-DTYPES = ("F32", "BF16", "F16")
 SAMPLE = 4096
 """Bytes of each tensor that the digest reads."""
 Axis = Literal["vocab", "hidden", "heads", "kv", "ffn"]
@@ -35,7 +36,7 @@ LAYER_AXES: dict[str, tuple[Axis, ...]] = {
 
 @dataclass(frozen=True)
 class Parent:
-    """An opened checkpoint; nothing of its weights is in memory."""
+    """An opened checkpoint; none of its weights are in memory."""
 
     name: str
     folder: Path
@@ -50,12 +51,20 @@ class Parent:
         """The safetensors dtype of the weights."""
         return next(iter(self.tensors.values())).dtype
 
+    @property
+    def identity(self) -> ParentIdentity:
+        """What a plan for this parent names. Reads samples of the weights, for the digest."""
+        return ParentIdentity(name=self.name, digest=self.digest, dims=self.dims)
+
     @functools.cached_property
     def digest(self) -> str:
-        """sha256 over each tensor's name, dtype, shape and three samples of its bytes (head, middle, tail; 4 KiB in
-        all), and the dimensions. It tells two checkpoints apart without reading 24 GB; it is no proof against forgery.
+        """sha256 over the dimensions and each tensor's name, dtype, shape and three samples of its bytes (head, middle, tail;
+        4 KiB in all). It tells two checkpoints apart without reading 24 GB; it is no proof against forgery.
         """
-        whole = hashlib.sha256(self.dims.model_dump_json(exclude={"max_context", "hf_class"}).encode())
+        # without RoPE scaling, which was not read when the first plans were made: their digests must still match
+        rope = self.dims.rope and self.dims.rope.model_copy(update={"scaling": None})
+        dims = self.dims.model_copy(update={"rope": rope})
+        whole = hashlib.sha256(dims.model_dump_json(exclude={"max_context", "hf_class"}).encode())
         for name, tensor in sorted(self.tensors.items()):
             whole.update(f"\n{name} {tensor.dtype} {tensor.shape} ".encode())
             for sample in _samples(tensor):
@@ -66,8 +75,9 @@ class Parent:
 def open_parent(folder: Path, name: str = "") -> Parent:
     """Open a folder in Hugging Face form.
 
-    Raises InputError for an architecture that cannot be pruned, a missing or truncated shard, a tensor that is missing,
-    has another shape than config.json says, or is not in fp32, bf16 or fp16.
+    Raises UnsupportedArchitecture and InvalidConfig for a config.json of another model class, WeightsMissing and
+    WeightsTruncated for an absent or incomplete file or tensor, WeightsMismatch for a tensor of another shape than
+    config.json says, UnsupportedDtype for weights that are not all fp32, all bf16 or all fp16.
     """
     config = read_config(str(folder))
     dims = dims_of(config, folder)
@@ -76,20 +86,20 @@ def open_parent(folder: Path, name: str = "") -> Parent:
     expected = dict(expected_tensors(dims, attention_bias, mlp_bias))
     missing = [n for n in expected if n not in found]
     if missing:
-        raise InputError(
+        raise WeightsMissing(
             f"{folder} lacks {len(missing)} of the {len(expected)} tensors of its config.json, first {missing[0]}.",
             "Fetch or write the checkpoint again.",
         )
     for tensor_name, shape in expected.items():
         tensor = found[tensor_name]
         if tensor.shape != shape:
-            raise InputError(
+            raise WeightsMismatch(
                 f"{tensor_name} in {tensor.file} has shape {tensor.shape}, its config.json calls for {shape}.",
                 "Check config.json against the weights (head_dim above all).",
             )
-        if tensor.dtype not in DTYPES or tensor.dtype != found["model.embed_tokens.weight"].dtype:
-            raise InputError(
-                f"{tensor_name} in {tensor.file} is {tensor.dtype}; minizoo prunes weights of one dtype of F32, BF16, F16.",
+        if tensor.dtype not in BITS or tensor.dtype != found["model.embed_tokens.weight"].dtype:
+            raise UnsupportedDtype(
+                f"{tensor_name} in {tensor.file} is {tensor.dtype}; minizoo prunes weights of one dtype of {', '.join(BITS)}.",
                 "Prune the model before it is quantised.",
             )
     return Parent(

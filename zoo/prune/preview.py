@@ -1,4 +1,4 @@
-"""What a cut would give, before any weight is read: dimensions, parameters, bytes, what goes."""
+"""The child of a cut before any weight is read: dimensions, parameters, bytes, the layers removed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT_AS_IT_IS = ("num_kv_heads", "head_dim", "vocab_size")
 
 
 def preview(shape: ChildShape, plan: Plan | None = None, with_weights: bool = True) -> dict[str, Any]:
-    """`axes` (parent, child, share cut), `facts` in words, and the bare numbers for programs."""
+    """`axes` (parent, child, share removed), `facts` in words, and the bare numbers for programs."""
     parent, child = count_parameters(shape.parent).total, shape.parameters
     values: dict[str, tuple[int, ...]] = {
         "hidden": (shape.hidden,), "ffn": shape.ffn, "heads": shape.heads, "layers": (shape.num_layers,),
@@ -31,10 +31,7 @@ def preview(shape: ChildShape, plan: Plan | None = None, with_weights: bool = Tr
         ("FLOPs a token", f"{flops_per_token(shape.dims):,} of {flops_per_token(shape.parent):,}"),
         ("layers that go", _dropped(shape, plan)),
         ("units chosen by", plan.chosen.method if plan else "not chosen yet: needs scores"),
-        *(
-            tuple(cell.strip() for cell in line.strip("|").split("|"))
-            for line in deployability(shape, with_weights)[2:]
-        ),
+        *deployability(shape, with_weights),
     ]
     return {
         "axes": axes,

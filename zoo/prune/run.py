@@ -1,187 +1,199 @@
-"""One pruning job: from a parent and a wish to scores, a plan, a child. Each step can be had alone."""
+"""One pruning run: from a request to scores, a plan or a child."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from zoo.arch.dims import Dense
-from zoo.arch.hf_config import dims_of, read_config
-from zoo.errors import InputError
-from zoo.files import write_atomically
-from zoo.prune.calibration import Encode, Sampling, read_calibration
-from zoo.prune.importance.aggregate import Aggregation, Neurons
-from zoo.prune.parent import Parent
-from zoo.prune.plan import Choice, ParentIdentity, Plan, Ranking, make_plan
-from zoo.prune.plot import plot_scores
-from zoo.prune.recipes import Recipe, recipe
-from zoo.prune.scores import DepthBy, DepthCut, Scores, load_scores, save_scores
-from zoo.prune.target import ChildShape, Target, child_shape, parse_target
-from zoo.registry.loader import load_registry
+from zoo.checkpoint.locate import locate
+from zoo.checkpoint.model_ref import resolve
+from zoo.errors import ConflictingOptions
+from zoo.prune.calibration import CalibrationText, read_calibration
+from zoo.prune.parent import Parent, open_parent
+from zoo.prune.plan import ParentIdentity, Plan, UnitSelection, read_plan, write_plan
+from zoo.prune.progress import ProgressCallback
+from zoo.prune.request import DepthTask, PruneRequest
+from zoo.prune.scores import DrawScores, Scores, load_scores, write_scores
+from zoo.prune.selection import Ranking, plan_from_ranking
+from zoo.prune.target import ChildShape
+from zoo.prune.write.writer import write_child, write_virtual
 
-ProgressCallback = Callable[[str, int, int], None]
-"""Progress: what is being done, how much of it, of how much."""
-
-
-@dataclass(frozen=True)
-class PruneRequest:
-    """What to cut to and how to choose: a recipe of the registry or a target, and the ways of measuring."""
-
-    recipe: Recipe | None = None
-    target: Target = field(default_factory=Target)
-    aggregation: Aggregation = field(default_factory=Aggregation)
-    neurons: Neurons = "post"
-    depth_by: DepthBy = "bi"
-    depth_cut: DepthCut = "contiguous"
-    head_residual: bool = False
-    sampling: Sampling = field(default_factory=Sampling)
-
-    def shape(self, parent: Dense) -> ChildShape:
-        """The child's shape for this parent."""
-        return self.recipe.shape(parent) if self.recipe else child_shape(parent, self.target)
+OpenText = Callable[[Path, Path], CalibrationText]
+"""Takes the parent's folder and a file of text; gives the text with the parent's tokenizer."""
+OpenTask = Callable[[Parent, DepthTask, Path], Callable[[Sequence[int]], float]]
+"""Takes parent, task and a work folder; gives a function from the kept layers to the task's value (higher is better)."""
 
 
 @dataclass(frozen=True)
-class Text:
-    """Calibration text and the parent's tokenizer as the one function it takes, with its special ids."""
+class PruneOutcome:
+    """What a run made: the child's shape and plan (None where no units were chosen), scores, and the files of the scores."""
 
-    path: Path
-    encode: Encode
-    bos: int | None
-    eos: int | None
-
-
-@dataclass(frozen=True)
-class Downstream:
-    """A task that layers are chosen by: `score` takes the kept layers and returns its value, higher is better."""
-
-    task: str
-    limit: int | None
-    score: Callable[[Sequence[int]], float]
+    shape: ChildShape
+    plan: Plan | None = None
+    scores: Scores | None = None
+    score_files: tuple[Path, ...] = ()
 
 
-def parse_request(recipe_name: str | None, words: tuple[str, ...], nothing: bool = False, **ways: Any) -> PruneRequest:
-    """The wish that the options spell; with `nothing` it may be to cut nothing.
+def run(
+    request: PruneRequest,
+    *,
+    open_text: OpenText,
+    open_task: OpenTask,
+    draw: DrawScores,
+    progress: ProgressCallback | None = None,
+) -> PruneOutcome:
+    """Carry out a request; a measurement that was interrupted is resumed.
 
-    Raises InputError for both or neither of recipe and target.
+    `open_text` is called to measure on text, `open_task` to choose layers by a task, `draw` where scores are written.
+    Raises ConflictingOptions where units must be chosen and the request names nothing to choose by.
     """
-    if (bool(recipe_name) == bool(words)) and not (nothing and not words):
-        raise InputError("A pruning needs one of --recipe and --target.", "E.g. --target hidden=48 ffn=128.")
-    if recipe_name:
-        return PruneRequest(recipe=recipe(recipe_name), **ways)
-    return PruneRequest(target=parse_target(words), **ways)
+    if request.plan is not None:
+        plan = read_plan(request.plan)
+        return PruneOutcome(plan.shape, plan) if request.product == "plan" else _cut(request, plan, draw, progress)
+    if not request.needs_weights:
+        return _preview(request)
+    parent = _open(request)
+    shape = request.shape(parent.dims)
+    out = _out(request)
+    scores = load_scores(request.scores) if request.scores else None
+    if request.calibration:
+        scores = score_importance(parent, request, open_text, open_task, progress)
+    if request.product == "scores" and scores:
+        outcome = PruneOutcome(shape, None, scores, tuple(write_scores(scores, out, draw)))
+    else:
+        plan = build_plan(parent.identity, request, scores)
+        if plan is None:
+            raise ConflictingOptions(
+                "Which units stay is chosen by importance.", "Give --calibration FILE or --scores FILE."
+            )
+        if request.product == "plan":
+            write_plan(plan, out)
+            outcome = PruneOutcome(shape, plan, scores)
+        else:
+            outcome = _cut(request, plan, draw, progress, parent, scores)
+    shutil.rmtree(work_folder(out), ignore_errors=True)
+    return outcome
 
 
-def dims_without_weights(name: str) -> tuple[str, Dense]:
-    """A parent's id and dimensions from the registry, or from the config.json of a folder; no weights are touched."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder.resolve().name, dims_of(read_config(str(folder)), folder)
-    model = load_registry().resolve(name)
-    if not isinstance(model.architecture, Dense):
-        raise InputError(f"{model.id} is a hybrid; minizoo prunes dense transformers.", "Take another parent.")
-    return model.id, model.architecture
-
-
-def layers_kept(parent: Parent, kept: Sequence[int]) -> Plan:
-    """The plan that keeps these layers whole: a candidate of a depth search."""
-    drop = tuple(sorted(set(range(parent.dims.num_layers)) - set(kept)))
-    identity = ParentIdentity(name=parent.name, digest=parent.digest, dims=parent.dims)
-    return make_plan(identity, child_shape(parent.dims, Target(drop=drop)), Ranking(Choice(method="depth candidate")))
-
-
-def scored(
+def score_importance(
     parent: Parent,
-    wish: PruneRequest,
-    text: Text,
-    work: Path,
-    told: ProgressCallback | None = None,
-    removed: int = 0,
-    downstream: Downstream | None = None,
+    request: PruneRequest,
+    open_text: OpenText,
+    open_task: OpenTask,
+    progress: ProgressCallback | None = None,
 ) -> Scores:
-    """Measure the importance of every axis on the text, and with `downstream` each block's cost on that task; resumes
-    what is in `work`. torch is imported here."""
-    from zoo.prune.importance.measure import Settings, block_costs, measure
+    """Measure the importance of every axis on the request's calibration data, and with a depth task the cost of each block.
 
-    most = parent.dims.max_context or wish.sampling.length
-    sampling = replace(wish.sampling, length=min(wish.sampling.length, most))
-    rows = read_calibration(text.path, text.encode, parent.dims.vocab_size, sampling, text.bos, text.eos)
-    settings = Settings(
-        wish.aggregation,
-        wish.neurons,
+    The work folder keeps the state of the measurement; the same call resumes it.
+    """
+    from zoo.prune.importance.measure import ImportanceSettings, measure  # imports torch
+
+    file, work = request.calibration, work_folder(_out(request))
+    if file is None:
+        raise ConflictingOptions("There is nothing to measure importance on.", "Give --calibration FILE.")
+    shape = request.shape(parent.dims)
+    removed = 0 if shape.drop else shape.removed
+    longest = parent.dims.max_context or request.sampling.length
+    sampling = replace(request.sampling, length=min(request.sampling.length, longest))
+    text = CalibrationText(file) if file.suffix == ".npy" else open_text(parent.folder, file)
+    rows = read_calibration(text, parent.dims.vocab_size, sampling)
+    settings = ImportanceSettings(
+        request.aggregation,
+        request.neurons,
         blocks=tuple(sorted({1, removed} - {0})),
-        perplexity=wish.depth_by == "ppl",
+        perplexity=request.depth_by == "ppl",
     )
-    scores = measure(parent, rows, settings, work, lambda done, of: told and told("scoring layers", done, of))
-    if downstream is None:
+    scores = measure(parent, rows, settings, work, progress)
+    if request.depth_task is None:
         return scores
-    layers, length = parent.dims.num_layers, removed if removed and wish.depth_cut == "contiguous" else 1
-    base = downstream.score(range(layers))
-    costs = block_costs(layers, length, base, downstream.score, work, f"{downstream.task} {downstream.limit}")
-    told_settings = {
-        **scores.provenance["settings"],
-        "tasks": [downstream.task],
-        "limit": downstream.limit,
-        "base": base,
-    }
-    return Scores({**scores.arrays, f"task.{length}": costs}, {**scores.provenance, "settings": told_settings})
+    length = removed if removed and request.depth_cut == "contiguous" else 1
+    return _with_task_costs(scores, parent, request.depth_task, length, open_task, work)
 
 
-def planned(parent: ParentIdentity, wish: PruneRequest, scores: Scores | None) -> Plan | None:
-    """The plan for a parent; None where units must be chosen and there are no scores to choose by."""
-    shape = wish.shape(parent.dims)
-    named_layers = bool(shape.drop) or not shape.removed
-    if scores is None and not (named_layers and _widths_whole(shape)):
-        return None
+def build_plan(parent: ParentIdentity, request: PruneRequest, scores: Scores | None) -> Plan | None:
+    """The plan of a request; None where units must be chosen and there are no scores to choose by.
+
+    Raises OtherParent for scores of another parent, InvalidScores where they lack an axis that is cut.
+    """
+    shape = request.shape(parent.dims)
     if scores is None:
-        ranking = Ranking(Choice(method="layers named in the request"))
+        if not _names_all_units(shape):
+            return None
+        ranking = Ranking(UnitSelection(method="layers named in the request"))
     else:
         scores.check_dims(parent.dims, parent.digest)
-        ranking = scores.ranking(0 if shape.drop else shape.removed, wish.depth_by, wish.depth_cut)
+        ranking = scores.ranking(shape, request.depth_by, request.depth_cut)
         if parent.digest is None:
             parent = parent.model_copy(update={"digest": scores.provenance.get("parent_digest")})
-    if wish.recipe is not None:
-        named = f"recipe {wish.recipe.child} ({wish.recipe.source}); {ranking.choice.method}"
-        tasks = (*wish.recipe.chosen_on, *ranking.choice.selection_tasks)
-        choice = ranking.choice.model_copy(update={"method": named, "selection_tasks": tasks})
-        ranking = replace(ranking, choice=choice)
-    return make_plan(parent, shape, ranking, wish.head_residual)
-
-
-def read_scores(path: Path) -> Scores:
-    """Scores of a file, or of a folder that --scores-only wrote."""
-    return load_scores(path / "scores.safetensors" if path.is_dir() else path)
-
-
-def write_scores(scores: Scores, out: Path) -> list[Path]:
-    """Put scores.safetensors and the plot a layer, scores.svg, into the folder; each file is there whole or not at all."""
-    out.mkdir(parents=True, exist_ok=True)
-    save_scores(out / "scores.safetensors", scores)
-    write_atomically(out / "scores.svg", plot_scores(scores).encode())
-    return [out / "scores.safetensors", out / "scores.svg"]
-
-
-def write_plan(plan: Plan, out: Path) -> Path:
-    """Put plan.json into the folder `out`, whole or not at all."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / "plan.json", plan.text().encode())
-    return out / "plan.json"
+    if request.recipe is not None:
+        method = f"recipe {request.recipe.child} ({request.recipe.source}); {ranking.selection.method}"
+        tasks = (*request.recipe.chosen_on, *ranking.selection.selection_tasks)
+        selection = ranking.selection.model_copy(update={"method": method, "selection_tasks": tasks})
+        ranking = replace(ranking, selection=selection)
+    return plan_from_ranking(parent, shape, ranking, request.head_residual)
 
 
 def work_folder(out: Path) -> Path:
-    """Where the measurement of this job keeps its states: beside `out`, hidden."""
+    """The hidden folder beside `out` that holds the state of an unfinished measurement."""
     return out.parent / f".{out.name}.scoring"
 
 
-def clear_work(out: Path) -> None:
-    """Drop the states once what was made of them is safe."""
-    shutil.rmtree(work_folder(out), ignore_errors=True)
+def _preview(request: PruneRequest) -> PruneOutcome:
+    """The shape, and the plan where it can be made, from the registry or config.json alone."""
+    ref = resolve(request.parent)
+    parent = ParentIdentity(name=ref.shown, dims=ref.dense_dims)
+    scores = load_scores(request.scores) if request.scores else None
+    plan = build_plan(parent, request, scores)
+    if plan is not None and request.out is not None:
+        write_plan(plan, request.out)
+    return PruneOutcome(request.shape(parent.dims), plan, scores)
 
 
-def _widths_whole(shape: ChildShape) -> bool:
+def _cut(
+    request: PruneRequest,
+    plan: Plan,
+    draw: DrawScores,
+    progress: ProgressCallback | None,
+    parent: Parent | None = None,
+    scores: Scores | None = None,
+) -> PruneOutcome:
+    parent = parent or _open(request)
+    if request.product == "virtual":
+        write_virtual(plan, parent, _out(request), scores, draw)
+    else:
+        write_child(plan, parent, _out(request), request.shard_bytes, progress, scores, draw)
+    return PruneOutcome(plan.shape, plan, scores)
+
+
+def _open(request: PruneRequest) -> Parent:
+    checkpoint = locate(request.parent)
+    return open_parent(checkpoint.folder, checkpoint.name)
+
+
+def _out(request: PruneRequest) -> Path:
+    if request.out is None:
+        raise ConflictingOptions("There is nowhere to write to.", "Give --out DIR.")
+    return request.out
+
+
+def _with_task_costs(
+    scores: Scores, parent: Parent, task: DepthTask, length: int, open_task: OpenTask, work: Path
+) -> Scores:
+    """The scores with `task.N`: what removing each block of N = `length` layers costs on the task."""
+    from zoo.prune.importance.measure import block_costs
+
+    score = open_task(parent, task, work)
+    base = score(range(parent.dims.num_layers))
+    costs = block_costs(parent.dims.num_layers, length, base, score, work, f"{task.name} {task.limit}")
+    settings = {**scores.provenance["settings"], "tasks": [task.name], "limit": task.limit, "base": base}
+    return Scores({**scores.arrays, f"task.{length}": costs}, {**scores.provenance, "settings": settings})
+
+
+def _names_all_units(shape: ChildShape) -> bool:
+    """Whether nothing is left to choose: all widths stay whole, and layers that are removed are named."""
     dims = shape.parent
     widths = {(shape.hidden, ffn, heads) for ffn, heads in zip(shape.ffn, shape.heads, strict=True)}
-    return widths == {(dims.hidden_size, dims.ffn_hidden_size, dims.num_attention_heads)}
+    whole = widths == {(dims.hidden_size, dims.ffn_hidden_size, dims.num_attention_heads)}
+    return whole and (bool(shape.drop) or not shape.removed)

@@ -1,4 +1,4 @@
-"""What is asked of a child: `hidden=… ffn=… heads=… layers=…`, checked against the parent's dimensions."""
+"""The dimensions to cut to: `hidden=… ffn=… heads=… layers=…`, checked against the parent's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from zoo.arch.dims import Dense
 from zoo.arch.parameters import count_parameters
-from zoo.errors import InputError, UnknownName
+from zoo.errors import InvalidTarget, UnknownName
 from zoo.names import unknown
 from zoo.prune.indices import as_runs, parse_runs
 
@@ -21,7 +21,7 @@ GRAMMAR = (
 
 @dataclass(frozen=True)
 class Target:
-    """The parse_request-for dimensions; None leaves the parent's. `drop` names the layers to remove, else scores choose them."""
+    """The child's dimensions; None leaves the parent's. `drop` names the layers to remove, else scores choose them."""
 
     hidden: int | None = None
     ffn: Width | None = None
@@ -32,14 +32,14 @@ class Target:
 
 @dataclass(frozen=True)
 class ChildShape:
-    """A checked target: the widths of every kept layer."""
+    """A target that fits its parent: the widths of every kept layer."""
 
     parent: Dense
     hidden: int
     ffn: tuple[int, ...]
     heads: tuple[int, ...]
     drop: tuple[int, ...]
-    """Layers to remove where the target names them; else empty, and `removed` of them are left to the scores."""
+    """Layers to remove where the target names them; else empty, and scores choose `removed` of them."""
 
     @property
     def num_layers(self) -> int:
@@ -48,12 +48,12 @@ class ChildShape:
 
     @property
     def removed(self) -> int:
-        """How many layers go."""
+        """How many layers are removed."""
         return self.parent.num_layers - self.num_layers
 
     @property
     def uniform(self) -> bool:
-        """Whether all layers have the same widths, as every engine but `pruned` wants it."""
+        """Whether all layers have the same widths, as every backend but `pruned` requires."""
         return len(set(self.ffn)) == 1 and len(set(self.heads)) == 1
 
     @property
@@ -80,12 +80,12 @@ class ChildShape:
 
 
 def parse_target(words: Iterable[str]) -> Target:
-    """The target that `hidden=48 ffn=128` and the like spell. Raises InputError, naming the word that is wrong."""
+    """The target of words such as `hidden=48` and `ffn=128`. Raises InvalidTarget or UnknownName, naming the word."""
     target = Target()
     for word in (piece for text in words for piece in text.replace(",", " , ").split() if piece != ","):
         axis, equals, value = word.partition("=")
         if not equals:
-            raise InputError(f"'{word}' is no target.", GRAMMAR)
+            raise InvalidTarget(f"'{word}' is no target.", GRAMMAR)
         if axis not in (*AXES, "drop"):
             raise unknown(UnknownName, "axis", axis, [*AXES, "drop"], GRAMMAR)
         target = replace(target, **{axis: _value(axis, value)})
@@ -93,24 +93,26 @@ def parse_target(words: Iterable[str]) -> Target:
 
 
 def child_shape(parent: Dense, target: Target) -> ChildShape:
-    """Check the target against the parent and spell it out a layer.
+    """Check the target against the parent and give the widths of each kept layer.
 
-    Raises InputError for a target that grows, names layers that are not there, or would split a GQA group.
+    Raises InvalidTarget for a target that grows, names layers that are not there, or would split a GQA group.
     """
     if target.drop and target.drop[-1] >= parent.num_layers:
-        raise InputError(
+        raise InvalidTarget(
             f"drop={as_runs(target.drop)} names layer {target.drop[-1]}, but the parent has layers 0 to "
             f"{parent.num_layers - 1}.",
             "Count layers from 0.",
         )
     layers = target.layers or parent.num_layers - len(target.drop)
     if target.drop and layers != parent.num_layers - len(target.drop):
-        raise InputError(f"layers={layers} and drop={as_runs(target.drop)} contradict each other.", "Give one of them.")
+        raise InvalidTarget(
+            f"layers={layers} and drop={as_runs(target.drop)} contradict each other.", "Give one of them."
+        )
     shape = ChildShape(
         parent,
         target.hidden or parent.hidden_size,
-        _spread("ffn", target.ffn or parent.ffn_hidden_size, layers),
-        _spread("heads", target.heads or parent.num_attention_heads, layers),
+        _per_layer("ffn", target.ffn or parent.ffn_hidden_size, layers),
+        _per_layer("heads", target.heads or parent.num_attention_heads, layers),
         target.drop,
     )
     _check_sizes(shape)
@@ -123,45 +125,47 @@ def _value(axis: str, text: str) -> int | tuple[int, ...]:
             return parse_runs(text)
         values = tuple(int(part) for part in text.split(":"))
     except ValueError:
-        raise InputError(f"'{axis}={text}' is no target.", GRAMMAR) from None
+        raise InvalidTarget(f"'{axis}={text}' is no target.", GRAMMAR) from None
     if min(values) < 1:
-        raise InputError(f"'{axis}={text}' leaves nothing.", "A width or depth is at least 1.")
+        raise InvalidTarget(f"'{axis}={text}' leaves nothing.", "A width or depth is at least 1.")
     if len(values) == 1:
         return values[0]
     if axis not in ("ffn", "heads"):
-        raise InputError(f"'{axis}={text}' gives more than one value.", f"{axis} is one number for the whole model.")
+        raise InvalidTarget(f"'{axis}={text}' gives more than one value.", f"{axis} is one number for the whole model.")
     return values
 
 
-def _spread(axis: str, width: Width, layers: int) -> tuple[int, ...]:
+def _per_layer(axis: str, width: Width, layers: int) -> tuple[int, ...]:
     if isinstance(width, int):
         return (width,) * layers
     if len(width) != layers:
-        raise InputError(f"{axis} has {len(width)} values for {layers} kept layers.", "Give one, or one a kept layer.")
+        raise InvalidTarget(
+            f"{axis} has {len(width)} values for {layers} kept layers.", "Give one, or one a kept layer."
+        )
     return width
 
 
 def _check_sizes(shape: ChildShape) -> None:
     parent = shape.parent
-    asked = {
+    sizes = {
         "hidden": shape.hidden,
         "ffn": max(shape.ffn),
         "heads": max(shape.heads),
         "layers": shape.num_layers,
     }
-    for axis, value in asked.items():
+    for axis, value in sizes.items():
         most = getattr(parent, AXES[axis])
         if value > most:
-            raise InputError(f"{axis}={value} is more than the parent's {most}.", "Pruning only shrinks.")
+            raise InvalidTarget(f"{axis}={value} is more than the parent's {most}.", "Pruning only shrinks.")
     for heads in sorted(set(shape.heads)):
         if heads % parent.num_kv_heads:
-            raise InputError(
+            raise InvalidTarget(
                 f"{heads} query heads cannot be shared evenly by the {parent.num_kv_heads} KV heads, so a group would "
                 "be split.",
                 f"Take a multiple of {parent.num_kv_heads}, at most {parent.num_attention_heads}.",
             )
     if parent.hf_class == "LlamaForCausalLM" and shape.hidden % max(shape.heads):
-        raise InputError(
+        raise InvalidTarget(
             f"hidden={shape.hidden} is no multiple of {max(shape.heads)} heads; transformers refuses such a Llama, "
             "though head_dim is explicit.",
             f"Take hidden={shape.hidden // max(shape.heads) * max(shape.heads)}.",

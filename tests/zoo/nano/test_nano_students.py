@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from zoo.arch.hf_config import compare, read_config
+from zoo.arch.config_comparison import compare
+from zoo.arch.hf_config import read_config
 from zoo.nano.students import STUDENTS, TEACHER, WEIGHTS
 from zoo.prune.parent import open_parent
 from zoo.prune.plan import read_plan

@@ -52,5 +52,5 @@ def test_vocabulary_is_small_and_full():
 
 @pytest.mark.parametrize("texts", [["abc abc abc"] * 10])
 def test_training_twice_gives_the_same_tokenizer(texts: list[str]):
-    first, again = (tokenizer.train(texts, 64).backend_tokenizer.to_str() for _ in range(2))
+    first, again = (tokenizer.train_tokenizer(texts, 64).backend_tokenizer.to_str() for _ in range(2))
     assert first == again

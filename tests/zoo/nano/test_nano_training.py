@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 import zoo.nano
+from zoo.nano import training
+from zoo.nano.__main__ import main
+from zoo.nano.training import TrainingRecipe, train
 
 SHIPPED = Path(zoo.nano.__file__).parent / "weights" / "nano-teacher"
 LARGEST_BYTES = 4_000_000
+SHORT = TrainingRecipe(steps=3, tokenizer_documents=1000, batch=1024, held_out_rows=4, long_every=2)
+"""The recipe of the shipped teacher, cut to a second's work."""
 
 
-def trained(out: Path, *options: str) -> Path:
-    command = [sys.executable, "-m", "zoo.nano", "--steps", "3", "--threads", "1", "--out", str(out), *options]
-    subprocess.run(command, check=True, capture_output=True)
-    return out
+@pytest.fixture(scope="module", autouse=True)
+def _own_torch_settings():
+    """Training sets torch's threads and determinism for the whole process."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("nano") / "teacher")
+    out = tmp_path_factory.mktemp("nano") / "teacher"
+    train(SHORT, out)
+    return out
 
 
 def test_shipped_teacher_has_the_family_traits():
@@ -46,7 +60,8 @@ def test_shipped_weights_are_small_bf16_safetensors():
     assert [path.name for path in weights] == ["model.safetensors"]
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= LARGEST_BYTES
     with safe_open(weights[0], "pt") as file:
-        assert {file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118 == {torch.bfloat16}
+        names = list(file.keys())
+        assert {file.get_tensor(name).dtype for name in names} == {torch.bfloat16}
 
 
 def test_shipped_note_says_how_the_teacher_was_made():
@@ -62,17 +77,59 @@ def test_training_gives_a_checkpoint_that_loads_and_runs(fresh: Path):
     assert logits.shape[-1] == len(tokenizer)
     assert torch.isfinite(logits).all()
     assert (fresh / "config.json").read_bytes() == (SHIPPED / "config.json").read_bytes()
+    note = json.loads((fresh / "minizoo.json").read_text())
+    assert {key: note[key] for key in ("seed", "steps", "batch", "tokens")} == {
+        "seed": 1, "steps": 3, "batch": 1024, "tokens": 3072,
+    }  # fmt: skip
 
 
 def test_training_over_an_older_checkpoint_gives_the_same_bytes_and_leaves_nothing_of_it(fresh: Path, tmp_path: Path):
     out = tmp_path / "teacher"
     out.mkdir()
     (out / "stale.txt").write_text("from before")
-    trained(out)
+    train(SHORT, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == {p.name: p.read_bytes() for p in fresh.iterdir()}
     assert [path.name for path in tmp_path.iterdir()] == ["teacher"]
 
 
 def test_another_seed_gives_other_weights(fresh: Path, tmp_path: Path):
-    other = trained(tmp_path / "other", "--seed", "2")
-    assert (fresh / "model.safetensors").read_bytes() != (other / "model.safetensors").read_bytes()
+    train(dataclasses.replace(SHORT, seed=2), tmp_path / "other")
+    assert (fresh / "model.safetensors").read_bytes() != (tmp_path / "other" / "model.safetensors").read_bytes()
+
+
+def test_the_text_is_the_same_in_every_process():
+    """Whatever order Python's hash seed gives to sets: what else a run depends on is torch's own seed."""
+    digests = {text_digest_of_another_process(hash_seed) for hash_seed in ("1", "2")}
+    assert digests == {hashlib.sha256(first_text().encode()).hexdigest()}
+
+
+def first_text() -> str:
+    import itertools
+
+    from zoo.nano import corpus
+
+    return "".join(itertools.islice(corpus.documents(1), 500))
+
+
+def text_digest_of_another_process(hash_seed: str) -> str:
+    program = (
+        "import hashlib, itertools; from zoo.nano import corpus; "
+        "print(hashlib.sha256(''.join(itertools.islice(corpus.documents(1), 500)).encode()).hexdigest())"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("options", "recipe"),
+    [
+        ([], TrainingRecipe()),
+        (["--steps", "7", "--seed", "5", "--threads", "2"], TrainingRecipe(steps=7, seed=5, threads=2)),
+    ],
+)
+def test_the_command_changes_only_what_its_options_say(options, recipe, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(training, "train", lambda *words: asked.append(words) or {})
+    assert CliRunner().invoke(main, ["--out", str(tmp_path / "t"), *options]).exit_code == 0
+    assert asked == [(recipe, tmp_path / "t")]

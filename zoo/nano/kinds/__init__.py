@@ -1,1 +1,1 @@
-"""The kinds of text in the nano world: each file makes one kind, as `make(rng) -> Exercise`."""
+"""Exercises of the nano world, a file a kind of text: `make(rng) -> Exercise`. Never random but by `rng`."""

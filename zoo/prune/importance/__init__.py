@@ -1,1 +1,1 @@
-"""What heads, neurons, channels and layers are worth, by forward passes alone. Never cuts."""
+"""Importance of heads, neurons, channels and layers, measured by forward passes. Never trains."""

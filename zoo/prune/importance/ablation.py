@@ -1,4 +1,4 @@
-"""Do the scores mean anything? Loss on held-out text after cutting by importance, at random, and by reversed importance."""
+"""Ablation of importance: held-out loss after cutting by importance, at random, and by reversed importance."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from zoo.prune.calibration import Calibration
-from zoo.prune.importance.measure import Settings, measure
+from zoo.prune.importance.measure import ImportanceSettings, measure
 from zoo.prune.parent import Parent
-from zoo.prune.plan import ParentIdentity, Plan, make_plan
+from zoo.prune.plan import Plan
 from zoo.prune.scores import DepthBy, Scores, random_scores, reversed_scores
+from zoo.prune.selection import plan_from_ranking
 from zoo.prune.target import Target, child_shape
 from zoo.prune.write.writer import write_child
 
@@ -21,8 +22,8 @@ DRAWS = 5
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Held-out loss in nats a token of one cut, the units chosen three ways; `random` has a value a seed."""
+class AblationResult:
+    """Held-out loss of one cut in nats a token, its units chosen three ways; `random` has a value a seed."""
 
     cut: str
     parent: float
@@ -31,32 +32,31 @@ class Comparison:
     reversed: float
 
 
-def compare_cuts(
-    parent: Parent, cuts: dict[str, tuple[Target, DepthBy]], rows: Calibration, work: Path, settings: Settings
-) -> list[Comparison]:
-    """Score on the first half of the rows, cut, and take the loss on the second half. Nothing is retrained."""
+def importance_ablation(
+    parent: Parent, cuts: dict[str, tuple[Target, DepthBy]], rows: Calibration, work: Path, settings: ImportanceSettings
+) -> list[AblationResult]:
+    """Measure importance on the first half of the rows, cut, and take the loss on the second half. Nothing is retrained."""
     half = len(rows.tokens) // 2
     scores = measure(parent, Calibration(rows.name, rows.tokens[:half]), settings, work / "scoring")
     held = torch.from_numpy(np.ascontiguousarray(rows.tokens[half:]))
     whole = held_out_loss(parent.folder, held)
 
-    identity = ParentIdentity(name=parent.name, digest=parent.digest, dims=parent.dims)
-    losses: dict[object, float] = {}  # cuts may come to the same units
+    losses: dict[object, float] = {}  # by units: several selections may agree on them
 
     def loss(ranked: Scores, target: Target, by: DepthBy) -> float:
         shape = child_shape(parent.dims, target)
-        plan = make_plan(identity, shape, ranked.ranking(shape.removed, by))
+        plan = plan_from_ranking(parent.identity, shape, ranked.ranking(shape, by))
         units = plan.hidden, plan.layers
         if units not in losses:
             losses[units] = _loss_after(plan, parent, held, work)
         return losses[units]
 
-    found: list[Comparison] = []
+    found: list[AblationResult] = []
     for name, (target, by) in cuts.items():
         removed = child_shape(parent.dims, target).removed
         draws = tuple(loss(random_scores(parent.dims, seed, removed), target, "bi") for seed in range(DRAWS))
         found.append(
-            Comparison(name, whole, loss(scores, target, by), draws, loss(reversed_scores(scores), target, by))
+            AblationResult(name, whole, loss(scores, target, by), draws, loss(reversed_scores(scores), target, by))
         )
     return found
 

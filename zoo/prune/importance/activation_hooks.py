@@ -1,4 +1,4 @@
-"""Listening to one decoder layer: what its heads, neurons and norms put out, aggregated as it passes."""
+"""Forward hooks that accumulate importance for one decoder layer: its heads, neurons and norms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.prune.importance.aggregate import Aggregation, BatchSums, Neurons, alon
 
 
 class ActivationHooks:
-    """Hooks on one layer, as a context manager: inside it every forward pass adds to the sums.
+    """A context manager: inside it every forward pass of the layer adds to the sums.
 
     A head's value at a token is the norm ‖·‖₂ of its output before o_proj, taken first and aggregated then, as the
     paper has it (Model-Optimizer aggregates channels first, which ranks differently).

@@ -23,7 +23,7 @@ Neurons = Literal["post", "pre"]
 
 @dataclass(frozen=True)
 class Aggregation:
-    """The two functions."""
+    """The functions over the rows of a batch and over the tokens of a sequence."""
 
     batch: Function = "l2"
     sequence: Function = "mean"
@@ -40,7 +40,7 @@ def along_sequence(values: torch.Tensor, function: Function) -> torch.Tensor:
 
 
 class BatchSums:
-    """Sums over rows from which every batch function follows, so rows may come in any order and grouping (fp64)."""
+    """fp64 sums over rows, from which each batch function follows: order and grouping of the rows do not matter."""
 
     def __init__(self, units: int) -> None:
         self.rows = 0
@@ -48,7 +48,7 @@ class BatchSums:
         self.second: NDArray[np.float64] = np.zeros(units)
 
     def add(self, per_row: Any) -> None:
-        """Take in [rows, units]."""
+        """Add values [rows, units]."""
         values = per_row.double().cpu().numpy()
         self.rows += len(values)
         self.first += values.sum(0)

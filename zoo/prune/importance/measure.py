@@ -1,8 +1,8 @@
-"""Importance of heads, neurons, hidden channels and layers by forward passes alone, a layer in memory at a time.
+"""Importance of heads, neurons, hidden channels and layers by forward passes alone, one layer in memory at a time.
 
 All calibration rows pass through one layer before the next is read, so a 12B parent is scored on a machine that cannot
-hold it. Candidates with a block of layers removed share the whole model's states up to the block and run beside it
-after, so perplexity drops of all blocks still read every layer once. After each layer the pass can be resumed.
+hold it. Candidates without a block of layers share the whole model's states up to the block and run beside it after the
+block, so the perplexity of all candidates still reads every layer once. After each layer the pass can be resumed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zoo.errors import InputError
+from zoo.errors import WeightsNotFinite
 from zoo.files import write_atomically
 from zoo.prune.calibration import Calibration
 from zoo.prune.importance.activation_hooks import ActivationHooks
@@ -27,17 +27,16 @@ from zoo.prune.importance.aggregate import Aggregation, Neurons
 from zoo.prune.importance.states import States
 from zoo.prune.importance.streamed import StreamedModel, nll
 from zoo.prune.parent import Parent
+from zoo.prune.progress import ProgressCallback
 from zoo.prune.scores import Scores, load_scores, save_scores
 
 BATCH_TOKENS = 4096
-ProgressCallback = Callable[[int, int], None]
-"""Progress: layers done, layers in all."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What is measured. `blocks`: lengths of removed blocks whose Block Influence is taken, and, with `perplexity`,
-    whose loss without them is. 1 is a single layer."""
+class ImportanceSettings:
+    """What is measured. `blocks` are lengths of blocks of layers (1: single layers): the Block Influence of every block of
+    these lengths is measured, and with `perplexity` the perplexity of the model without it."""
 
     aggregation: Aggregation = field(default_factory=Aggregation)
     neurons: Neurons = "post"
@@ -66,23 +65,30 @@ class _Block:
 def measure(
     parent: Parent,
     calibration: Calibration,
-    settings: Settings,
+    settings: ImportanceSettings,
     work: Path,
-    told: ProgressCallback | None = None,
+    progress: ProgressCallback | None = None,
     device: str = "cpu",
     batch_tokens: int = BATCH_TOKENS,
 ) -> Scores:
     """Score every axis of `parent` on the calibration rows; `work` holds the states and what is done so far.
 
-    The same call resumes after the last finished layer. `work` is removed by the caller once the scores are safe.
-    Raises InputError for rows that are too long for the model and for activations that are not finite.
+    The same call resumes after the last finished layer. The caller removes `work` once the scores are written.
+    Raises InvalidOption for rows that are longer than the model's context, WeightsNotFinite for activations that are NaN or
+    infinite.
     """
-    return _Pass(parent, calibration, settings, work, device, batch_tokens).run(told)
+    return _Pass(parent, calibration, settings, work, device, batch_tokens).run(progress)
 
 
 class _Pass:
     def __init__(
-        self, parent: Parent, calibration: Calibration, settings: Settings, work: Path, device: str, batch_tokens: int
+        self,
+        parent: Parent,
+        calibration: Calibration,
+        settings: ImportanceSettings,
+        work: Path,
+        device: str,
+        batch_tokens: int,
     ) -> None:
         self.model = StreamedModel(parent, device)
         self.model.check_length(calibration.tokens.shape[1])
@@ -96,15 +102,15 @@ class _Pass:
         self.removed = self.blocks if settings.perplexity else []
 
     @torch.inference_mode()
-    def run(self, told: ProgressCallback | None) -> Scores:
+    def run(self, progress: ProgressCallback | None) -> Scores:
         layers = self.parent.dims.num_layers
         self._start()
         for layer in range(self.done, layers):
             self._through_layer(layer)
             self.done = layer + 1
             self._save_progress()
-            if told:
-                told(self.done, layers)
+            if progress:
+                progress("scoring layers", self.done, layers)
         arrays = {name: np.stack(rows) for name, rows in self.arrays.items() if "." not in name}
         arrays |= {name: np.concatenate(rows) for name, rows in self.arrays.items() if "." in name}
         return Scores(arrays | self._perplexity_drops(), self._provenance())
@@ -120,7 +126,7 @@ class _Pass:
                 after.write(self.model.through(layer, x) for _, x in before.batches(self.batch))
         for name, values in hooks.scores().items():
             if not np.isfinite(values).all():
-                raise InputError(
+                raise WeightsNotFinite(
                     f"Layer {index} of {self.parent.folder} puts out values that are not finite.",
                     "A weight is NaN or infinite: fetch or train the checkpoint again.",
                 )
@@ -173,7 +179,7 @@ class _Pass:
         return States(self.work / f"{name}.states", rows, length, self.parent.dims.hidden_size)
 
     def _start(self) -> None:
-        """Go on from the progress that is for this very measurement, else begin with the embeddings."""
+        """Resume from the progress of the same measurement, else begin with the embeddings."""
         progress = self.work / "progress.safetensors"
         if progress.is_file():
             found = load_scores(progress)
@@ -207,9 +213,9 @@ class _Pass:
                 yield self._without(block, self.done).path
 
     def _key(self) -> str:
-        """What a progress file must be for: parent, rows, settings, device."""
-        told = json.dumps([self._provenance(), self.model.device], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()
+        """Identifies a measurement: parent, rows, settings, device."""
+        key = json.dumps([self._provenance(), self.model.device], sort_keys=True)
+        return hashlib.sha256(key.encode()).hexdigest()
 
     def _provenance(self) -> dict[str, object]:
         return {
@@ -226,8 +232,9 @@ class _Pass:
 def block_costs(
     layers: int, length: int, base: float, score: Callable[[Sequence[int]], float], work: Path, key: str = ""
 ) -> NDArray[np.float64]:
-    """`task.N`: how much a downstream score falls without the block, for every start (arXiv 2408.11796 §"Depth").
+    """`task.N` [layers − N + 1]: how much a downstream score falls without each block of N = `length` layers.
 
+    From arXiv 2408.11796 §"Depth".
     `score` takes the kept layers and returns the task's value (higher is better), `base` is the whole model's. Each
     value is kept in `work` under `key` (what `score` measures) as it comes, so an interrupted search goes on.
     """

@@ -1,4 +1,4 @@
-"""Hidden states of all calibration rows between two layers, in files: what makes a streamed pass small and resumable."""
+"""Hidden states of all calibration rows between two layers, in files, so that a streamed pass is small and resumable."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from zoo.files import atomic_file
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,7 @@ class States:
         return torch.from_numpy(values).view(count, self.length, self.hidden)
 
     def write(self, batches: Iterator[torch.Tensor]) -> None:
-        """Replace the file by these rows; it has its name only when it is whole."""
-        temporary = self.path.with_suffix(".writing")
-        with temporary.open("wb") as file:
+        """Replace the file by these rows, atomically."""
+        with atomic_file(self.path) as file:
             for batch in batches:
                 file.write(batch.float().cpu().contiguous().numpy().data)
-        temporary.replace(self.path)

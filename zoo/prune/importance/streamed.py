@@ -1,4 +1,4 @@
-"""A parent run a layer at a time: weights come off the disk, are used once, and are dropped."""
+"""A parent that runs one layer at a time: each layer's weights are read, used and freed before the next is read."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from zoo.checkpoint.safetensors import StoredTensor
-from zoo.errors import InputError
+from zoo.checkpoint.tensor_rows import read_rows
+from zoo.checkpoint.torch_tensors import as_tensor
+from zoo.errors import InvalidOption
 from zoo.prune.parent import Parent
-from zoo.prune.write.blocks import BITS
-
-TORCH_DTYPE = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
 
 class StreamedModel:
@@ -29,21 +27,21 @@ class StreamedModel:
         self._rotary = self._parts["rotary"](config=self._config).to(device)
 
     def check_length(self, length: int) -> None:
-        """Raise InputError for rows that the model cannot attend to as one."""
+        """Raise InvalidOption for rows longer than the model's context or sliding window."""
         window = self._config.to_dict().get("sliding_window")
         most = min(window or length, self.parent.dims.max_context or length)
         if length > most:
-            raise InputError(
+            raise InvalidOption(
                 f"Rows of {length} tokens are longer than the {most} that the model sees.", "Use --length."
             )
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """[rows, length] ids → [rows, length, hidden]; only the rows of the table that occur are read."""
-        from zoo.prune.write.blocks import read_rows
-
         stored = self.parent.tensors["model.embed_tokens.weight"]
         wanted = tokens.unique()
-        table = torch.stack([_bits(read_rows(stored, int(token), 1)[0], stored) for token in wanted]).to(self.dtype)
+        table = torch.stack([as_tensor(read_rows(stored, int(token), 1)[0], stored.dtype) for token in wanted]).to(
+            self.dtype
+        )
         return table[torch.searchsorted(wanted, tokens)].to(self.device)
 
     def layer(self, index: int) -> torch.nn.Module:
@@ -79,11 +77,9 @@ class StreamedModel:
         module.load_state_dict(weights, assign=True)
 
     def _tensor(self, name: str) -> torch.Tensor:
-        from zoo.prune.write.blocks import read_rows
-
         stored = self.parent.tensors[name]
         raw = read_rows(stored, 0, stored.shape[0])
-        return _bits(raw, stored).reshape(stored.shape).to(device=self.device, dtype=self.dtype)
+        return as_tensor(raw, stored.dtype).reshape(stored.shape).to(device=self.device, dtype=self.dtype)
 
 
 def nll(norm: torch.nn.Module, table: torch.Tensor, states: torch.Tensor, tokens: torch.Tensor) -> float:
@@ -92,11 +88,6 @@ def nll(norm: torch.nn.Module, table: torch.Tensor, states: torch.Tensor, tokens
     for row, ids in zip(norm(states), tokens, strict=True):
         total += float(F.cross_entropy((row[:-1] @ table.T).float(), ids[1:].to(table.device), reduction="sum"))
     return total
-
-
-def _bits(raw: Any, stored: StoredTensor) -> torch.Tensor:
-    signed = raw.view("i4" if BITS[stored.dtype][0]().itemsize == 4 else "i2")
-    return torch.from_numpy(signed).view(TORCH_DTYPE[stored.dtype])
 
 
 def _parts(model_type: str) -> dict[str, Any]:

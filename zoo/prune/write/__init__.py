@@ -1,1 +1,1 @@
-"""The child on disk: slices of the parent's tensors, its small files, its card. Never chooses what stays."""
+"""The child on disk: slices of the parent's tensors, small files, model card. Never chooses units."""

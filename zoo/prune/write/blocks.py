@@ -1,4 +1,4 @@
-"""A cut tensor's bytes, a block of rows at a time: read from the parent's file ahead of need, sliced, checked.
+"""The bytes of cut tensors, a block of rows at a time: read ahead from the parent's file, sliced, checked.
 
 Plain reads into a few reused buffers, never a mapping: mapped pages would count as this process's memory.
 """
@@ -10,27 +10,19 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.checkpoint.safetensors import StoredTensor
-from zoo.errors import InputError
+from zoo.checkpoint.tensor_rows import RawBits, all_finite, from_float, read_into, read_rows, row_bytes, to_float
+from zoo.errors import WeightsNotFinite
 from zoo.prune.write.cut import Cut, Index
 
 BLOCK = 2 << 20
 """Bytes of one read: large for the disk, small enough to be sliced while still in the processor's cache."""
 AHEAD = 6
 """Buffers in turn: one being sliced, the others filled or waiting."""
-Raw = NDArray[Any]
-
-# dtype → the unsigned integer of its width, the signed one, and the bits of +infinity: from there on is no number
-BITS: dict[str, tuple[type[np.unsignedinteger[Any]], type[np.signedinteger[Any]], int]] = {
-    "F32": (np.uint32, np.int32, 0x7F800000),
-    "BF16": (np.uint16, np.int16, 0x7F80),
-    "F16": (np.uint16, np.int16, 0x7C00),
-}
 
 
 @dataclass(frozen=True)
@@ -43,10 +35,10 @@ class _Piece:
     rows: Index | None
 
 
-def cut_blocks(cuts: Iterable[Cut]) -> Iterator[tuple[Cut, Raw]]:
+def cut_blocks(cuts: Iterable[Cut]) -> Iterator[tuple[Cut, RawBits]]:
     """The child's bytes as unsigned integers [rows, columns], cut after cut, top to bottom.
 
-    An array is valid until the next is asked for. Raises InputError where a weight is NaN or infinite.
+    An array is valid until the next is asked for. Raises WeightsNotFinite where a weight is NaN or infinite.
     """
     scratch = _Scratch()
     for piece, block in _read_ahead(piece for cut in cuts for piece in _pieces(cut)):
@@ -54,30 +46,9 @@ def cut_blocks(cuts: Iterable[Cut]) -> Iterator[tuple[Cut, Raw]]:
         yield piece.cut, _sliced(piece, block, scratch)
 
 
-def to_float(raw: Raw, dtype: str) -> NDArray[np.float32]:
-    """Bits of a dtype as fp32."""
-    if dtype == "BF16":
-        return (raw.astype(np.uint32) << 16).view(np.float32)
-    return raw.view(np.float16).astype(np.float32) if dtype == "F16" else raw.view(np.float32)
-
-
-def from_float(values: NDArray[np.float32], dtype: str) -> Raw:
-    """fp32 as bits of a dtype, rounded to nearest, ties to even."""
-    if dtype == "BF16":
-        bits = values.view(np.uint32)
-        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
-    return values.astype(np.float16).view(np.uint16) if dtype == "F16" else values.view(np.uint32)
-
-
-def read_rows(tensor: StoredTensor, first: int, count: int) -> Raw:
-    """Rows first … first+count−1 of a tensor as unsigned integers [count, columns]."""
-    with tensor.file.open("rb", buffering=0) as file:
-        return _read(file.fileno(), tensor, first, count, np.empty(count * _row_bytes(tensor), np.uint8))
-
-
 def _pieces(cut: Cut) -> Iterator[_Piece]:
     """Reads of at most BLOCK bytes. Each begins at a kept row, so long runs of dropped rows are never read."""
-    most = max(1, BLOCK // _row_bytes(cut.source))
+    most = max(1, BLOCK // row_bytes(cut.source))
     if cut.rows is None:
         for first in range(0, cut.source.shape[0], most):
             yield _Piece(cut, first, min(most, cut.source.shape[0] - first), None)
@@ -98,7 +69,7 @@ class _Scratch:
     def __init__(self) -> None:
         self._held: dict[str, NDArray[np.uint8]] = {}
 
-    def take(self, name: str, source: Raw, indices: Index, axis: int) -> Raw:
+    def take(self, name: str, source: RawBits, indices: Index, axis: int) -> RawBits:
         """`source` at `indices` of an axis (all of them exist, so `wrap`, numpy's fastest mode, never wraps)."""
         shape = (len(indices), source.shape[1]) if axis == 0 else (source.shape[0], len(indices))
         need = shape[0] * shape[1] * source.itemsize
@@ -108,7 +79,7 @@ class _Scratch:
         return np.take(source, indices, axis=axis, mode="wrap", out=out)
 
 
-def _sliced(piece: _Piece, block: Raw, scratch: _Scratch) -> Raw:
+def _sliced(piece: _Piece, block: RawBits, scratch: _Scratch) -> RawBits:
     cut = piece.cut
     if piece.rows is not None:
         block = scratch.take("rows", block, piece.rows, 0)
@@ -117,7 +88,7 @@ def _sliced(piece: _Piece, block: Raw, scratch: _Scratch) -> Raw:
     return block if cut.columns is None else scratch.take("columns", block, cut.columns, 1)
 
 
-def _with_residual(piece: _Piece, block: Raw) -> Raw:
+def _with_residual(piece: _Piece, block: RawBits) -> RawBits:
     """head ← head + (head − pruned head), in fp32, for the rows of the block that have a partner."""
     stay, go = piece.cut.merged or (np.empty(0, np.intp), np.empty(0, np.intp))
     here = piece.first + (np.arange(piece.count) if piece.rows is None else piece.rows)
@@ -131,21 +102,18 @@ def _with_residual(piece: _Piece, block: Raw) -> Raw:
     return block
 
 
-def _check_finite(tensor: StoredTensor, block: Raw) -> None:
-    unsigned, signed, infinity = BITS[tensor.dtype]
-    sign = 1 << (8 * unsigned().itemsize - 1)
-    # as signed integers the largest is the worst positive value, as unsigned ones the worst negative one
-    if block.view(signed).max() >= infinity or block.max() >= infinity + sign:
-        raise InputError(
+def _check_finite(tensor: StoredTensor, block: RawBits) -> None:
+    if not all_finite(block, tensor.dtype):
+        raise WeightsNotFinite(
             f"{tensor.name} in {tensor.file} holds NaN or infinity.",
             "The checkpoint is broken: fetch or train it again.",
         )
 
 
-def _read_ahead(pieces: Iterator[_Piece]) -> Iterator[tuple[_Piece, Raw]]:
+def _read_ahead(pieces: Iterator[_Piece]) -> Iterator[tuple[_Piece, RawBits]]:
     """Read in a thread of its own, AHEAD buffers in turn; what it raises is raised here."""
     free: queue.Queue[NDArray[np.uint8] | None] = queue.Queue()
-    full: queue.Queue[tuple[_Piece, Raw, NDArray[np.uint8]] | BaseException | None] = queue.Queue()
+    full: queue.Queue[tuple[_Piece, RawBits, NDArray[np.uint8]] | BaseException | None] = queue.Queue()
     for _ in range(AHEAD):
         free.put(np.empty(0, np.uint8))
     reader = threading.Thread(target=_fill, args=(pieces, free, full), daemon=True)
@@ -165,7 +133,7 @@ def _read_ahead(pieces: Iterator[_Piece]) -> Iterator[tuple[_Piece, Raw]]:
 def _fill(
     pieces: Iterator[_Piece],
     free: queue.Queue[NDArray[np.uint8] | None],
-    full: queue.Queue[tuple[_Piece, Raw, NDArray[np.uint8]] | BaseException | None],
+    full: queue.Queue[tuple[_Piece, RawBits, NDArray[np.uint8]] | BaseException | None],
 ) -> None:
     handles: dict[str, int] = {}
     try:
@@ -174,30 +142,15 @@ def _fill(
             if buffer is None:
                 return
             tensor = piece.cut.source
-            if len(buffer) < (need := piece.count * _row_bytes(tensor)):
+            if len(buffer) < (need := piece.count * row_bytes(tensor)):
                 buffer = np.empty(max(need, BLOCK), np.uint8)
             handle = handles.setdefault(str(tensor.file), -1)
             if handle < 0:
                 handle = handles[str(tensor.file)] = os.open(tensor.file, os.O_RDONLY)
-            full.put((piece, _read(handle, tensor, piece.first, piece.count, buffer), buffer))
+            full.put((piece, read_into(handle, tensor, piece.first, piece.count, buffer), buffer))
         full.put(None)
     except BaseException as error:
         full.put(error)
     finally:
         for handle in handles.values():
             os.close(handle)
-
-
-def _read(handle: int, tensor: StoredTensor, first: int, count: int, buffer: NDArray[np.uint8]) -> Raw:
-    size = count * _row_bytes(tensor)
-    view, done = memoryview(buffer.data)[:size], 0
-    while done < size:
-        got = os.preadv(handle, [view[done:]], tensor.start + first * _row_bytes(tensor) + done)
-        if got == 0:
-            raise InputError(f"{tensor.file} became shorter while it was read.", "Fetch or write it again.")
-        done += got
-    return buffer[:size].view(BITS[tensor.dtype][0]).reshape(count, -1)
-
-
-def _row_bytes(tensor: StoredTensor) -> int:
-    return tensor.size // tensor.shape[0]

@@ -1,4 +1,4 @@
-"""The child's model card: what it is, what it was made from and how, and where it can run."""
+"""The child's model card: its dimensions, its parent, what chose its units, and where it can run."""
 
 from __future__ import annotations
 
@@ -50,18 +50,19 @@ def model_card(plan: Plan, parent: Parent, with_weights: bool) -> str:
         "",
         "## Where it runs",
         "",
-        *deployability(plan.shape, with_weights),
+        "| property | value |",
+        "| --- | --- |",
+        *(f"| {name} | {value} |" for name, value in deployability(plan.shape, with_weights)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def deployability(shape: ChildShape, with_weights: bool = True) -> list[str]:
-    """A Markdown table: which tensor-parallel sizes divide the widths, what is aligned, which engines take the form.
+def deployability(shape: ChildShape, with_weights: bool = True) -> list[tuple[str, str]]:
+    """(property, value): tensor-parallel sizes that divide the widths, alignment, and the backends that load the form.
 
-    Arithmetic and file form only; no engine was started to make it.
+    Computed from the dimensions and the form of the files; nothing was run.
     """
-    rows = [("property", "value"), ("---", "---")]
-    rows += [(f"tensor parallel {ways}", _divides(shape, ways)) for ways in PARALLEL]
+    rows = [(f"tensor parallel {ways}", _divides(shape, ways)) for ways in PARALLEL]
     for axis, widths in (("hidden", (shape.hidden,)), ("ffn", shape.ffn)):
         odd = sorted({width for width in widths if width % ALIGNMENT})
         rows.append((f"{axis} a multiple of {ALIGNMENT}", f"no: {', '.join(map(str, odd))}" if odd else "yes"))
@@ -71,7 +72,7 @@ def deployability(shape: ChildShape, with_weights: bool = True) -> list[str]:
         rows.append(("loads with", "only `pruned` runs this (layers differ in width)"))
     else:
         rows.append(("loads with", "`hf`, `pruned`; any engine that takes this architecture with an explicit head_dim"))
-    return [f"| {name} | {value} |" for name, value in rows]
+    return rows
 
 
 def _divides(shape: ChildShape, ways: int) -> str:
@@ -96,5 +97,5 @@ def _dimension_table(shape: ChildShape) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """Names are hostile: no line breaks, no markup, no table bars."""
+    """A name without line breaks, markup and table bars: names may be hostile."""
     return "".join(c if c.isalnum() or c in " /._-,:()+%=" else "·" for c in text)[:200]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.checkpoint.safetensors import StoredTensor
-from zoo.errors import InputError
+from zoo.errors import InvalidPlan, OtherParent
 from zoo.prune.parent import Axis, Parent, axis_size, tensor_axes
 from zoo.prune.plan import KeptLayer, Plan, group_size
 
@@ -34,14 +34,16 @@ class Cut:
 
 
 def check_parent(plan: Plan, parent: Parent) -> None:
-    """Raise InputError unless the plan was made for this parent: the same digest, or without one the same dimensions."""
+    """Raise OtherParent unless the plan was made for this parent: the same digest, or without one the same dimensions."""
     theirs, ours = (dims.model_dump(exclude=_LOOSE) for dims in (plan.parent.dims, parent.dims))
     differing = [key for key in ours if theirs[key] != ours[key]]
     if differing:
-        told = ", ".join(f"{key} {theirs[key]} against {ours[key]}" for key in differing)
-        raise InputError(f"The plan is for another parent than {parent.folder}: {told}.", "Make a plan for this one.")
+        details = ", ".join(f"{key} {theirs[key]} against {ours[key]}" for key in differing)
+        raise OtherParent(
+            f"The plan is for another parent than {parent.folder}: {details}.", "Make a plan for this one."
+        )
     if plan.parent.digest is not None and plan.parent.digest != parent.digest:
-        raise InputError(
+        raise OtherParent(
             f"The plan is for another parent: it names digest {plan.parent.digest[:12]}…, the weights of {parent.folder} "
             f"have {parent.digest[:12]}….",
             f"Give the '{plan.parent.name}' that it was made from, or make a plan for this parent.",
@@ -49,7 +51,10 @@ def check_parent(plan: Plan, parent: Parent) -> None:
 
 
 def cuts(plan: Plan, parent: Parent) -> Iterator[Cut]:
-    """Every tensor of the child, in the order of the parent's bytes, so that its shards are read once, front to back."""
+    """Every tensor of the child, in the order of the parent's bytes, so that its shards are read once, front to back.
+
+    Raises OtherParent for a plan of another parent, InvalidPlan for a head residual across GQA groups.
+    """
     check_parent(plan, parent)
     child_of = {kept.parent: (at, kept) for at, kept in enumerate(plan.layers)}
     found: list[Cut] = []
@@ -63,7 +68,7 @@ def cuts(plan: Plan, parent: Parent) -> Iterator[Cut]:
     return iter(sorted(found, key=lambda cut: (str(cut.source.file), cut.source.start)))
 
 
-# keys that a plan made from a registry entry and a config.json may tell differently without meaning another model
+# keys in which a plan made from a registry entry and a config.json may differ although they mean the same model
 _LOOSE = {"max_context", "hf_class", "norm_eps", "rope"}
 
 
@@ -97,6 +102,6 @@ def _merged(kept: KeptLayer, plan: Plan) -> tuple[Index, Index] | None:
     dims = plan.parent.dims
     for stays, goes in kept.merged:
         if stays // group_size(dims) != goes // group_size(dims):
-            raise InputError(f"The plan folds head {goes} into head {stays} of another group.", "Make it again.")
+            raise InvalidPlan(f"The plan folds head {goes} into head {stays} of another group.", "Make it again.")
     stay, go = (tuple(pair[side] for pair in kept.merged) for side in (0, 1))
     return _channels(stay, dims.head_dim), _channels(go, dims.head_dim)

@@ -16,7 +16,7 @@ COPIED = ("generation_config.json", "tokenizer*", "special_tokens_map.json", "*.
 
 
 def describe_child(plan: Plan, parent: Parent, folder: Path, with_weights: bool) -> dict[str, Any]:
-    """Write everything but the weights and their index; return what minizoo.json says."""
+    """Write all files but the weights and their index; return the content of minizoo.json."""
     note: dict[str, Any] = {
         "made_by": "minizoo prune",
         "parent": {"name": parent.name, "digest": parent.digest},

@@ -1,12 +1,13 @@
-"""Writing the child: parent shards in, child shards out, one block of rows in memory at a time.
+"""Writes the child: parent shards in, child shards out, one block of rows in memory at a time.
 
-The child is written into a hidden folder beside its place and named when it is whole, so an interrupted run leaves
-nothing that loads; run again, it goes on after the last finished shard.
+The child is written into a hidden folder beside `out` and renamed when it is complete, so an interrupted run leaves
+nothing that loads; the next run resumes after the last finished shard.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -19,25 +20,23 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from zoo.checkpoint.safetensors import header_bytes, nbytes, read_header
-from zoo.errors import EnvironmentIssue, InputError, MinizooError
-from zoo.files import fsync_path, publish_folder, write_atomically
+from zoo.errors import Busy, DiskFull, InternalError, NotWritable, OutputExists
+from zoo.files import atomic_file, fsync_path, publish_folder, write_atomically
 from zoo.prune.parent import Parent
 from zoo.prune.plan import Plan
-from zoo.prune.plot import plot_scores
-from zoo.prune.scores import Scores, save_scores
+from zoo.prune.progress import ProgressCallback
+from zoo.prune.scores import DrawScores, Scores, write_scores
 from zoo.prune.write.blocks import cut_blocks
 from zoo.prune.write.cut import Cut, cuts
 from zoo.prune.write.folder import describe_child, expected_count, write_json
 
 SHARD_BYTES = 5_000_000_000
 MARGIN = 64 << 20
-"""Free bytes left over beside the child, for the small files and the file system's own."""
+"""Bytes that must be free beyond the child's weights, for the small files and the file system."""
 MADE_FOR = "made_for.json"
-"""Which plan and parent an unfinished folder is for, so that only the same run goes on in it."""
+"""The file of an unfinished folder that names its plan and parent, so that only the same run resumes it."""
 FLUSHED_AT_ONCE = 64 << 20
-"""Bytes after which the disk is set to work on what was written."""
-ProgressCallback = Callable[[str, int, int], None]
-"""Progress: shard, bytes done, bytes in all."""
+"""Bytes written between two requests to the kernel to start writing them back."""
 
 
 @dataclass(frozen=True)
@@ -58,42 +57,41 @@ def write_child(
     parent: Parent,
     out: Path,
     shard_bytes: int = SHARD_BYTES,
-    told: ProgressCallback | None = None,
+    progress: ProgressCallback | None = None,
     scores: Scores | None = None,
+    draw: DrawScores | None = None,
 ) -> dict[str, Any]:
-    """Slice `parent` by `plan` into the folder `out` and return what its minizoo.json says.
+    """Slice `parent` by `plan` into the folder `out` and return the content of its minizoo.json.
 
-    Durable when it returns: every file is on the disk before the folder gets its name. Raises InputError for a plan of
-    another parent, non-finite weights or an `out` that exists, EnvironmentIssue for too little disk space or another
-    run at work; after an error nothing is left behind.
+    With `scores` the folder holds them, and with `draw` a picture of them. Durable when it returns: every file is on the
+    disk before the folder gets its name. Raises OtherParent, WeightsNotFinite, OutputExists, DiskFull, NotWritable, and
+    Busy where another process writes `out`; after an error nothing is left behind.
     """
     shards = shards_of(plan, parent, shard_bytes)
-    with _workshop(plan, parent, out) as folder:
+    with _partial_folder(plan, parent, out) as folder:
         _check_space(folder, shards)
-        done, whole = 0, sum(shard.size for shard in shards)
+        done, total = 0, sum(shard.size for shard in shards)
         for shard in shards:
             if not (folder / shard.name).is_file():
-                _write_shard(
-                    shard, folder, lambda size, at=done, name=shard.name: told and told(name, at + size, whole)
-                )
+                _write_shard(shard, folder, _offset(progress, shard.name, done, total))
             done += shard.size
         _check_count(plan, parent, folder, shards)
         if len(shards) > 1:
             where = {cut.name: shard.name for shard in shards for cut in shard.cuts}
-            index = {"metadata": {"total_size": whole}, "weight_map": where}
+            index = {"metadata": {"total_size": total}, "weight_map": where}
             write_json(folder / "model.safetensors.index.json", index)
         note = describe_child(plan, parent, folder, with_weights=True)
-        _finish(folder, scores)
-        publish_folder(folder, out)
+        _publish(folder, out, scores, draw)
     return note
 
 
-def write_virtual(plan: Plan, parent: Parent, out: Path, scores: Scores | None = None) -> dict[str, Any]:
+def write_virtual(
+    plan: Plan, parent: Parent, out: Path, scores: Scores | None = None, draw: DrawScores | None = None
+) -> dict[str, Any]:
     """As `write_child` without any weights: the `pruned` backend reads the slices from the parent's own files."""
-    with _workshop(plan, parent, out) as folder:
+    with _partial_folder(plan, parent, out) as folder:
         note = describe_child(plan, parent, folder, with_weights=False)
-        _finish(folder, scores)
-        publish_folder(folder, out)
+        _publish(folder, out, scores, draw)
     return note
 
 
@@ -114,20 +112,24 @@ def shards_of(plan: Plan, parent: Parent, shard_bytes: int = SHARD_BYTES) -> lis
     ]
 
 
-def _finish(folder: Path, scores: Scores | None) -> None:
-    """Lay the scores beside what they chose (in a folder of their own: they are no weights)."""
+def _publish(folder: Path, out: Path, scores: Scores | None, draw: DrawScores | None) -> None:
+    """Add the scores (in a folder of their own: they are no weights) and give the finished folder its name."""
     if scores is not None:
-        (folder / "importance").mkdir(exist_ok=True)
-        save_scores(folder / "importance" / "scores.safetensors", scores)
-        (folder / "importance" / "scores.svg").write_text(plot_scores(scores))
+        write_scores(scores, folder / "importance", draw)
     (folder / MADE_FOR).unlink()
+    publish_folder(folder, out)
+
+
+def _offset(progress: ProgressCallback | None, step: str, done: int, total: int) -> Callable[[int], object]:
+    """Progress of one shard as that of the whole child, of which `done` bytes were written before."""
+    return lambda written: progress and progress(step, done + written, total)
 
 
 @contextlib.contextmanager
-def _workshop(plan: Plan, parent: Parent, out: Path) -> Generator[Path]:
-    """The hidden folder in which the child grows, held by this process alone; kept when interrupted, else cleared."""
+def _partial_folder(plan: Plan, parent: Parent, out: Path) -> Generator[Path]:
+    """The hidden folder that the child is written to, locked; kept when interrupted, removed on an error."""
     if out.exists():
-        raise InputError(f"{out} is already there.", "Give another --out, or remove it first.")
+        raise OutputExists(f"{out} is already there.", "Give another --out, or remove it first.")
     folder = out.parent / f".{out.name}.partial"
     out.parent.mkdir(parents=True, exist_ok=True)
     lock = out.parent / f".{out.name}.lock"
@@ -138,9 +140,10 @@ def _workshop(plan: Plan, parent: Parent, out: Path) -> Generator[Path]:
                 yield folder
             except OSError as error:
                 shutil.rmtree(folder, ignore_errors=True)
-                raise EnvironmentIssue(
+                cause = DiskFull if error.errno == errno.ENOSPC else NotWritable
+                raise cause(
                     f"{out} could not be written ({error.strerror or error}).",
-                    "Free some space or mend its permissions.",
+                    "Free some space or change its permissions.",
                 ) from error
             except Exception:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -148,7 +151,7 @@ def _workshop(plan: Plan, parent: Parent, out: Path) -> Generator[Path]:
             finally:
                 lock.unlink(missing_ok=True)
     except Timeout:
-        raise EnvironmentIssue(f"Another run is writing {out}.", "Wait for it, or give another --out.") from None
+        raise Busy(f"Another run is writing {out}.", "Wait for it, or give another --out.") from None
 
 
 def _resume_or_clear(plan: Plan, parent: Parent, folder: Path) -> None:
@@ -164,30 +167,28 @@ def _check_space(folder: Path, shards: list[Shard]) -> None:
     needed = sum(shard.size for shard in shards if not (folder / shard.name).is_file()) + MARGIN
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise EnvironmentIssue(
+        raise DiskFull(
             f"The child needs {needed:,} bytes, but the disk of {folder.parent} has {free:,} free.",
             "Free some space, give another --out, or --virtual to write no weights.",
         )
 
 
-def _write_shard(shard: Shard, folder: Path, told: Callable[[int], object]) -> None:
-    """Write one file, header first, and give it its name once it is on the disk."""
-    writing = folder / f"{shard.name}.writing"
+def _write_shard(shard: Shard, folder: Path, progress: Callable[[int], object]) -> None:
+    """Write one file, header first; it is fsynced before it gets its name. `progress` takes the bytes written."""
     header = header_bytes({cut.name: (cut.source.dtype, cut.shape) for cut in shard.cuts})
     done = begun = 0
-    with writing.open("wb", buffering=0) as file:
-        os.posix_fallocate(file.fileno(), 0, len(header) + shard.size)
-        _write_all(file.fileno(), memoryview(header))
+    with atomic_file(folder / shard.name) as file:
+        handle = file.fileno()  # blocks are large: written past the buffer of `file`
+        os.posix_fallocate(handle, 0, len(header) + shard.size)
+        _write_all(handle, memoryview(header))
         for _, block in cut_blocks(shard.cuts):
-            done += _write_all(file.fileno(), np.ascontiguousarray(block).data.cast("B"))
+            done += _write_all(handle, np.ascontiguousarray(block).data.cast("B"))
             if done - begun >= FLUSHED_AT_ONCE:
-                # starts the disk on these pages now and drops older ones, so that the fsync below finds little to do
-                os.posix_fadvise(file.fileno(), 0, len(header) + done, os.POSIX_FADV_DONTNEED)
+                # writes these pages back now and drops older ones, so that the fsync below has little left
+                os.posix_fadvise(handle, 0, len(header) + done, os.POSIX_FADV_DONTNEED)
                 begun = done
-            told(done)
-        os.fsync(file.fileno())
-    read_header(writing)
-    writing.rename(folder / shard.name)
+            progress(done)
+        read_header(Path(file.name))
     fsync_path(folder)
 
 
@@ -202,9 +203,9 @@ def _check_count(plan: Plan, parent: Parent, folder: Path, shards: list[Shard]) 
     width = {cut.name: nbytes(cut.source.dtype, (1,)) for shard in shards for cut in shard.cuts}
     written = sum(t.size // width[t.name] for shard in shards for t in read_header(folder / shard.name).values())
     if written != (expected := expected_count(plan, parent)):
-        raise MinizooError(
+        raise InternalError(
             f"The child has {written:,} parameters on disk, but its dimensions call for {expected:,}.",
-            "This is a fault of minizoo: please report it with the plan.",
+            "Please report it with the plan.",
         )
 
 

@@ -1,6 +1,6 @@
-"""The figures of docs/pruning.md: what pruning alone costs when units are chosen by importance, at random, or upside down.
+"""The figures of docs/pruning.md: held-out loss after cutting by importance, at random, and by reversed importance.
 
-python benchmarks/prune_meaning.py --parent FOLDER --calibration FILE
+python benchmarks/prune_ablation.py --parent FOLDER --calibration FILE
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from backends.tokenizer import HfTokenizer
-from zoo.prune.calibration import Sampling, read_calibration
-from zoo.prune.importance.ablation import Comparison, compare_cuts
-from zoo.prune.importance.measure import Settings
+from zoo.prune.calibration import CalibrationText, Sampling, read_calibration
+from zoo.prune.importance.ablation import AblationResult, importance_ablation
+from zoo.prune.importance.measure import ImportanceSettings
 from zoo.prune.parent import open_parent
 from zoo.prune.target import Target
 
 LENGTH = 256
 
 
-def compared(folder: Path, text: Path, work: Path) -> list[Comparison]:
+def ablation(folder: Path, file: Path, work: Path) -> list[AblationResult]:
     """A quarter of the FFN, half of the query heads, a quarter of the hidden channels, one layer by both measures."""
     parent = open_parent(folder)
     dims = parent.dims
@@ -34,11 +34,10 @@ def compared(folder: Path, text: Path, work: Path) -> list[Comparison]:
         "one layer, by perplexity": (Target(layers=dims.num_layers - 1), "ppl"),
     }
     words = HfTokenizer(folder)
-    rows = read_calibration(
-        text, lambda texts: words.encode(texts, add_special_tokens=False), dims.vocab_size,
-        Sampling(samples=10**6, length=LENGTH), words.bos_id, words.eos_id,
-    )  # fmt: skip
-    return compare_cuts(parent, cuts, rows, work, Settings(perplexity=True))
+    encode = lambda texts: words.encode(texts, add_special_tokens=False)  # noqa: E731
+    text = CalibrationText(file, encode, words.bos_id, words.eos_id)
+    rows = read_calibration(text, dims.vocab_size, Sampling(samples=10**6, length=LENGTH))
+    return importance_ablation(parent, cuts, rows, work, ImportanceSettings(perplexity=True))
 
 
 def main() -> None:
@@ -47,7 +46,7 @@ def main() -> None:
     parser.add_argument("--calibration", type=Path, required=True)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        rows = compared(asked.parent, asked.calibration, Path(work))
+        rows = ablation(asked.parent, asked.calibration, Path(work))
     print(f"parent: {rows[0].parent:.3f} nats a token")
     print("| cut | by importance | random, mean (lowest – highest of 5) | by reversed importance |")
     print("| --- | --- | --- | --- |")
