@@ -1,4 +1,4 @@
-"""The checkpoint's tokenizer behind the small face that the harness needs."""
+"""A checkpoint's tokenizer, as the contract's `Tokenizer`, with its chat template."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import InputError
+from zoo.errors import ChatTemplateMissing, TokenizerUnreadable
 
 
 class HfTokenizer:
-    """A transformers tokenizer read from a folder; no code of the checkpoint's is run.
+    """A transformers tokenizer read from a folder; no code of the checkpoint's is run. TokenizerUnreadable where it cannot be.
 
     `chat_template` is the text of its chat template (`default` where it has several), None where it has none.
     """
 
     def __init__(self, folder: Path) -> None:
         from transformers import AutoTokenizer
-        from transformers.utils import logging
 
-        logging.set_verbosity_error()
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except Exception as error:  # transformers raises whatever its parser met
-            raise InputError(
+            raise TokenizerUnreadable(
                 f"{folder} has no tokenizer that transformers can read ({str(error).splitlines()[0][:160]}).",
                 "Put tokenizer.json and tokenizer_config.json beside config.json.",
             ) from None
@@ -46,7 +44,7 @@ class HfTokenizer:
     def chat(self, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
         """The text of a conversation as the model was tuned for; without a prompt for an answer the last turn stays open.
 
-        A template that refuses a system turn gets the others only, as in lm-eval. Raises InputError where it refuses all.
+        A template that refuses a system turn gets the others only, as in lm-eval. ChatTemplateMissing where it refuses those.
         """
         from jinja2 import TemplateError
 
@@ -62,7 +60,7 @@ class HfTokenizer:
                 )
             except TemplateError as error:
                 refusal = error
-        raise InputError(
+        raise ChatTemplateMissing(
             f"The chat template does not take these turns ({refusal}).", "Take a suite without `chat: true`."
         )
 

@@ -135,9 +135,11 @@ def _pretrained(job: dict[str, Any]) -> dict[str, Any]:
         return {"pretrained": job["model"]}
     from transformers import AutoTokenizer
 
-    from backends.random.weights import random_checkpoint, random_model
+    from backends.random.config import random_checkpoint
+    from backends.random.draw import random_model
+    from zoo.checkpoint.model_ref import resolve
 
-    model = random_model(random_checkpoint(job["model"]), job["device"], job["dtype"])
+    model = random_model(random_checkpoint(resolve(job["model"])), job["device"], job["dtype"])
     return {"pretrained": model, "tokenizer": AutoTokenizer.from_pretrained(job["model"])}
 
 
@@ -145,14 +147,16 @@ def _opened(job: dict[str, Any]) -> tuple[Any, Any]:
     """minizoo's backend over the same weights, and its encoder."""
     from backends.contract import Options
     from backends.hf.backend import open_hf
-    from backends.random.weights import open_random, random_checkpoint
+    from backends.random.backend import open_random
+    from backends.random.config import random_checkpoint
     from backends.tokenizer import HfTokenizer
     from harness.lmeval.encoding import Encoder
     from zoo.checkpoint.locate import open_folder
+    from zoo.checkpoint.model_ref import resolve
 
     options = Options(job["device"], job["dtype"], job["row_budget"])
     if job["random"]:
-        checkpoint = random_checkpoint(job["model"])
+        checkpoint = random_checkpoint(resolve(job["model"]))
         backend = open_random(checkpoint, options, tokenizer=HfTokenizer(checkpoint.folder))
     else:
         checkpoint = open_folder(Path(job["model"]))

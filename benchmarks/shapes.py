@@ -51,9 +51,10 @@ def write_configuration(model: str, tokenizer: Path, folder: Path) -> Path:
     """Write the configuration of a registry model and a tokenizer beside it, but no weights: an engine draws them."""
     from tokenizers import Tokenizer
 
-    from backends.random.weights import random_checkpoint
+    from backends.random.config import random_checkpoint
+    from zoo.checkpoint.model_ref import resolve
 
-    config = {name: value for name, value in random_checkpoint(model).config.items() if value is not None}
+    config = {name: value for name, value in random_checkpoint(resolve(model)).config.items() if value is not None}
     size = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).get_vocab_size()
     if size > config["vocab_size"]:
         sys.exit(f"{tokenizer} has {size:,} tokens, {model} {config['vocab_size']:,}: take a smaller tokenizer.")

@@ -19,6 +19,7 @@ from backends.contract import (
     Tokenizer,
 )
 from backends.hf.generate import padded_generations
+from backends.hf.loading import load_pretrained, resolve_device
 from backends.hf.unpacked import unpacked_scores
 from backends.packing.generate import continuous_generations
 from backends.packing.packed_model import packed_or_not
@@ -26,10 +27,10 @@ from backends.packing.score import check_score, packed_scores
 from backends.packing.stream import streamed
 from backends.tokenizer import HfTokenizer
 from zoo.checkpoint.locate import Checkpoint
-from zoo.errors import EnvironmentIssue, InputError
+from zoo.errors import NoStreaming
 
 TOKEN_BUDGET = {"cpu": 1536, "cuda": 16384}
-"""Tokens of a row, or padded tokens of a batch. On a CPU 1,024 to 3,072 are about as fast, and longer rows leave lanes idle;
+"""Tokens of a row, or padded tokens of a batch. On a CPU 1,024 to 3,072 are about as fast, and longer rows leave workers idle;
 the GPU's figure is not measured yet.
 """
 
@@ -54,7 +55,7 @@ class HfBackend:
 
         self.device = resolve_device(options.device)
         self.tokenizer = tokenizer or HfTokenizer(checkpoint.folder)
-        self._model = (load or _load)(checkpoint, self.device, options.dtype)
+        self._model = (load or load_pretrained)(checkpoint, self.device, options.dtype)
         self.dtype = str(self._model.dtype).removeprefix("torch.")
         self._packed, how = packed_or_not(self._model, options.eager)
         self.versions: Mapping[str, str] = {
@@ -84,9 +85,9 @@ class HfBackend:
         return continuous_generations(self._packed, self.tokenizer, requests, self._budget)
 
     def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
-        """See `StreamingBackend`; InputError for a model whose attention packing does not follow."""
+        """See `StreamingBackend`; NoStreaming for a model whose attention packing does not follow."""
         if self._packed is None:
-            raise InputError(
+            raise NoStreaming(
                 f"{self.name} cannot stream this model ({self.versions['scoring']}).", "Take another backend or model."
             )
         return streamed(self._packed, feed, room, length, clock, self._budget)
@@ -105,67 +106,6 @@ class HfBackend:
         del self._model, self._packed
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
-
-
-def resolve_device(wanted: str) -> str:
-    """`auto` is the first GPU, else the CPU; EnvironmentIssue for a device that is not here."""
-    if wanted == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        raise InputError(f"'{wanted}' is not a device.", "Use cpu, cuda or cuda:1.") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentIssue("torch sees no GPU here.", "Use --device cpu, or see `minizoo doctor`.")
-    if device.type not in TOKEN_BUDGET:
-        raise InputError(f"The hf backend does not run on '{device.type}'.", "Use cpu or cuda.")
-    return str(device)
-
-
-def _load(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging as transformers_logging
-
-    if checkpoint.only_pruned:
-        raise InputError(f"hf cannot run {checkpoint.folder}: {checkpoint.only_pruned}.", "Use --backend pruned.")
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()  # what it would warn of is checked below
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            checkpoint.folder,
-            dtype=compute_dtype(dtype, device),
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except torch.OutOfMemoryError:
-        raise EnvironmentIssue(
-            f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device."
-        ) from None
-    except Exception as error:  # transformers raises whatever its loader met
-        raise InputError(
-            f"transformers cannot load {checkpoint.folder} ({str(error).strip().splitlines()[0][:200]}).",
-            "Check config.json against the weights, and that transformers knows this model_type without remote code.",
-        ) from None
-    model, info = loaded
-    wrong = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
-    if wrong:
-        raise InputError(
-            f"{checkpoint.folder} lacks {len(wrong)} of the weights that its config.json calls for, first {wrong[0]}.",
-            "Its scores would be those of random numbers, so nothing was run: fetch or write the checkpoint again.",
-        )
-    return model.to(device).eval()
-
-
-def compute_dtype(wanted: str, device: str) -> Any:
-    """torch's dtype of that name; "auto" is "auto" on a GPU, fp32 on a CPU. InputError for what is no float."""
-    if wanted == "auto":
-        return "auto" if device.startswith("cuda") else torch.float32
-    dtype = getattr(torch, wanted, None)
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise InputError(f"'{wanted}' is not a floating-point type.", "Use float32, bfloat16 or float16.")
-    return dtype
 
 
 def _check_generate(request: GenerateRequest, max_length: int) -> None:

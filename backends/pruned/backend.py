@@ -13,18 +13,26 @@ from typing import Any
 import torch
 
 from backends.contract import Options
-from backends.hf.backend import HfBackend, compute_dtype
-from zoo.arch.hf_config import FAMILIES
+from backends.hf.backend import HfBackend
+from backends.hf.loading import compute_dtype, transformers_config, within_memory
+from zoo.arch.config_keys import FAMILIES
 from zoo.checkpoint.locate import Checkpoint
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
 from zoo.checkpoint.safetensors import read_header, safetensors_files
-from zoo.errors import EnvironmentIssue, InputError
+from zoo.checkpoint.tensor_rows import BITS
+from zoo.checkpoint.torch_tensors import TORCH_DTYPE, as_tensor
+from zoo.errors import (
+    InvalidConfig,
+    UnsupportedArchitecture,
+    UnsupportedDtype,
+    WeightsMismatch,
+    WeightsMissing,
+    one_line,
+)
 from zoo.prune.parent import open_parent
 from zoo.prune.plan import read_plan
-from zoo.prune.write.blocks import BITS, cut_blocks
+from zoo.prune.write.blocks import cut_blocks
 from zoo.prune.write.cut import Cut, cuts
-
-TORCH_DTYPE = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
 
 def open_pruned(checkpoint: Checkpoint, options: Options) -> PrunedBackend:
@@ -41,24 +49,20 @@ class PrunedBackend(HfBackend):
 def load_pruned(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     """The model on the device, in eval mode.
 
-    Raises InputError for an architecture that minizoo does not prune, weights that do not fit config.json, and a parent
-    that is not the plan's; EnvironmentIssue where the device is too small.
+    Raises UnsupportedArchitecture for a model class that minizoo does not prune, UnsupportedDtype, WeightsMissing and
+    WeightsMismatch for weights that do not fit config.json, OtherParent for a plan's parent that has changed, DeviceMemory.
     """
     if checkpoint.config.get("model_type") not in FAMILIES:
-        raise InputError(
+        raise UnsupportedArchitecture(
             f"The pruned backend runs {', '.join(FAMILIES)}, not '{checkpoint.config.get('model_type')}'.", "Use hf."
         )
     sliced = _cuts(checkpoint.folder)
     wanted = compute_dtype(dtype, device)
     chosen = TORCH_DTYPE.get(sliced[0].source.dtype, torch.float32) if wanted == "auto" else wanted
-    try:
+    with within_memory(checkpoint, device):
         model = _skeleton(checkpoint, chosen)
         _check_shapes(model, sliced, checkpoint.folder)
         model.load_state_dict(dict(_on_device(sliced, device, chosen)), assign=True, strict=False)
-    except torch.OutOfMemoryError:
-        raise EnvironmentIssue(
-            f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device."
-        ) from None
     model.tie_weights()
     model.model.rotary_emb = type(model.model.rotary_emb)(config=model.config).to(device)
     return model.eval()
@@ -72,21 +76,24 @@ def _cuts(folder: Path) -> list[Cut]:
     stored = [tensor for file in safetensors_files(folder) for tensor in read_header(file).values()]
     for tensor in stored:
         if tensor.dtype not in BITS:
-            raise InputError(f"{tensor.name} in {tensor.file} is {tensor.dtype}.", f"pruned reads {', '.join(BITS)}.")
+            raise UnsupportedDtype(
+                f"{tensor.name} in {tensor.file} is {tensor.dtype}.", f"pruned reads {', '.join(BITS)}."
+            )
     return [Cut(tensor.name, tensor, None, None, tensor.shape) for tensor in stored]
 
 
 def _skeleton(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
     """transformers' model without weights, its layers brought to their own widths."""
-    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+    from transformers import AutoModelForCausalLM, GenerationConfig
 
+    config = transformers_config(checkpoint.folder)
     try:
-        config: Any = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
         with torch.device("meta"):
             model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype)
     except Exception as error:  # transformers raises whatever its validation met
-        reason = str(error).strip().splitlines()[-1].strip()[:200]
-        raise InputError(f"transformers refuses {checkpoint.folder / 'config.json'} ({reason}).", "Mend it.") from None
+        raise InvalidConfig(
+            f"transformers cannot build {checkpoint.folder / 'config.json'} ({one_line(error)[:200]}).", "Correct it."
+        ) from None
     widths = checkpoint.config.get(LAYER_WIDTHS)
     if widths is not None:
         for layer, ffn, heads in zip(model.model.layers, widths["ffn"], widths["heads"], strict=True):
@@ -121,9 +128,11 @@ def _check_shapes(model: Any, sliced: list[Cut], folder: Path) -> None:
     tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set[str]()
     for name, parameter in model.named_parameters():
         if name not in there and name not in tied:
-            raise InputError(f"{folder} lacks {name}, which its config.json calls for.", "Write the checkpoint again.")
+            raise WeightsMissing(
+                f"{folder} lacks {name}, which its config.json calls for.", "Write the checkpoint again."
+            )
         if name in there and there[name] != tuple(parameter.shape):
-            raise InputError(
+            raise WeightsMismatch(
                 f"{name} in {folder} has shape {there[name]}, its config.json calls for {tuple(parameter.shape)}.",
                 "Write the checkpoint again.",
             )
@@ -138,8 +147,7 @@ def _on_device(sliced: list[Cut], device: str, dtype: torch.dtype) -> Iterator[t
             tensors[cut.name] = torch.empty(cut.shape, dtype=dtype, device=device)
             filled[cut.name] = 0
         at, rows = filled[cut.name], len(block)
-        signed = block.view("i4" if cut.source.dtype == "F32" else "i2")
-        values = torch.from_numpy(signed).view(TORCH_DTYPE[cut.source.dtype])
+        values = as_tensor(block, cut.source.dtype)
         tensors[cut.name].view(cut.shape[0], -1)[at : at + rows] = values.to(device=device, dtype=dtype)
         filled[cut.name] = at + rows
     yield from tensors.items()

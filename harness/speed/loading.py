@@ -55,7 +55,7 @@ def find_checkpoint(request: LoadRequest) -> Checkpoint:
     ref = resolve(request.model, request.name, request.parent)
     if request.weights == "real":
         return locate(ref)
-    from backends.random.weights import random_checkpoint
+    from backends.random.config import random_checkpoint
 
     return random_checkpoint(ref)
 
@@ -109,8 +109,9 @@ def _open(request: LoadRequest, checkpoint: Checkpoint) -> Backend:
 
 def _random(request: LoadRequest, checkpoint: Checkpoint) -> Backend:
     """Random weights, unless they are more than the host's free memory: Linux would kill the process, not refuse."""
-    from backends.hf.backend import compute_dtype, resolve_device
-    from backends.random.weights import open_random
+    from backends.random.backend import open_random
+
+    from backends.hf.loading import compute_dtype, resolve_device
 
     dims, device = dims_of_checkpoint(checkpoint), resolve_device(request.options.device)
     if dims is not None and device == "cpu":
