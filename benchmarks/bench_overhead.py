@@ -21,11 +21,11 @@ import torch
 from backends.contract import Feed, Options, Step, StreamRequest
 from backends.packing.generate import DecodePass, prefilled, slots_like
 from harness.speed.loading import load
-from harness.speed.point_run import PointRun, run_trials
 from harness.speed.probes.probe import NoTelemetry
 from harness.speed.request import LoadRequest
 from harness.speed.system import SystemUnderTest
-from harness.speed.trial_policy import measured, next_phase
+from harness.speed.trials.point_run import PointRun, run_trials
+from harness.speed.trials.policy import measured, next_phase
 from harness.speed.workloads.workload import Point, changed, load_workload
 from zoo.checkpoint.locate import locate
 

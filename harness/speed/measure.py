@@ -9,13 +9,13 @@ from typing import Any
 from harness.metrics.speed_metrics import samples_of, statistics
 from harness.records.speed_record import Memory, SpeedFacts, Statistic
 from harness.speed.achieved import StepKind, achieved, gpu_of, step_works
-from harness.speed.point_run import PointRun, run_trials
 from harness.speed.probes.probe import Sample
 from harness.speed.probes.telemetry import integrated_energy, summary
 from harness.speed.rates import Rates, measure_rates
 from harness.speed.system import SystemUnderTest
-from harness.speed.trial_policy import has_settled, measured, warmups
-from harness.speed.trials import rows
+from harness.speed.trials.point_run import PointRun, run_trials
+from harness.speed.trials.policy import has_settled, measured, warmups
+from harness.speed.trials.trial import rows
 from harness.speed.validity import SW_POWER_CAP, Evidence, clock_events, judge
 from harness.speed.workloads.workload import Point, Workload
 from zoo.arch.roofline import Work

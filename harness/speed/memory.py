@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backends.packing.scheduler import OutOfMemory
+from backends.contract import OutOfMemory
 from harness.speed.probes.os_probe import available_bytes, resident_bytes
 from harness.speed.system import SystemUnderTest
 from harness.speed.workloads.workload import Point

@@ -2,13 +2,20 @@
 
 from dataclasses import dataclass, field
 
-from backends.contract import Capabilities, Step
-from backends.packing.scheduler import OutOfMemory
+from backends.contract import Capabilities, OutOfMemory, Step
 from harness.speed.clock import Clock
 from harness.speed.measure import measure
-from harness.speed.point_run import PointRun
 from harness.speed.system import SystemUnderTest
+from harness.speed.trials.point_run import PointRun
 from harness.speed.workloads.workload import Point, Shape, Workload
+
+QUICK = ("--trials", "6", "--seconds", "0")
+"""Words of `minizoo bench` that make a point short."""
+
+
+def records_of(ran):
+    """The records of `minizoo bench --json`, by task."""
+    return {record["task"]: record for record in ran.json()["records"]}
 
 
 class Hand:

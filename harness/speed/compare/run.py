@@ -16,10 +16,10 @@ from harness.speed.compare.ratios import ComparedMetric, comparisons_of, publish
 from harness.speed.loading import Loaded, find_checkpoint, load
 from harness.speed.measure import PointOutcome, outcome_of, own_rates
 from harness.speed.memory import check_fits
-from harness.speed.point_run import PointRun, run_trials
 from harness.speed.recorder import Measured, SpeedRecorder, recorded
 from harness.speed.request import BenchRequest
 from harness.speed.system import SystemUnderTest
+from harness.speed.trials.point_run import PointRun, run_trials
 from harness.speed.workloads.workload import Point, Workload
 from zoo.files import check_writable
 

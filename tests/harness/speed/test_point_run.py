@@ -6,9 +6,9 @@ from support.speed_fakes import FakeProbe, Hand, fake_system, measured, point_ru
 
 from backends.contract import Step
 from harness.speed import system as systems
-from harness.speed.point_run import run_trials
-from harness.speed.trial_policy import has_enough, has_settled, next_phase
-from harness.speed.trials import Prompts, Trial
+from harness.speed.trials.point_run import run_trials
+from harness.speed.trials.policy import has_enough, has_settled, next_phase
+from harness.speed.trials.trial import Prompts, Trial
 from harness.speed.workloads.workload import Rule
 
 RULE = Rule(trials=3, seconds=0, warmup=5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from harness.speed.trials import Phase, Trial
+from harness.speed.trials.trial import Phase, Trial
 from harness.speed.workloads.workload import Rule
 
 SETTLING = 3

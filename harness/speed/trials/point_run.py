@@ -7,11 +7,11 @@ from typing import Any
 
 from backends.contract import Step, StreamRequest
 from harness.nvml import DeviceGone
-from harness.speed.arrivals import Arrivals, ClosedBatch, PoissonArrivals
 from harness.speed.probes.telemetry import EnergyMeter, Watch
 from harness.speed.system import SystemUnderTest
-from harness.speed.trial_policy import next_phase
-from harness.speed.trials import Phase, Prompts, Trial
+from harness.speed.trials.arrivals import Arrivals, ClosedBatch, PoissonArrivals
+from harness.speed.trials.policy import next_phase
+from harness.speed.trials.trial import Phase, Prompts, Trial
 from harness.speed.workloads.workload import Point, Rule
 
 

@@ -1,0 +1,32 @@
+"""`minizoo bench` on the nano teacher, and a fake backend in its place."""
+
+import pytest
+from support.speed_fakes import FakeBackend, FakeProbe, Hand
+
+import harness.speed.loading as loading
+
+
+@pytest.fixture
+def bench(minizoo, tmp_path):
+    """Run `minizoo bench` on the nano teacher with results in a folder of the test's own."""
+
+    def call(*words):
+        return minizoo("bench", "nano-teacher", "--results", tmp_path, *words)
+
+    return call
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Let a fake backend (and its clock) stand where the model would be; returns a function that says how it behaves."""
+
+    def behave(probe=None, **words):
+        hand = Hand()
+        made = FakeBackend(hand, **words)
+        monkeypatch.setattr(loading, "open_backend", lambda *_: made)
+        monkeypatch.setattr(loading, "Clock", lambda: hand.clock)
+        if not made.device.startswith("cuda"):
+            monkeypatch.setattr(loading, "open_probe", lambda device: probe or FakeProbe(hand))
+        return made
+
+    return behave
