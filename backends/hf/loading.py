@@ -78,7 +78,7 @@ def load_pretrained(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     """transformers' model of the checkpoint in eval mode on the device, read from safetensors alone.
 
     Raises WrongBackend for a folder that only `pruned` can run, InvalidConfig for what transformers cannot load,
-    WeightsMissing and WeightsMismatch for weights that do not fill config.json, DeviceMemory.
+    WeightsMissing and WeightsMismatch for weights that do not fill config.json, UnsupportedDtype, DeviceMemory.
     """
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
@@ -86,11 +86,12 @@ def load_pretrained(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     if checkpoint.only_pruned:
         raise WrongBackend(f"hf cannot run {checkpoint.folder}: {checkpoint.only_pruned}.", "Use --backend pruned.")
     transformers_logging.disable_progress_bar()
+    weights_dtype = compute_dtype(dtype, device)
     with within_memory(checkpoint, device):
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 checkpoint.folder,
-                dtype=compute_dtype(dtype, device),
+                dtype=weights_dtype,
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
