@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from harness.records.files import new_run_id
 from harness.records.record import Counts, MetricScore, Record, Setting, Subject
+from harness.stats.sufficient import MeanStatistics
 
 
 def record(task="winogrande", run_id=None, **changes):
@@ -31,8 +32,8 @@ def record(task="winogrande", run_id=None, **changes):
         "counts": Counts(documents=2, documents_total=9, requests=4, tokens=80, truncated=0, reused=0),
         "scores": (
             MetricScore(
-                metric="acc", filter="none", value=0.5, stderr=0.25, lower=0.1, upper=0.9, n=2, higher_is_better=True,
-                chance=0.5,
+                metric="acc", filter="none", value=0.5, n=2, higher_is_better=True, chance=0.5,
+                statistics=MeanStatistics(squares=0.5, units=2, binary=True, unit_interval=True),
             ),
         ),
         **changes,

@@ -11,8 +11,10 @@ import pytest
 from support.records import record, samples
 
 from harness.records.files import new_run_id, run_folder, write_record
+from harness.store.catch_up import catch_up, rebuild
+from harness.store.check import check
 from harness.store.connection import database_path
-from harness.store.database import catch_up, check, query, rebuild
+from harness.store.query import query
 
 
 def measured(results):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.estimates import estimate_of_mean
 
-from harness.stats.finite_sample import decoding_stderr, repeatability_limit, stratified_whole_stderr, whole_stderr
-from harness.stats.intervals import Stratum, mean_estimate
+from harness.stats.finite_sample import decoding_noise, decoding_stderr, draws_sd, repeatability_limit, whole_stderr
+from harness.stats.strata import StratumMean, stratified_whole_stderr
 
 
 def test_a_whole_run_leaves_nothing_but_the_sampling_of_answers():
@@ -28,7 +29,7 @@ def test_the_error_of_the_whole_is_that_of_drawing_without_replacement():
     documents = (dice.random(300) < 0.7).astype(float)
     drawn = [dice.choice(documents, 120, replace=False) for _ in range(4000)]
     truth = np.std([d.mean() for d in drawn])
-    told = np.mean([whole_stderr(mean_estimate(list(d)).stderr, 120, 300) for d in drawn[:200]])
+    told = np.mean([whole_stderr(estimate_of_mean(list(d)).stderr, 120, 300) for d in drawn[:200]])
     assert told == pytest.approx(truth, rel=0.05)
 
 
@@ -36,15 +37,15 @@ def test_decoding_error_is_that_of_sampling_every_problem_again():
     dice = np.random.default_rng(2)
     chances = dice.random(60)
     runs = dice.binomial(10, chances, (4000, 60)) / 10
-    told = np.sqrt(np.mean([decoding_stderr(list(run), 10) ** 2 for run in runs[:300]]))
+    told = np.sqrt(np.mean([decoding_stderr(decoding_noise(list(run), 10), 60) ** 2 for run in runs[:300]]))
     assert told == pytest.approx(runs.mean(1).std(), rel=0.05)
-    assert decoding_stderr([0.0, 1.0], 1) is None
-    assert decoding_stderr([0.0, 1.0], 20) == 0
+    assert decoding_stderr(decoding_noise([0.0, 1.0], 1), 2) is None
+    assert decoding_stderr(decoding_noise([0.0, 1.0], 20), 2) == 0
 
 
 def test_strata_shrink_each_by_its_own_part():
     """Two strata of 100 and 10, ten of each run: the second is whole and adds nothing."""
-    large, small = Stratum(100 / 110, 0.6, 0.16, 10), Stratum(10 / 110, 0.5, 0.17, 10)
+    large, small = StratumMean(100 / 110, 0.6, 0.16, 10), StratumMean(10 / 110, 0.5, 0.17, 10)
     told = stratified_whole_stderr([large, small], [100, 10])
     assert told == pytest.approx(100 / 110 * 0.16 * math.sqrt(1 - 10 / 100))
     assert stratified_whole_stderr([large, small], [10, 10]) == 0
@@ -54,5 +55,5 @@ def test_repeatability_limit_is_the_spread_between_two_draws():
     dice = np.random.default_rng(4)
     draws = dice.normal(0.8, 0.01, 4000)
     apart = np.abs(draws[::2] - draws[1::2])
-    assert np.mean(apart <= repeatability_limit(list(draws))) == pytest.approx(0.95, abs=0.02)
-    assert repeatability_limit([0.8]) is None
+    assert np.mean(apart <= repeatability_limit(draws_sd(list(draws)))) == pytest.approx(0.95, abs=0.02)
+    assert draws_sd([0.8]) is None
