@@ -27,7 +27,7 @@ def current(document: dict[str, Any], path: Path) -> dict[str, Any]:
     if int(number[1]) > int(SCHEMA.rpartition("/")[2]):
         raise NewerResults(
             f"{path} was written by a newer minizoo: it is a {schema}, and this one reads up to {SCHEMA}.",
-            "Install that minizoo, or give another folder by --results.",
+            "Use a minizoo as new as the one that wrote it, or another folder: --results DIR.",
         )
     return _of_first_version(document) if schema == FIRST else document
 
