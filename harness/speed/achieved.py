@@ -11,7 +11,7 @@ from harness.speed.workloads.workload import Point
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.gpus import Gpu, find_gpu, source_of
 from zoo.arch.parameters import Dtype
-from zoo.arch.roofline import Work, decode_work, limit, mean_context, prefill_work
+from zoo.arch.roofline import Work, decode_work, least_time, mean_context, prefill_work
 
 StepKind = Literal["decode", "prefill"]
 
@@ -70,7 +70,7 @@ def _achieved(
     step: StepKind, work: Work, seconds: float, against: Literal["data sheet", "measured"], source: str, bytes_per_s: float,
     flops_per_s: float | None,
 ) -> Achieved:  # fmt: skip
-    least = limit(work, bytes_per_s, flops_per_s)
+    least = least_time(work, bytes_per_s, flops_per_s)
     return Achieved(
         step=step,
         against=against,
@@ -82,5 +82,5 @@ def _achieved(
         roofline_s=least.seconds,
         measured_s=seconds,
         percent=100 * least.seconds / seconds,
-        bound_by=least.binds,
+        bound_by=least.bound_by,
     )

@@ -10,7 +10,7 @@ from harness.speed.workloads.workload import Point, Workload, points
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.gpus import Gpu, load_gpus, microarchitecture, source_of
 from zoo.arch.parameters import BITS, Dtype, largest_batch
-from zoo.arch.roofline import Limit, Work, decode_work, limit, mean_context, memory_bytes, prefill_work
+from zoo.arch.roofline import LeastTime, Work, decode_work, least_time, mean_context, memory_bytes, prefill_work
 from zoo.errors import UnsupportedDtype
 
 
@@ -93,8 +93,8 @@ def _need(dims: Dense | Hybrid, point: Point, dtype: Dtype) -> Need:
 def _ceiling(
     dims: Dense | Hybrid, name: str, gpu: Gpu, point: Point, batch: int, fitting: int, dtype: Dtype, kv: Dtype
 ) -> Ceiling:
-    def at(work: Work) -> Limit:
-        return limit(work, gpu.bytes_per_s, gpu.flops_per_s(dtype))
+    def at(work: Work) -> LeastTime:
+        return least_time(work, gpu.bytes_per_s, gpu.flops_per_s(dtype))
 
     used = at(decode_work(dims, batch, mean_context(point.shape.input, point.shape.output), dtype, kv))
     return Ceiling(
@@ -106,7 +106,7 @@ def _ceiling(
         batch=batch,
         empty_cache=batch / at(decode_work(dims, batch, 0, dtype, kv)).seconds,
         workload=batch / used.seconds,
-        bound_by=used.binds,
+        bound_by=used.bound_by,
         prefill_seconds=at(prefill_work(dims, batch, point.shape.input, dtype, kv)).seconds,
         fits=fitting >= batch,
     )

@@ -109,9 +109,8 @@ def _open(request: LoadRequest, checkpoint: Checkpoint) -> Backend:
 
 def _random(request: LoadRequest, checkpoint: Checkpoint) -> Backend:
     """Random weights, unless they are more than the host's free memory: Linux would kill the process, not refuse."""
-    from backends.random.backend import open_random
-
     from backends.hf.loading import compute_dtype, resolve_device
+    from backends.random.backend import open_random
 
     dims, device = dims_of_checkpoint(checkpoint), resolve_device(request.options.device)
     if dims is not None and device == "cpu":

@@ -29,7 +29,7 @@ def check_fits(points: Sequence[tuple[SystemUnderTest, Point]], what: str = "wei
 
 
 def memory_of(system: SystemUnderTest) -> int | None:
-    """Bytes that weights and caches may take together; None where nobody tells."""
+    """Bytes that weights and caches may take together; None where that is not known."""
     if system.backend.device.startswith("cuda"):
         total = system.probe.facts().get("memory_bytes")
         return int(total) if total else None

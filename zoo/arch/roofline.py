@@ -1,6 +1,6 @@
-"""The physical limit: how fast a step can be at best, from the bytes it must move and the FLOPs it must do.
+"""The roofline: how fast a step can be at best, from the bytes it must move and the FLOPs it must do.
 
-The roofline (Williams, Waterman, Patterson, CACM 52(4), 2009): time ≥ max(bytes / bandwidth, FLOPs / peak). Caches, launches
+Williams, Waterman, Patterson, CACM 52(4), 2009: time ≥ max(bytes / bandwidth, FLOPs / peak). Caches, launches
 and everything else that takes time are left out, so nothing real reaches it.
 """
 
@@ -22,7 +22,7 @@ from zoo.arch.parameters import (
     weight_bytes,
 )
 
-Binding = Literal["bandwidth", "compute"]
+Bound = Literal["bandwidth", "compute"]
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Limit:
-    """The least time that work can take, in seconds, and what sets it."""
+class LeastTime:
+    """The least time that work can take, in seconds, and what it is bound by."""
 
     seconds: float
-    binds: Binding
+    bound_by: Bound
 
 
 def decode_work(
@@ -80,8 +80,8 @@ def memory_bytes(
     return weight_bytes(dims, dtype) + batch * per_sequence
 
 
-def limit(work: Work, bytes_per_s: float, flops_per_s: float | None) -> Limit:
-    """The roofline of the work; with an unknown peak only the bandwidth limits."""
+def least_time(work: Work, bytes_per_s: float, flops_per_s: float | None) -> LeastTime:
+    """The work's time on the roofline; with an unknown peak the bandwidth alone bounds it."""
     moving = work.bytes / bytes_per_s
     computing = work.flops / flops_per_s if flops_per_s else 0.0
-    return Limit(moving, "bandwidth") if moving >= computing else Limit(computing, "compute")
+    return LeastTime(moving, "bandwidth") if moving >= computing else LeastTime(computing, "compute")

@@ -28,7 +28,7 @@ class Probe(Protocol):
     """A source of telemetry."""
 
     interval: float
-    """Seconds between two samples: often enough to see a throttle, seldom enough not to disturb."""
+    """Seconds between two samples: short enough to see a throttle, long enough not to disturb the measurement."""
 
     def facts(self) -> Mapping[str, Any]:
         """What does not change from one moment to the next: limits, modes, versions."""
