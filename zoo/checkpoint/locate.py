@@ -85,8 +85,11 @@ def locate(model: ModelRef | str) -> Checkpoint:
 
 
 def open_folder(folder: Path, ref: ModelRef | None = None, revision: str | None = None) -> Checkpoint:
-    """Check the folder of a model (of a local one where no `ref` is given); the error says which file is missing or cut short."""
-    config = read_config(str(folder))
+    """Check the folder of a model, a local one where no `ref` is given.
+
+    Raises ConfigMissing, InvalidConfig, WeightsMissing and WeightsTruncated.
+    """
+    config = read_config(folder)
     if "model_type" not in config:
         raise InvalidConfig(
             f"{folder / 'config.json'} is not a model's configuration (no model_type in it).", "Write it again."

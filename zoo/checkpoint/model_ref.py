@@ -21,7 +21,7 @@ from zoo.registry.loader import Model, load_registry
 
 Kind = Literal["registry", "hub", "folder"]
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
-SHOWN_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -86,21 +86,25 @@ def resolve(word: str, name: str | None = None, parent: str | None = None) -> Mo
     """The model that `word` means. `name` and `parent` are what the user says of a local or hub model.
 
     Raises UnknownModel for a word that is none of the three, FileMissing for a path that is no folder, InvalidOption for a
-    `name` that the registry has, or that is given to a registry model.
+    `name` that the registry has or that is not printable, and for either given to a registry model.
     """
     registry = load_registry()
     entry = registry.find(word)
     if entry is not None:
-        if name is not None:
-            raise InvalidOption(f"{entry.id} is named by the registry.", "--name is for folders and other hub models.")
-        above = parent or (entry.lineage.parent if entry.lineage else None)
-        return ModelRef("registry", entry.id, entry, entry.weights_folder, None, above)
+        if name is not None or parent is not None:
+            raise InvalidOption(
+                f"{entry.id} has its name and its parent from the registry.",
+                "--name and --parent are for folders and other hub models.",
+            )
+        return ModelRef(
+            "registry", entry.id, entry, entry.weights_folder, None, entry.lineage.parent if entry.lineage else None
+        )
     if name is not None:
         _check_name(name)
     folder = Path(word).expanduser()
     if folder.is_dir():
         return ModelRef(
-            "folder", folder.resolve().name, None, folder, name, _parent_id(parent) or _stated_parent(folder)
+            "folder", folder.resolve().name, None, folder, name, _parent_id(parent or _stated_parent(folder))
         )
     if word.startswith((".", "/", "~")) or folder.exists():
         raise FileMissing(
@@ -121,8 +125,8 @@ def _check_name(name: str) -> None:
     taken = load_registry().find(name)
     if taken is not None:
         raise InvalidOption(f"'{name}' names {taken.id} of the registry.", "Give your model another --name.")
-    if not SHOWN_NAME.fullmatch(name) or not name.strip():
-        raise InvalidOption(f"{name!r} is no name.", "Give 1 to 200 printable characters.")
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise InvalidOption(f"{name!r} is no name.", f"Give 1 to {LONGEST_NAME} printable characters.")
 
 
 def _parent_id(parent: str | None) -> str | None:

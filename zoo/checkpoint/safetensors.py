@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import InputError
+from zoo.errors import InvalidFile, WeightsMissing, WeightsTruncated
 
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
@@ -26,24 +26,24 @@ class StoredTensor:
 
 
 def safetensors_files(folder: Path) -> list[Path]:
-    """The weight files: those that the index names, else every *.safetensors; InputError when there are none."""
+    """The weight files: those that the index names, else every *.safetensors. WeightsMissing; InvalidFile for the index."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         try:
             names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{index} is not a safetensors index ({error}).", "Fetch the file again.") from None
+            raise InvalidFile(f"{index} is not a safetensors index ({error}).", "Fetch the file again.") from None
         files = [folder / str(name) for name in names]
         missing = [path.name for path in files if not path.is_file()]
         if missing:
-            raise InputError(
+            raise WeightsMissing(
                 f"{folder} lacks {len(missing)} of the {len(files)} weight files that its index names, first {missing[0]}.",
                 "Fetch the missing files again.",
             )
         return files
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise InputError(
+        raise WeightsMissing(
             f"{folder} holds no *.safetensors file.",
             "minizoo reads safetensors only; convert other weights with transformers' save_pretrained.",
         )
@@ -51,12 +51,12 @@ def safetensors_files(folder: Path) -> list[Path]:
 
 
 def check_whole(path: Path) -> None:
-    """Raise InputError unless the file's length is exactly what its safetensors header says."""
+    """Raise WeightsTruncated unless the file's length is exactly what its safetensors header says."""
     read_header(path)
 
 
 def read_header(path: Path) -> dict[str, StoredTensor]:
-    """The tensors of one file, in the order of their bytes. InputError unless the file is exactly as long as it says."""
+    """The tensors of one file, in the order of their bytes. WeightsTruncated unless it is as long as its header says."""
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
@@ -67,11 +67,13 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
             base = 8 + header_length
             found = [_tensor(path, base, n, entry) for n, entry in header.items() if n != "__metadata__"]
     except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not a whole safetensors file ({error}).", "Fetch or write it again.") from None
+        raise WeightsTruncated(
+            f"{path} is not a whole safetensors file ({error}).", "Fetch or write it again."
+        ) from None
     expected = max((tensor.start + tensor.size for tensor in found), default=base)
     if size != expected:
-        raise InputError(
-            f"{path} is cut short: {size:,} bytes where its header says {expected:,}.", "Fetch or write the file again."
+        raise WeightsTruncated(
+            f"{path} has {size:,} bytes where its header says {expected:,}.", "Fetch or write the file again."
         )
     return {tensor.name: tensor for tensor in sorted(found, key=lambda tensor: tensor.start)}
 
