@@ -1,11 +1,17 @@
-# Every target does its own set-up: a machine needs Python 3.11 and make, nothing else.
+# Every target does its own set-up: a machine needs Python 3.11 and make, nothing else. `make` alone lists the targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: install eval test lint types nano clean
-install: $(READY)
+.DEFAULT_GOAL := help
+.PHONY: help install eval test fast-test lint format types nano clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+install: $(READY)  ## make .venv with minizoo and its development tools, versions as in constraints.txt
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -13,24 +19,31 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
-eval: install
+eval: install  ## evaluate the nano teacher and write a page
 	$(BIN)/minizoo eval --model nano-teacher --suite nano
 	$(BIN)/minizoo report --out results/report
 
-test: install lint types
-	$(BIN)/python -m pytest -n auto --dist loadfile
+test: install lint types  ## lint, types and every test
+	$(PYTEST) --durations=15
 
-lint: install
+fast-test: install  ## the tests that need no training, browser or process of their own
+	$(PYTEST) -m "not slow and not training and not browser and not e2e"
+
+lint: install  ## ruff, without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: install
+format: install  ## ruff, with its fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install  ## basedpyright, strict
 	$(BIN)/basedpyright
 
-nano: install
+nano: install  ## train the nano family anew and compare its scores with the shipped ones
 	$(BIN)/python -m zoo.nano --out out/nano-teacher
 	$(BIN)/python -m zoo.nano.students --teacher out/nano-teacher --out out
 	$(BIN)/python -m harness.accuracy.nano_check out/nano-teacher
 
-clean:
+clean:  ## remove .venv, results and out
 	rm -rf $(VENV) results out

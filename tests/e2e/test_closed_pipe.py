@@ -7,6 +7,8 @@ import sys
 import pytest
 from support.commands import every_command
 
+pytestmark = pytest.mark.e2e
+
 RUNS: dict[str, tuple[list[str], int]] = {
     "help": (["--help"], 0),
     "version": (["--version"], 0),
@@ -42,20 +44,17 @@ def with_closed_pipe(words, **streams):
     return done.returncode
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize("command", every_command())
 def test_help_of_every_command_survives(command):
     assert with_closed_pipe([*command.split(), "--help"]) == 0
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize("name", RUNS)
 def test_every_command_ends_with_its_own_exit_code(name, tmp_path):
     words, code = RUNS[name]
     assert with_closed_pipe([word.format(tmp=tmp_path) for word in words]) == code
 
 
-@pytest.mark.e2e
 def test_an_evaluation_its_database_and_its_page_end_with_their_own_exit_code(tmp_path):
     words = [
         "eval",
@@ -75,12 +74,10 @@ def test_an_evaluation_its_database_and_its_page_end_with_their_own_exit_code(tm
     assert (tmp_path / "page/index.html").exists()
 
 
-@pytest.mark.e2e
 def test_stderr_may_be_closed_too():
     assert with_closed_pipe(["show", "no-such-model"], stderr=True) == 2
 
 
-@pytest.mark.e2e
 def test_a_full_disk_behind_stdout_is_the_environments_fault():
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 (a device)
         done = subprocess.run(

@@ -7,8 +7,11 @@ import zipfile
 import pytest
 from support.paths import ROOT
 
+pytestmark = pytest.mark.e2e
+
 NEEDED = {
     "zoo/registry.yaml",
+    *(f"{room}/py.typed" for room in ("zoo", "backends", "harness", "reports", "minizoo")),
     "harness/store/views.sql",
     "harness/metrics/task_metadata.yaml",
     "harness/suites/nano.yaml",
@@ -48,7 +51,8 @@ def test_unpacked_wheel_works_outside_the_checkout(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     script = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import zoo.registry.loader as r;"
-        "registry = r.load_registry(); print(r.__file__, registry.path); from minizoo.cli import run; sys.exit(run(['models']))"
+        "print(r.__file__, r.load_registry().paths[0]);"
+        "from minizoo.cli import run; sys.exit(run(['models']))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -57,6 +61,6 @@ def test_unpacked_wheel_works_outside_the_checkout(wheel, tmp_path):
 
 
 def test_editable_checkout_reads_the_registry_at_its_root():
-    from zoo.registry.loader import default_path
+    from zoo.registry.loader import shipped_path
 
-    assert default_path() == ROOT / "registry.yaml"
+    assert shipped_path() == ROOT / "registry.yaml"

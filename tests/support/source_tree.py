@@ -49,6 +49,16 @@ class SourceTree:
                 found.add(node.value.split(":")[0])
         return found & set(self.files)
 
+    def reachable(self, name: str) -> set[str]:
+        """Every file that a file imports, directly or through others."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            new = self.imports[waiting.pop()] - found
+            found |= new
+            waiting += new
+        return found
+
     def children_graph(self, package: str) -> Graph:
         """The imports between a package's direct children: a file or a whole sub-package is one node."""
         graph: Graph = {}

@@ -1,0 +1,59 @@
+"""The files of examples/ do what their first lines say."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from support.paths import ROOT
+
+EXAMPLES = ROOT / "examples"
+MOST_LINES = 40
+
+pytestmark = pytest.mark.e2e
+
+
+def python(*words, **environment):
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    commands = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120 (not resolved)
+    env = {**os.environ, "PYTHONPATH": path, "PATH": commands, **environment}
+    argv = [sys.executable, *map(str, words)]
+    return subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
+
+
+@pytest.mark.parametrize("path", [p for p in sorted(EXAMPLES.iterdir()) if p.is_file()], ids=lambda path: path.name)
+def test_an_example_is_short_and_is_in_the_list(path):
+    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
+    assert path.name == "README.md" or f"| `{path.name}` |" in (EXAMPLES / "README.md").read_text("utf-8")
+
+
+def test_a_folder_is_evaluated_from_python_and_its_results_are_read_with_duckdb(tmp_path):
+    teacher = ROOT / "zoo/nano/weights/nano-teacher"
+    ran = python(EXAMPLES / "evaluate_a_folder.py", teacher, "nano_words", tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "my-model nano_words acc: 1.000 over 20 documents\n"
+    read = python(EXAMPLES / "read_results.py", tmp_path)
+    assert read.returncode == 0, read.stderr
+    assert read.stdout.startswith("my-model nano_words acc: 1.000 [")
+
+
+def test_the_example_tells_the_code_of_an_error(tmp_path):
+    ran = python(EXAMPLES / "evaluate_a_folder.py", tmp_path / "none", "nano_words", tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("file-missing: ")
+
+
+def test_the_suite_plans_what_it_says(minizoo):
+    plan = minizoo("eval", "nano-teacher", "--suite", EXAMPLES / "my_suite.yaml", "--dry-run", "--json").json()
+    assert [(row["task"], row["shots"], row["documents"]) for row in plan["tasks"]] == [
+        ("nano_words", 3, 20),
+        ("nano_endings", 1, 20),
+    ]
+
+
+def test_the_added_registry_adds_its_model():
+    ran = python("-m", "minizoo", "show", "my-nano", "--json", MINIZOO_REGISTRY=str(EXAMPLES / "added_registry.yaml"))
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["id"], told["architecture"]["parameters"]) == ("my-nano", 969_552)
