@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 from backends.contract import Feed, Options, Step, StreamRequest
-from backends.packing.generate import DecodePass, prefilled, slots_like
+from backends.packing.slots import DecodePass, empty_cache, prefilled
 from harness.speed.loading import load
 from harness.speed.probes.probe import NoTelemetry
 from harness.speed.request import LoadRequest
 from harness.speed.system import SystemUnderTest
 from harness.speed.trials.point_run import PointRun, run_trials
-from harness.speed.trials.policy import measured, next_phase
+from harness.speed.trials.policy import measured_trials, next_phase
 from harness.speed.workloads.workload import Point, changed, load_workload
 from zoo.checkpoint.locate import locate
 
@@ -45,7 +45,7 @@ def main() -> None:
     with load(request, locate(given.model)) as loaded:
         run = PointRun(loaded.system, point, workload.rule)
         bare = alternate(run)
-        harness = [gaps([step.time for step in trial.steps]) for trial in measured(run.trials)]
+        harness = [gaps([step.time for step in trial.steps]) for trial in measured_trials(run.trials)]
         report(bare, harness, fixed_cost(loaded.system, point, given.trials), given.seed)
 
 
@@ -78,7 +78,7 @@ def bare_trial(model: Any, request: StreamRequest, budget: int) -> tuple[list[fl
         times.append(time.perf_counter())
 
     (ready,) = [one for row in prefilled(model, [request.prompt], budget) for one in row]
-    cache = slots_like(ready, 1, len(request.prompt) + request.new_tokens)
+    cache = empty_cache(ready, 1, len(request.prompt) + request.new_tokens)
     ready.copy_into(cache, 0)
     choose(ready.hidden[None])
     for at in range(len(request.prompt), len(request.prompt) + request.new_tokens - 1):

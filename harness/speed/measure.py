@@ -14,7 +14,7 @@ from harness.speed.probes.telemetry import integrated_energy, summary
 from harness.speed.rates import Rates, measure_rates
 from harness.speed.system import SystemUnderTest
 from harness.speed.trials.point_run import PointRun, run_trials
-from harness.speed.trials.policy import has_settled, measured, warmups
+from harness.speed.trials.policy import has_settled, measured_trials, warmup_trials
 from harness.speed.trials.trial import rows
 from harness.speed.validity import SW_POWER_CAP, Evidence, clock_events, judge
 from harness.speed.workloads.workload import Point, Workload
@@ -72,7 +72,7 @@ def _facts(
 ) -> SpeedFacts:
     system, point = run.system, run.point
     seen, gpu = _during(run), gpu_of(run.machine)
-    warm, trials = warmups(run.trials), measured(run.trials)
+    warm, trials = warmup_trials(run.trials), measured_trials(run.trials)
     return SpeedFacts(
         workload=workload.name,
         point=point.name,
@@ -105,7 +105,7 @@ def _evidence(run: PointRun, counted: list[dict[str, Any]], stats: Sequence[Stat
         device=run.system.backend.device,
         rows=counted,
         settled=has_settled(run.trials, run.rule),
-        warmups=len(warmups(run.trials)),
+        warmups=len(warmup_trials(run.trials)),
         samples=seen,
         facts=run.machine,
         facts_after=run.machine_after,
@@ -133,7 +133,7 @@ def _memory(run: PointRun) -> Memory:
 def _during(run: PointRun) -> list[Sample]:
     """The samples from the last one before the first measured trial to the first one after the last."""
     samples = run.watch.samples
-    trials = [trial for trial in measured(run.trials) if trial.steps]
+    trials = [trial for trial in measured_trials(run.trials) if trial.steps]
     if not trials:
         return samples
     start, end = min(trials[0].submitted.values()), trials[-1].steps[-1].time

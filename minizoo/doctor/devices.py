@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.nvml import NvmlRefused
-from harness.speed.probes.gpus import hint_of, read_gpus
+from harness.speed.probes.nvidia_gpus import hint_of, read_gpus
 from minizoo.doctor.result import CheckResult
 
 UNRUN = "measuring on a GPU is tested with a fake NVML and has not been run on one by the project"

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from harness.speed.probes.gpus import GIB
+from harness.speed.probes.nvidia_gpus import GIB
 from minizoo.doctor.result import CheckResult
 from zoo.errors import one_line
 

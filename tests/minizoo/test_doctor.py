@@ -20,7 +20,7 @@ from huggingface_hub import constants
 from support.fake_nvml import H100, RTX, FakeNvml
 
 from harness.nvml import NvmlRefused
-from harness.speed.probes.gpus import read_gpus
+from harness.speed.probes.nvidia_gpus import read_gpus
 from minizoo.cli import run
 from minizoo.doctor import checks, hub, software, storage
 from minizoo.doctor.checks import CHECKS, examine

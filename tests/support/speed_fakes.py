@@ -94,7 +94,7 @@ class FakeBackend:
 
 @dataclass
 class FakeProbe:
-    """Draws `watts` all the time; says `now` of itself, then what `later` holds instead."""
+    """Draws `watts` all the time; says `about` of the machine and `now` of the moment."""
 
     hand: Hand
     watts: float = 8.0

@@ -15,8 +15,8 @@ SETTLING = 3
 def next_phase(models: Sequence[Sequence[Trial]], rule: Rule, open_loop: bool = False) -> Phase | None:
     """What every model runs next, given the trials of each: a warm-up, a measured trial, or nothing more (None).
 
-    None is measured before all are warm, and none ends before all have enough, so that trials of several models stand side
-    by side in time.
+    No model is measured before all are warm, and no model ends before all have enough, so that their trials stand side by
+    side in time.
     """
     if not all(is_warm(trials, rule) for trials in models):
         return "warmup"
@@ -25,12 +25,12 @@ def next_phase(models: Sequence[Sequence[Trial]], rule: Rule, open_loop: bool = 
 
 def is_warm(trials: Sequence[Trial], rule: Rule) -> bool:
     """Whether the warm-up is over: its trials agreed, or there were `Rule.warmup` of them."""
-    return has_settled(trials, rule) or len(warmups(trials)) >= rule.warmup
+    return has_settled(trials, rule) or len(warmup_trials(trials)) >= rule.warmup
 
 
 def has_settled(trials: Sequence[Trial], rule: Rule) -> bool:
     """Whether three warm-up trials in a row differed by at most `Rule.settled` of their median."""
-    seconds = [trial.seconds for trial in warmups(trials)]
+    seconds = [trial.seconds for trial in warmup_trials(trials)]
     windows = (seconds[at : at + SETTLING] for at in range(len(seconds) - SETTLING + 1))
     return any(max(window) - min(window) <= rule.settled * median(window) for window in windows)
 
@@ -40,18 +40,18 @@ def has_enough(trials: Sequence[Trial], rule: Rule, open_loop: bool = False) -> 
 
     Also where the clock stands still or goes back, since waiting for seconds would not end then.
     """
-    seconds = [trial.seconds for trial in measured(trials)]
+    seconds = [trial.seconds for trial in measured_trials(trials)]
     if open_loop:
         return bool(seconds)
     stopped = any(s <= 0 for s in seconds)
     return len(seconds) >= rule.trials and (stopped or sum(seconds) >= rule.seconds)
 
 
-def warmups(trials: Sequence[Trial]) -> list[Trial]:
+def warmup_trials(trials: Sequence[Trial]) -> list[Trial]:
     """The warm-up trials; the first of them is the first call."""
     return [trial for trial in trials if trial.phase == "warmup"]
 
 
-def measured(trials: Sequence[Trial]) -> list[Trial]:
+def measured_trials(trials: Sequence[Trial]) -> list[Trial]:
     """The trials that count."""
     return [trial for trial in trials if trial.phase == "trial"]
