@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
 from backends.contract import Backend, Options
 from zoo.checkpoint.locate import Checkpoint
-from zoo.errors import BrokenInstallation, MinizooError, UnknownName
+from zoo.errors import BrokenInstallation, MinizooError, UnknownName, one_line
 from zoo.names import unknown
 
 GROUP = "minizoo.backends"
@@ -15,7 +14,6 @@ RENAMED = {
     "backends.checkpoint": "zoo.checkpoint.locate",
     "backends.scoring": "backends.packing",
     "backends.rows": "backends.contract",
-    "backends.packing.Row": "backends.packing.prefix_tree.Row",
     "exact": "eager",
     "UsageError": "InputError",
     "EnvironmentFault": "EnvironmentIssue",
@@ -46,23 +44,29 @@ def open_backend(checkpoint: Checkpoint, name: str = "hf", options: Options | No
     check_backend(name)
     point = _installed()[name]
     try:
-        return point.load()(checkpoint, options or Options())
+        opener = point.load()
+    except Exception as error:  # whatever its module raises while it is imported
+        raise _broken(point, error) from error
+    try:
+        return opener(checkpoint, options or Options())
     except MinizooError:
         raise
     except (ImportError, AttributeError, TypeError) as error:
-        told = _renamed(error)
-        if told is None and not isinstance(error, ImportError):
-            raise
-        raise BrokenInstallation(
-            f"The backend '{name}' ({point.value}) cannot be opened ({type(error).__name__}: {error}).",
-            told or "Install it again, in a version for this minizoo.",
-        ) from error
+        if isinstance(error, ImportError) or _renamed(error):
+            raise _broken(point, error) from error
+        raise
+
+
+def _broken(point: EntryPoint, error: Exception) -> BrokenInstallation:
+    return BrokenInstallation(
+        f"The backend '{point.name}' ({point.value}) cannot be opened ({type(error).__name__}: {one_line(error)}).",
+        _renamed(error) or "Install it again, in a version for this minizoo.",
+    )
 
 
 def _renamed(error: Exception) -> str | None:
     """What to rename in a backend that was written for the old contract; None where the error is about something else."""
-    missing: Any = getattr(error, "name", None)
-    said = f"{missing} {error}".replace("'", " ").replace('"', " ").split()
+    said = f"{getattr(error, 'name', None)} {error}".replace("'", " ").replace('"', " ").split()
     found = [f"`{old}` → `{new}`" for old, new in RENAMED.items() if old in said]
     return f"It was written for an earlier minizoo: rename {', '.join(found)} (CONTRIBUTING.md)." if found else None
 
