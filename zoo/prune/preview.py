@@ -46,9 +46,9 @@ def preview(shape: ChildShape, plan: Plan | None = None, with_weights: bool = Tr
 
 
 def _axis(name: str, before: int, after: tuple[int, ...]) -> dict[str, str]:
-    told = str(after[0]) if len(set(after)) == 1 else ":".join(map(str, after))
+    child = str(after[0]) if len(set(after)) == 1 else ":".join(map(str, after))
     share = 1 - sum(after) / len(after) / before
-    return {"axis": name, "parent": str(before), "child": told, "cut": f"{100 * share:.1f} %" if share else "–"}
+    return {"axis": name, "parent": str(before), "child": child, "cut": f"{100 * share:.1f} %" if share else "–"}
 
 
 def _dropped(shape: ChildShape, plan: Plan | None) -> str:

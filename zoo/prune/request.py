@@ -13,6 +13,7 @@ from zoo.prune.importance.aggregate import Aggregation, Function, Neurons
 from zoo.prune.recipes import Recipe, recipe
 from zoo.prune.scores import DepthBy, DepthCut
 from zoo.prune.target import ChildShape, Target, child_shape, parse_target
+from zoo.prune.write.writer import SHARD_BYTES
 
 Product = Literal["child", "virtual", "plan", "scores"]
 """What is written: a checkpoint, a plan that the `pruned` backend runs, plan.json alone, or importance scores alone."""
@@ -61,12 +62,12 @@ class PruneRequest:
     product: Product
     out: Path | None
     # what to cut to: a plan, a recipe, or a target
-    plan: Path | None = None
+    plan_file: Path | None = None
     recipe: Recipe | None = None
     target: Target = field(default_factory=Target)
     # what chooses the units: scores of a file, or importance measured on calibration text
-    scores: Path | None = None
-    calibration: Path | None = None
+    scores_file: Path | None = None
+    calibration_file: Path | None = None
     sampling: Sampling = field(default_factory=Sampling)
     aggregation: Aggregation = field(default_factory=Aggregation)
     neurons: Neurons = "post"
@@ -75,7 +76,7 @@ class PruneRequest:
     depth_task: DepthTask | None = None
     # how the weights are written
     head_residual: bool = False
-    shard_bytes: int = 5_000_000_000
+    shard_bytes: int = SHARD_BYTES
 
     def shape(self, parent: Dense) -> ChildShape:
         """The child's shape for this parent, of the recipe or the target. Raises NoRecipe and InvalidTarget."""
@@ -84,7 +85,7 @@ class PruneRequest:
     @property
     def needs_weights(self) -> bool:
         """Whether the parent's weights are read; a plan can be made from dimensions and scores alone."""
-        return self.product != "plan" or self.calibration is not None
+        return self.product != "plan" or self.calibration_file is not None
 
 
 def parse_request(options: PruneOptions) -> PruneRequest:
@@ -100,11 +101,11 @@ def parse_request(options: PruneOptions) -> PruneRequest:
         parent=options["parent"],
         product=_product(options),
         out=options["out"],
-        plan=options["plan"],
+        plan_file=options["plan"],
         recipe=recipe(options["recipe"]) if options["recipe"] else None,
         target=parse_target(options["target"]),
-        scores=options["scores"],
-        calibration=options["calibration"],
+        scores_file=options["scores"],
+        calibration_file=options["calibration"],
         sampling=Sampling(options["samples"], options["length"], options["seed"]),
         aggregation=Aggregation(options["batch_by"], options["sequence_by"]),
         neurons=options["neurons"],

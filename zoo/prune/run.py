@@ -49,16 +49,16 @@ def run(
     `open_text` is called to measure on text, `open_task` to choose layers by a task, `draw` where scores are written.
     Raises ConflictingOptions where units must be chosen and the request names nothing to choose by.
     """
-    if request.plan is not None:
-        plan = read_plan(request.plan)
+    if request.plan_file is not None:
+        plan = read_plan(request.plan_file)
         return PruneOutcome(plan.shape, plan) if request.product == "plan" else _cut(request, plan, draw, progress)
     if not request.needs_weights:
         return _preview(request)
     parent = _open(request)
     shape = request.shape(parent.dims)
     out = _out(request)
-    scores = load_scores(request.scores) if request.scores else None
-    if request.calibration:
+    scores = load_scores(request.scores_file) if request.scores_file else None
+    if request.calibration_file:
         scores = score_importance(parent, request, open_text, open_task, progress)
     if request.product == "scores" and scores:
         outcome = PruneOutcome(shape, None, scores, tuple(write_scores(scores, out, draw)))
@@ -90,7 +90,7 @@ def score_importance(
     """
     from zoo.prune.importance.measure import ImportanceSettings, measure  # imports torch
 
-    file, work = request.calibration, work_folder(_out(request))
+    file, work = request.calibration_file, work_folder(_out(request))
     if file is None:
         raise ConflictingOptions("There is nothing to measure importance on.", "Give --calibration FILE.")
     shape = request.shape(parent.dims)
@@ -144,7 +144,7 @@ def _preview(request: PruneRequest) -> PruneOutcome:
     """The shape, and the plan where it can be made, from the registry or config.json alone."""
     ref = resolve(request.parent)
     parent = ParentIdentity(name=ref.shown, dims=ref.dense_dims)
-    scores = load_scores(request.scores) if request.scores else None
+    scores = load_scores(request.scores_file) if request.scores_file else None
     plan = build_plan(parent, request, scores)
     if plan is not None and request.out is not None:
         write_plan(plan, request.out)

@@ -154,9 +154,9 @@ def _check_sizes(shape: ChildShape) -> None:
         "layers": shape.num_layers,
     }
     for axis, value in sizes.items():
-        most = getattr(parent, AXES[axis])
-        if value > most:
-            raise InvalidTarget(f"{axis}={value} is more than the parent's {most}.", "Pruning only shrinks.")
+        whole = getattr(parent, AXES[axis])
+        if value > whole:
+            raise InvalidTarget(f"{axis}={value} is more than the parent's {whole}.", "Pruning only shrinks.")
     for heads in sorted(set(shape.heads)):
         if heads % parent.num_kv_heads:
             raise InvalidTarget(

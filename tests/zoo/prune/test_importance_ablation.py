@@ -15,7 +15,7 @@ def test_importance_beats_random_choice_and_reversed_importance_is_worst(stories
     words = HfTokenizer(stories)
     file = data / "text" / "tinystories_sample.txt"
     text = CalibrationText(file, lambda texts: words.encode(texts, add_special_tokens=False), words.bos_id)
-    rows = read_calibration(text, 512, Sampling(samples=80, length=256))
+    rows = read_calibration(text, 512, Sampling(samples=40, length=256))
     cuts = {
         "ffn": (Target(ffn=129), "bi"),
         "heads": (Target(heads=4), "bi"),

@@ -236,7 +236,7 @@ def block_costs(
 
     From arXiv 2408.11796 §"Depth".
     `score` takes the kept layers and returns the task's value (higher is better), `base` is the whole model's. Each
-    value is kept in `work` under `key` (what `score` measures) as it comes, so an interrupted search goes on.
+    value is kept in `work` under `key` (what `score` measures) as it comes, so an interrupted search is resumed.
     """
     kept_file = work / f"task-{length}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     found: dict[str, float] = json.loads(kept_file.read_text()) if kept_file.is_file() else {}

@@ -29,10 +29,10 @@ class StreamedModel:
     def check_length(self, length: int) -> None:
         """Raise InvalidOption for rows longer than the model's context or sliding window."""
         window = self._config.to_dict().get("sliding_window")
-        most = min(window or length, self.parent.dims.max_context or length)
-        if length > most:
+        longest = min(window or length, self.parent.dims.max_context or length)
+        if length > longest:
             raise InvalidOption(
-                f"Rows of {length} tokens are longer than the {most} that the model sees.", "Use --length."
+                f"Rows of {length} tokens are longer than the {longest} that the model sees.", "Use --length."
             )
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:

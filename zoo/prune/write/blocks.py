@@ -48,15 +48,15 @@ def cut_blocks(cuts: Iterable[Cut]) -> Iterator[tuple[Cut, RawBits]]:
 
 def _pieces(cut: Cut) -> Iterator[_Piece]:
     """Reads of at most BLOCK bytes. Each begins at a kept row, so long runs of dropped rows are never read."""
-    most = max(1, BLOCK // row_bytes(cut.source))
+    rows_per_read = max(1, BLOCK // row_bytes(cut.source))
     if cut.rows is None:
-        for first in range(0, cut.source.shape[0], most):
-            yield _Piece(cut, first, min(most, cut.source.shape[0] - first), None)
+        for first in range(0, cut.source.shape[0], rows_per_read):
+            yield _Piece(cut, first, min(rows_per_read, cut.source.shape[0] - first), None)
         return
     at = 0
     while at < len(cut.rows):
         first = int(cut.rows[at])
-        end = int(np.searchsorted(cut.rows, first + most))
+        end = int(np.searchsorted(cut.rows, first + rows_per_read))
         rows = cut.rows[at:end] - first
         count = int(rows[-1]) + 1
         yield _Piece(cut, first, count, None if count == len(rows) else rows)
@@ -90,9 +90,9 @@ def _sliced(piece: _Piece, block: RawBits, scratch: _Scratch) -> RawBits:
 
 def _with_residual(piece: _Piece, block: RawBits) -> RawBits:
     """head ← head + (head − pruned head), in fp32, for the rows of the block that have a partner."""
-    stay, go = piece.cut.merged or (np.empty(0, np.intp), np.empty(0, np.intp))
+    kept, pruned = piece.cut.merged or (np.empty(0, np.intp), np.empty(0, np.intp))
     here = piece.first + (np.arange(piece.count) if piece.rows is None else piece.rows)
-    partner = dict(zip(stay.tolist(), go.tolist(), strict=True))
+    partner = dict(zip(kept.tolist(), pruned.tolist(), strict=True))
     dtype = piece.cut.source.dtype
     block = block.copy()
     for at, row in enumerate(here.tolist()):

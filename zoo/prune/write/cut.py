@@ -100,8 +100,8 @@ def _merged(kept: KeptLayer, plan: Plan) -> tuple[Index, Index] | None:
     if not kept.merged:
         return None
     dims = plan.parent.dims
-    for stays, goes in kept.merged:
-        if stays // group_size(dims) != goes // group_size(dims):
-            raise InvalidPlan(f"The plan folds head {goes} into head {stays} of another group.", "Make it again.")
-    stay, go = (tuple(pair[side] for pair in kept.merged) for side in (0, 1))
-    return _channels(stay, dims.head_dim), _channels(go, dims.head_dim)
+    for head, pruned in kept.merged:
+        if head // group_size(dims) != pruned // group_size(dims):
+            raise InvalidPlan(f"The plan folds head {pruned} into head {head} of another group.", "Make it again.")
+    heads, pruned_heads = (tuple(pair[side] for pair in kept.merged) for side in (0, 1))
+    return _channels(heads, dims.head_dim), _channels(pruned_heads, dims.head_dim)
