@@ -1,12 +1,16 @@
 """`--dry-run`: exact where tokenizer and data are at hand, an estimate with its basis elsewhere, and nothing is fetched."""
 
+import os
+
 import pytest
+from support.chat_template import copy_with_chat_template
 
 from harness.metrics.published import closest_published, expected_scores
 from harness.stats.power import detectable_difference
 from zoo.registry.loader import load_registry
 
 MODEL = "mistral-nemo-minitron-8b"
+COUNTED = ("documents", "documents_total", "requests", "tokens", "truncated")
 
 
 @pytest.fixture
@@ -102,6 +106,62 @@ def test_a_person_sees_estimates_marked_with_their_basis_and_what_is_assumed(min
     for words in ("≈ 358,308", "80.35", "1.5 points", "≥ hellaswag", "estimated by", "assumed for xlsum_en: prompt"):
         assert words in ran.out
     assert "--tokenizer and --data give exact numbers" in ran.err
+
+
+CHAT = """\
+name: chat
+chat: true
+folders: [lm_eval/tasks/gsm8k]
+tasks: [{task: gsm8k, shots: 0, limit: 3, decoding: {max_tokens: 8}}]
+"""
+
+
+def test_a_suite_with_a_chat_template_is_planned_through_it(plan, minizoo, stories, data, tmp_path):
+    """The counts of the dry run are those that the run records, which plain prompts do not have."""
+    tuned = copy_with_chat_template(stories, tmp_path / "tuned")
+    counts = {}
+    for name in ("chat", "plain"):
+        suite = tmp_path / f"{name}.yaml"
+        suite.write_text(CHAT if name == "chat" else CHAT.replace("chat: true", "chat: false"))
+        argv = ["--suite", suite, "--data", data, "--overflow", "truncate"]
+        planned, missing = plan(*argv, model=tuned)
+        assert missing == {}
+        assert planned["gsm8k"]["tokens_basis"] is None
+        ran = minizoo("eval", tuned, *argv, "--results", tmp_path / name, "--device", "cpu", "--json")
+        (record,) = ran.json()["records"]
+        counts[name] = record["counts"]
+        assert [planned["gsm8k"][key] for key in COUNTED] == [record["counts"][key] for key in COUNTED]
+    assert counts["chat"] != counts["plain"]
+
+
+def test_a_tokenizer_without_a_template_gives_estimates_of_a_chat_suite_and_says_so(
+    plan, minizoo, stories, data, tmp_path
+):
+    suite = tmp_path / "chat.yaml"
+    suite.write_text(CHAT)
+    rows, missing = plan("--suite", suite, "--data", data, model=stories)
+    assert set(missing) == {"the chat template"}
+    assert "without the chat template" in rows["gsm8k"]["tokens_basis"]
+    shown = minizoo("eval", stories, "--suite", suite, "--data", data, "--dry-run")
+    assert "the chat template: " in shown.err
+    assert "≈" in shown.out
+
+
+def test_a_dry_run_leaves_the_hubs_setting_as_it_was(plan, monkeypatch):
+    from datasets import config
+    from huggingface_hub import constants
+
+    seen = []
+    monkeypatch.setattr(
+        "harness.accuracy.dry_run.load_registry", lambda: seen.append(constants.HF_HUB_OFFLINE) or load_registry()
+    )
+    for module in (constants, config):
+        monkeypatch.setattr(module, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    plan("--tasks", "winogrande")
+    assert seen == [True]
+    assert (constants.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE) == (False, False)
+    assert "HF_HUB_OFFLINE" not in os.environ
 
 
 def test_a_mirror_that_lacks_a_file_is_named(minizoo, tmp_path, assets):

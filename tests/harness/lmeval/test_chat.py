@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from support.chat_template import TEMPLATE, copy_with_chat_template
 
 from backends.tokenizer import HfTokenizer
 from harness.lmeval.prompts import build_documents
 from harness.lmeval.tasks import load_tasks
 from harness.suites.suite import Suite, SuiteTask
 
-TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
-    "<{{ m.role }}>{{ m.content }}{% if not loop.last or add_generation_prompt %}</>{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}<assistant>{% endif %}"
-)
 FOLDERS = ("lm_eval/tasks/gsm8k", "lm_eval/tasks/mmlu/default")
 CHAT = """\
 name: chat
@@ -33,13 +28,7 @@ tasks:
 @pytest.fixture
 def tuned(stories: Path, tmp_path: Path) -> Path:
     """The tiny model with a chat template, which takes no system turn."""
-    folder = tmp_path / "tuned"
-    shutil.copytree(stories, folder)
-    for path in [folder, *folder.iterdir()]:
-        path.chmod(0o755)
-    config = folder / "tokenizer_config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "chat_template": TEMPLATE}))
-    return folder
+    return copy_with_chat_template(stories, tmp_path / "tuned")
 
 
 @pytest.mark.parametrize("task", ["gsm8k", "mmlu_anatomy"])
@@ -88,10 +77,9 @@ def test_the_templates_hash_is_recorded_and_changes_the_prompts(minizoo, tuned: 
 def test_a_base_model_has_no_chat_template_and_is_refused(minizoo, stories, data, tmp_path: Path, suite: str):
     (tmp_path / "chat.yaml").write_text(CHAT)
     named = tmp_path / suite if suite.endswith(".yaml") else suite
-    ran = minizoo("eval", "--model", stories, "--suite", named, "--data", data, "--results", tmp_path / "results")
-    assert ran.code == 2
-    assert "has none" in ran.err
-    assert "suite for base models" in ran.err
+    argv = ["eval", "--model", stories, "--suite", named, "--data", data, "--results", tmp_path / "results"]
+    ran = minizoo(*argv, "--json")
+    assert (ran.code, ran.json()["code"]) == (2, "chat-template-missing")
     assert not (tmp_path / "results/runs").exists()
 
 
@@ -101,10 +89,11 @@ def test_a_template_that_breaks_is_named_and_nothing_runs(minizoo, tuned: Path, 
     config.write_text(json.dumps(broken))
     (tmp_path / "chat.yaml").write_text(CHAT)
     ran = minizoo(
-        "eval", "--model", tuned, "--suite", tmp_path / "chat.yaml", "--data", data, "--results", tmp_path / "results"
-    )
-    assert ran.code == 2
-    assert "chat template does not take these turns (never)" in ran.err
+        "eval", "--model", tuned, "--suite", tmp_path / "chat.yaml", "--data", data, "--results", tmp_path / "results",
+        "--json",
+    )  # fmt: skip
+    assert (ran.code, ran.json()["code"]) == (2, "chat-template-missing")
+    assert "(never)" in ran.json()["what"]
 
 
 def test_a_package_that_a_task_needs_is_named_with_the_line_that_installs_it(
@@ -115,7 +104,8 @@ def test_a_package_that_a_task_needs_is_named_with_the_line_that_installs_it(
     mirror.mkdir(parents=True)
     row = {"key": 1, "prompt": "Say no.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
     (mirror / "train.jsonl").write_text(json.dumps(row) + "\n")
-    ran = minizoo("eval", "--model", tuned, "--tasks", "ifeval", "--data", tmp_path, "--results", tmp_path / "results")
-    assert ran.code == 4
-    assert "langdetect" in ran.err
-    assert "pip install 'minizoo[instruct]'" in ran.err
+    argv = ["eval", "--model", tuned, "--tasks", "ifeval", "--data", tmp_path, "--results", tmp_path / "results"]
+    ran = minizoo(*argv, "--json")
+    assert (ran.code, ran.json()["code"]) == (4, "package-missing")
+    assert "langdetect" in ran.json()["what"]
+    assert "pip install 'minizoo[instruct]'" in ran.json()["hint"]

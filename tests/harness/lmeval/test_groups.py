@@ -1,19 +1,30 @@
-"""A group's score is lm-eval's own."""
+"""A group's score is lm-eval's own, under the rules of its suite entry."""
 
 import json
 
 import pytest
 
+SUITE = """\
+name: humanities
+folders: [lm_eval/tasks/mmlu/default]
+tasks:
+  - {task: mmlu_humanities, shots: 0, limit: 6, overflow: truncate}
+"""
+
 
 def test_mmlu_group_equals_lm_evals_aggregate_by_the_subjects_whole_sizes(minizoo, stories, data, tmp_path):
     from lm_eval.api.metrics import aggregate_subtask_metrics
 
-    argv = ["eval", "--model", stories, "--tasks", "mmlu_humanities", "--limit", 6, "--overflow", "truncate"]
+    suite = tmp_path / "humanities.yaml"
+    suite.write_text(SUITE)
+    argv = ["eval", "--model", stories, "--suite", suite]
     ran = minizoo(*argv, "--data", data, "--results", tmp_path, "--device", "cpu", "--json")
     assert ran.code == 0, ran.err
     records = {record["task"]: record for record in ran.json()["records"]}
     group = records.pop("mmlu_humanities")
     assert set(group["members"]) == set(records)
+    for record in (group, *records.values()):
+        assert (record["limit"], record["overflow"], record["shots"]) == (6, "truncate", 0)
     leaves = [record["scores"][0] for record in records.values()]
     sizes = [leaf["total"] for leaf in leaves]
     (score,) = group["scores"]
