@@ -55,7 +55,7 @@ def run(
     if not request.needs_weights:
         return _preview(request)
     parent = _open(request)
-    shape = request.shape(parent.dims)
+    shape = request.shape(parent.dims)  # an impossible target is refused before anything is measured
     out = _out(request)
     scores = load_scores(request.scores_file) if request.scores_file else None
     if request.calibration_file:
@@ -93,8 +93,7 @@ def score_importance(
     file, work = request.calibration_file, work_folder(_out(request))
     if file is None:
         raise ConflictingOptions("There is nothing to measure importance on.", "Give --calibration FILE.")
-    shape = request.shape(parent.dims)
-    removed = 0 if shape.drop else shape.removed
+    removed = request.shape(parent.dims).unnamed
     longest = parent.dims.max_context or request.sampling.length
     sampling = replace(request.sampling, length=min(request.sampling.length, longest))
     text = CalibrationText(file) if file.suffix == ".npy" else open_text(parent.folder, file)
@@ -196,4 +195,4 @@ def _names_all_units(shape: ChildShape) -> bool:
     dims = shape.parent
     widths = {(shape.hidden, ffn, heads) for ffn, heads in zip(shape.ffn, shape.heads, strict=True)}
     whole = widths == {(dims.hidden_size, dims.ffn_hidden_size, dims.num_attention_heads)}
-    return whole and (bool(shape.drop) or not shape.removed)
+    return whole and not shape.unnamed

@@ -54,7 +54,7 @@ class Scores:
         Heads and neurons are ranked within their layer; hidden channels by the sum over all layers' norms, one set for
         the whole network. Raises InvalidScores where the depth scores asked for were not measured.
         """
-        removed = 0 if shape.drop else shape.removed
+        removed = shape.unnamed
         settings = self.provenance.get("settings", {})
         method = f"importance ({settings.get('describe', 'of unknown settings')})"
         tasks = ()

@@ -39,7 +39,7 @@ class ChildShape:
     ffn: tuple[int, ...]
     heads: tuple[int, ...]
     drop: tuple[int, ...]
-    """Layers to remove where the target names them; else empty, and scores choose `removed` of them."""
+    """Layers to remove where the target names them; else empty, and scores choose them."""
 
     @property
     def num_layers(self) -> int:
@@ -50,6 +50,11 @@ class ChildShape:
     def removed(self) -> int:
         """How many layers are removed."""
         return self.parent.num_layers - self.num_layers
+
+    @property
+    def unnamed(self) -> int:
+        """How many layers are removed that the target does not name, so that scores choose them."""
+        return 0 if self.drop else self.removed
 
     @property
     def uniform(self) -> bool:
