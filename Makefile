@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 eval: install  ## evaluate the nano teacher and write a page
-	$(BIN)/minizoo eval --model nano-teacher --suite nano
+	$(BIN)/minizoo eval nano-teacher --suite nano
 	$(BIN)/minizoo report --out results/report
 
 test: install lint types  ## lint, types and every test

@@ -18,7 +18,7 @@ def main(folder: str, task: str, results: str = "results") -> None:
     )
     for record in run(request, Path(results)).records:
         for score in record.scores:
-            print(f"{record.subject.id} {record.task} {score.metric}: {score.value:.3f} over {score.n} documents")
+            print(f"{record.subject.name} {record.task} {score.metric}: {score.value:.3f} over {score.n} documents")
 
 
 if __name__ == "__main__":

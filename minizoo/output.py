@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from minizoo.run_log import TERMINAL
 from zoo.errors import MinizooError
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
@@ -57,8 +58,11 @@ class Output:
 
 
 def note(line: str) -> None:
-    """Tell the user something that is not the result: goes to stderr, never into a pipe."""
+    """Tell the user something that is not the result: goes to stderr, never into a pipe, and into the log of the run."""
+    import logging
+
     click.echo(line, err=True)
+    logging.getLogger(TERMINAL).info("%s", line)
 
 
 def show_error(error: MinizooError, as_json: bool = False) -> int:

@@ -19,8 +19,8 @@ KEPT = 20
 ROOMS = ("zoo", "backends", "harness", "reports", "minizoo")
 LIBRARIES = ("lm_eval", "datasets", "huggingface_hub", "transformers")
 """Libraries whose loggers write to the terminal by themselves; here they write to the log file."""
-TRACEBACKS = "minizoo.traceback"
-"""The logger of errors, which goes to the file alone; `--debug` shows a traceback on the terminal."""
+TERMINAL = "minizoo.terminal"
+"""The logger of what the terminal shows anyway (notes, errors) and of tracebacks, which goes to the file alone."""
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -50,13 +50,13 @@ class RunLog:
             self._handlers.append(logging.StreamHandler())
         for handler in self._handlers:
             handler.setFormatter(logging.Formatter(FORMAT))
-        self._route(logging.getLogger(TRACEBACKS), self._handlers[:1], False)
+        self._route(logging.getLogger(TERMINAL), self._handlers[:1], False)
         for name in ROOMS:
             self._route(logging.getLogger(name), [*logging.getLogger(name).handlers, *self._handlers], True)
         for name in LIBRARIES:
             self._route(_library_logger(name), self._handlers, False)
         log = logging.getLogger("minizoo")
-        log.info("minizoo %s, Python %s, in %s", __version__, sys.version.split()[0], Path.cwd())
+        log.info("minizoo %s, Python %s, in %s", __version__, sys.version.split()[0], os.environ.get("PWD", "?"))
         log.info("minizoo %s", shlex.join(self.argv))
 
     def end(self, code: int, error: BaseException | None = None) -> None:
@@ -66,7 +66,7 @@ class RunLog:
         import logging
 
         if error:
-            logging.getLogger(TRACEBACKS).error("%s", error, exc_info=error)
+            logging.getLogger(TERMINAL).error("%s", error, exc_info=error)
         logging.getLogger("minizoo").info("exit code %d", code)
         for logger, handlers, propagate in self._before:
             logger.handlers[:], logger.propagate = handlers, propagate

@@ -13,7 +13,15 @@ ROOMS = ["minizoo", "reports", "harness", "backends", "zoo"]
 
 GROUND = {"errors", "names", "files", "strict", "yaml_nodes", "yaml_source"}
 STOREYS: dict[str, list[set[str]]] = {
-    "minizoo": [{"__main__"}, {"cli"}, {"commands"}, {"display", "doctor"}, {"options"}, {"output", "failures", "run_log", "streams"}],
+    "minizoo": [
+        {"__main__"},
+        {"cli"},
+        {"commands"},
+        {"display", "doctor"},
+        {"options"},
+        {"output"},
+        {"failures", "run_log", "streams"},
+    ],
     "reports": [{"publish"}, {"page"}, {"charts"}, {"cells"}],
     "backends": [
         {"opening"},
