@@ -17,8 +17,9 @@ from support.fake_hub import COMMIT, FakeHub, parquet
 from support.paths import ROOT
 
 from harness.data.manifest import needed_files
-from harness.suites.suite import Suite, SuiteTask, load_suite, suite_of
-from zoo.errors import InputError
+from harness.lmeval.tasks import configs_of
+from harness.suites.suite import load_suite, suite_of
+from zoo.errors import InvalidTask
 
 WINOGRANDE, PIQA = "allenai/winogrande", "baber/piqa"
 VALIDATION = Path(WINOGRANDE, "winogrande_xl", "validation.jsonl")
@@ -187,66 +188,64 @@ def test_what_the_hub_does_not_give_is_told_and_the_rest_is_fetched(pull, export
 
 
 def test_without_the_hub_a_pull_says_so_and_leaves_nothing_half_done(minizoo, tmp_path: Path):
-    ran = minizoo("data", "pull", "--data", tmp_path / "mirror", *TASKS)
-    assert ran.code == 4
-    assert "hub cannot be reached" in ran.err
-    assert "minizoo data check" in ran.err
+    ran = minizoo("data", "pull", "--data", tmp_path / "mirror", *TASKS, "--json")
+    assert (ran.code, ran.json()["code"]) == (4, "hub-unreachable")
+    assert "minizoo data check" in ran.json()["hint"]
     assert [path.name for path in (tmp_path / "mirror").iterdir() if not path.name.startswith(".")] == []
 
 
 def test_two_pulls_into_one_mirror_do_not_meet(minizoo, tmp_path: Path):
     with FileLock(tmp_path / ".mirror.lock"):
-        ran = minizoo("data", "pull", "--data", tmp_path, *TASKS)
-    assert ran.code == 4
-    assert "Another minizoo process is filling" in ran.err
+        ran = minizoo("data", "pull", "--data", tmp_path, *TASKS, "--json")
+    assert (ran.code, ran.json()["code"]) == (4, "busy")
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "cause", "says"),
     [
-        (["--suite", "papr"], "Did you mean 'paper'?"),
-        (["--tasks", "winogrand"], "Did you mean 'winogrande'?"),
-        (["--suite", "paper", "--tasks", "piqa"], "not both"),
-        (["--shots", "5"], "--shots goes with --tasks"),
+        (["--suite", "papr"], "unknown-name", "'paper'"),
+        (["--tasks", "winogrand"], "unknown-task", "'winogrande'"),
+        (["--suite", "paper", "--tasks", "piqa"], "conflicting-options", "--suite"),
+        (["--shots", "5"], "conflicting-options", "--shots"),
     ],
 )
-def test_wrong_words_are_answered_with_the_right_ones(minizoo, tmp_path: Path, words: list[str], says: str):
+def test_wrong_words_are_answered_with_the_right_ones(minizoo, tmp_path: Path, words: list[str], cause: str, says: str):
     for command in ("check", "pull"):
-        ran = minizoo("data", command, "--data", tmp_path, *words)
-        assert ran.code == 2
+        ran = minizoo("data", command, "--data", tmp_path, *words, "--json")
+        assert (ran.code, ran.json()["code"]) == (2, cause)
         assert says in ran.err
 
 
 def test_a_manifest_that_is_none_is_named(minizoo, tmp_path: Path):
     (tmp_path / "mirror.json").write_text('{"files": [1]}')
-    ran = minizoo("data", "check", "--data", tmp_path, *TASKS)
-    assert ran.code == 2
-    assert "mirror.json is not a mirror's manifest" in ran.err
+    ran = minizoo("data", "check", "--data", tmp_path, *TASKS, "--json")
+    assert (ran.code, ran.json()["code"]) == (2, "invalid-data")
+    assert "mirror.json" in ran.json()["what"]
 
 
 def test_a_mirror_that_cannot_be_written_to_is_refused_before_anything_is_fetched(minizoo):
-    ran = minizoo("data", "pull", "--data", "/sys/minizoo-mirror", *TASKS)
-    assert ran.code == 4
-    assert "cannot be written to" in ran.err
+    ran = minizoo("data", "pull", "--data", "/sys/minizoo-mirror", *TASKS, "--json")
+    assert (ran.code, ran.json()["code"]) == (4, "not-writable")
 
 
-def test_data_of_a_task_can_lead_nowhere_outside_the_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "evil.yaml").write_text(
-        "task: evil\ndataset_path: ../../etc\noutput_type: generate_until\ntest_split: passwd\n"
-        "doc_to_text: x\ndoc_to_target: y\n"
-    )
-    monkeypatch.setattr(Suite, "paths", lambda _: [tmp_path])
-    with pytest.raises(InputError, match="no data set of the hub"):
-        needed_files([Suite(name="s", folders=("any",), tasks=(SuiteTask(task="evil"),))])
+@pytest.mark.parametrize(
+    "field",
+    [{"dataset_path": "../../etc"}, {"dataset_name": "../x"}, {"test_split": "../passwd"}, {"test_split": "a/b"}],
+)
+def test_data_of_a_task_can_lead_nowhere_outside_the_mirror(field: dict[str, str]):
+    good = {"task": "evil", "dataset_path": "etc", "dataset_name": "x", "test_split": "passwd", "num_fewshot": 0}
+    assert [one.path for one in needed_files([good])] == [Path("etc/x/passwd.jsonl")]
+    with pytest.raises(InvalidTask, match="evil"):
+        needed_files([{**good, **field}])
 
 
 def test_a_suite_needs_what_its_shots_draw_from_and_no_more():
-    paper = {(one.dataset, one.split) for one in needed_files([load_suite("paper")])}
+    paper = {(one.dataset, one.split) for one in needed_files(configs_of([load_suite("paper")]))}
     assert ("Rowan/hellaswag", "train") in paper
     assert ("allenai/ai2_arc", "validation") not in paper
-    assert needed_files([load_suite("nano")]) == []  # generated by seed
-    bare = {one.split for one in needed_files([suite_of(["winogrande"], 0)])}
-    shown = {one.split for one in needed_files([suite_of(["winogrande"], 5)])}
+    assert needed_files(configs_of([load_suite("nano")])) == []  # generated by seed
+    bare = {one.split for one in needed_files(configs_of([suite_of(["winogrande"], 0)]))}
+    shown = {one.split for one in needed_files(configs_of([suite_of(["winogrande"], 5)]))}
     assert (bare, shown) == ({"validation"}, {"validation", "train"})
 
 
