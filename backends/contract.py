@@ -13,6 +13,10 @@ from typing import Literal, Protocol, runtime_checkable
 Tokens = tuple[int, ...]
 
 
+class OutOfMemory(Exception):
+    """The device cannot hold what a call needs; its message is the engine's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a backend can do, and how long a sequence it takes."""
@@ -159,8 +163,8 @@ class StreamingBackend(Backend, Protocol):
     def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
         """Run requests of at most `length` tokens, prompt included, `room` of them at a time, until the feed has no more.
 
-        A step is yielded before the next begins. Raises `backends.packing.score.OutOfMemory` when the device cannot hold them,
-        and then holds nothing itself.
+        A step is yielded before the next begins. Raises OutOfMemory when the device cannot hold them, and then holds
+        nothing itself.
         """
         ...
 

@@ -11,7 +11,7 @@ from backends.contract import GenerateRequest, Generation, Tokenizer
 
 
 class TokenSampler:
-    """Draws from a request's own distribution with its own generator: its neighbours in a batch never matter."""
+    """Draws from a request's own distribution with its own generator, so that its tokens do not depend on the batch."""
 
     def __init__(self, request: GenerateRequest) -> None:
         self._temperature = TemperatureLogitsWarper(request.temperature)
@@ -23,12 +23,12 @@ class TokenSampler:
         nothing = torch.empty(1, 0, dtype=torch.long)
         warped: Any = self._top_p(nothing, self._temperature(nothing, logits))  # pyright: ignore[reportArgumentType]
         cumulative = warped[0].double().softmax(-1).cumsum(-1)
-        throw = torch.rand((), generator=self._generator, dtype=torch.float64).to(cumulative.device) * cumulative[-1]
-        return torch.searchsorted(cumulative, throw, right=True).clamp(max=cumulative.numel() - 1)
+        drawn = torch.rand((), generator=self._generator, dtype=torch.float64).to(cumulative.device) * cumulative[-1]
+        return torch.searchsorted(cumulative, drawn, right=True).clamp(max=cumulative.numel() - 1)
 
 
 class StopMatcher:
-    """Whether one of a request's stop strings stands in its new text; only the last tokens are looked at."""
+    """Whether a request's new text holds one of its stop strings; only the last tokens are decoded."""
 
     def __init__(self, tokenizer: Tokenizer, request: GenerateRequest) -> None:
         self._tokenizer = tokenizer
@@ -45,7 +45,7 @@ class StopMatcher:
 
 
 def ending(index: int, request: GenerateRequest, tokens: list[int], eos: set[int]) -> Generation:
-    """The generation that these new tokens amount to: cut at the request's limit and before end-of-text."""
+    """The generation of these new tokens, cut at the request's limit and before end-of-text."""
     tokens = tokens[: request.max_new_tokens]
     end = next((at for at, token in enumerate(tokens) if token in eos), None)
     if end is not None:

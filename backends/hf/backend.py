@@ -22,9 +22,9 @@ from backends.hf.generate import padded_generations
 from backends.hf.loading import load_pretrained, resolve_device
 from backends.hf.unpacked import unpacked_scores
 from backends.packing.generate import continuous_generations
-from backends.packing.packed_model import packed_or_not
 from backends.packing.score import check_score, packed_scores
 from backends.packing.stream import streamed
+from backends.packing.trial import packed_or_not
 from backends.tokenizer import HfTokenizer
 from zoo.checkpoint.locate import Checkpoint
 from zoo.errors import NoStreaming

@@ -1,4 +1,4 @@
-"""Which sequences run min_scored_per_head_call: pure arithmetic on lengths."""
+"""Which sequences share a padded batch: arithmetic on lengths alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WINDOW = 2048
 def length_batches(lengths: Sequence[int], token_budget: int, window: int = WINDOW) -> Iterator[list[int]]:
     """Yield batches of indices whose padded size (rows × longest) stays within `token_budget` tokens.
 
-    Inside a window the longest come first: memory trouble shows at once and time estimates err on the safe side.
+    Inside a window the longest come first: too little memory shows at once, and estimates of time err on the long side.
     A single sequence longer than the budget makes a batch of its own.
     """
     for start in range(0, len(lengths), window):

@@ -49,14 +49,14 @@ def _generate_batch(model: Any, tokenizer: Tokenizer, batch: Batch) -> Iterator[
 
 
 class _SeededSampler(LogitsProcessor):
-    """Leaves only the token that a row's own dice show: greedy search then takes it. Greedy rows pass untouched."""
+    """Leaves only the token that a row's own sampler draws, which greedy search then takes; greedy rows stay as they are."""
 
     def __init__(self, requests: list[GenerateRequest]) -> None:
         self._rows = [(row, TokenSampler(r)) for row, r in enumerate(requests) if r.temperature > 0]
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        for row, dice in self._rows:
-            token = dice.sample(scores[row : row + 1])
+        for row, sampler in self._rows:
+            token = sampler.sample(scores[row : row + 1])
             scores[row] = float("-inf")
             scores[row, token] = 0.0
         return scores

@@ -1,4 +1,4 @@
-"""Scores without sharing: padded batches through the model as it is. The reference for packing, and its stand-in."""
+"""Scores without sharing: padded batches through the model as it is. The reference for packing, and what replaces it."""
 
 from __future__ import annotations
 

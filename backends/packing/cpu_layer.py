@@ -1,9 +1,9 @@
-"""Decoder layers of Llama and Mistral with few passes over memory, on a CPU.
+"""Decoder layers of Llama and Mistral on a CPU, with few passes over memory.
 
 Between its matrix products transformers' own layer reads and writes the hidden states some thirty times, which on a CPU takes
-a third of the time of a small model. Here the sums go into the matrix products (addmm), the rest is done in place, and in
-the last layer what nobody asks for is dropped behind attention. Weights in half precision are multiplied in fp32, so that
-nothing but the weights is rounded.
+a third of the time of a small model. Here residuals are added by the matrix products (addmm), other steps work in place, and
+the last layer computes only the picked tokens after its attention. Weights in half precision are multiplied in fp32, so that
+only the weights are rounded.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from backends.packing.attention import running_pass
+from backends.packing.forward_pass import running_pass
 
 WINDOWED = {"LlamaDecoderLayer": False, "MistralDecoderLayer": True}
-"""Layers that are computed here, and whether the configuration's sliding window is theirs."""
+"""Layers that are computed here, and whether they apply the configuration's sliding window."""
 
 
 class CpuLayer(torch.nn.Module):
-    """Takes the place of a decoder layer and shares its weights: fp32 `[rows, tokens, width]` in and out, changed in place."""
+    """Replaces a decoder layer and shares its weights: fp32 `[rows, tokens, width]` in and out, changed in place."""
 
     def __init__(self, layer: Any, last: bool) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class CpuLayer(torch.nn.Module):
     def _attended(self, normed: torch.Tensor, position_embeddings: Any, picked: torch.Tensor | None) -> torch.Tensor:
         """Attention's output before its last product, `[rows, tokens (or picked), heads, head dim]`."""
         attention: Any = self.self_attn
-        turns = _turns(*position_embeddings)
+        rotations = _rotations(*position_embeddings)
         k, v = (
             _by_head(_product(normed, projection), attention) for projection in (attention.k_proj, attention.v_proj)
         )
-        k = _rotated(k, turns)
+        k = _rotated(k, rotations)
         if picked is not None:
-            normed, turns = normed[:, picked], turns[:, picked]
-        q = _rotated(_by_head(_product(normed, attention.q_proj), attention), turns)
+            normed, rotations = normed[:, picked], rotations[:, picked]
+        q = _rotated(_by_head(_product(normed, attention.q_proj), attention), rotations)
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))
         return running_pass().attend(attention.layer_idx, q, k, v, attention.scaling, self._window)
 
@@ -67,7 +67,7 @@ def _by_head(projected: torch.Tensor, attention: Any) -> torch.Tensor:
 
 
 def cpu_layer(layer: Any, last: bool) -> CpuLayer | None:
-    """The layer in its lean form, where it has one."""
+    """The layer as a CpuLayer; None where it has no such form (other families, biases, activations)."""
     if type(layer).__name__ not in WINDOWED:
         return None
     linear: list[Any] = [part for part in layer.modules() if isinstance(part, torch.nn.Linear)]
@@ -81,14 +81,14 @@ def _normed(hidden: torch.Tensor, norm: Any) -> torch.Tensor:
     return torch.mul(hidden, mean_square.add_(norm.variance_epsilon).rsqrt_()).mul_(norm.weight)
 
 
-def _turns(cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Each token's turns as complex numbers `[rows, tokens, 1, head dim / 2]`; transformers gives each angle twice."""
+def _rotations(cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Each token's rotations as complex numbers `[rows, tokens, 1, head dim / 2]`; transformers gives each angle twice."""
     half = cos.shape[-1] // 2
     return torch.complex(cos[..., :half], sin[..., :half])[:, :, None]
 
 
-def _rotated(x: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+def _rotated(x: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     """Rotary embedding (Su et al. 2021, arXiv 2104.09864, equation 34) as products of complex numbers, with transformers'
     halves for their parts. What comes out has the pairs side by side, queries like keys, which their products do not see.
     """
-    return torch.view_as_real(torch.complex(*x.chunk(2, -1)).mul_(turns)).flatten(-2)
+    return torch.view_as_real(torch.complex(*x.chunk(2, -1)).mul_(rotations)).flatten(-2)

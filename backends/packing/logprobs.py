@@ -14,7 +14,7 @@ import torch
 BUDGET = {"cpu": 8 << 20, "cuda": 256 << 20}
 """Bytes of fp32 logits that exist at a time. On a CPU the block stays in the cache."""
 POSITIONS = 512
-"""Positions taken min_scored_per_head_call: enough for full matrix speed."""
+"""Positions of one matrix product with the head: enough for full matrix speed."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class _Running:
     greedy: torch.Tensor
 
 
-def asked_logprobs(
+def target_logprobs(
     hidden: torch.Tensor, head: Any, asked: torch.Tensor, targets: torch.Tensor, budget: int | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """log p(targets[i]) at hidden[asked[i]], and whether that token is the most probable one (the first among equals).

@@ -1,14 +1,13 @@
 """Rows of a prefix tree through a transformers model: what is computed of each token, and no more.
 
-The model that is run is a twin that shares every weight with the one it was made from, so the original stays as it was.
-In the last layer only tokens whose probabilities are asked go on behind attention, and the head waits for the tokens of
-several rows. On a CPU rows are computed side by side.
+What is run is a copy that shares every weight with the original, which stays as it was. After the last layer's attention only
+tokens whose probabilities are asked are computed; the head is called for the tokens of several rows at a time. On a CPU
+several rows run at once.
 """
 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from itertools import accumulate, chain
@@ -16,34 +15,20 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from typing_extensions import TypeVar
 
-from backends.contract import ScoreRequest
-from backends.packing.attention import (
-    NAME,
-    Layer,
-    Pass,
-    RowPass,
-    Unsupported,
-    running,
-    running_pass,
-    shortened,
-    tree_attention,
-)
+from backends.contract import OutOfMemory
+from backends.packing.attention import NAME, RowPass, shortened, tree_attention
 from backends.packing.cpu_layer import cpu_layer
-from backends.packing.logprobs import BUDGET, asked_logprobs
+from backends.packing.forward_pass import Layer, Pass, Unsupported, running, running_pass
+from backends.packing.logprobs import BUDGET, target_logprobs
 from backends.packing.prefix_tree import Row
-from backends.packing.scheduler import Answers, OutOfMemory
-from backends.packing.score import packed_scores
-from backends.packing.worker_pool import MOST, WorkerPool, single_worker, worker_threads
+from backends.packing.scheduler import Answers
+from backends.packing.worker_pool import MAX_WORKERS, WorkerPool, single_worker, worker_threads
 
 LAYER_TYPES = {"full_attention", "sliding_attention"}
 LENGTH_DEPENDENT = {"dynamic", "longrope"}
 """Kinds of RoPE scaling whose angles depend on the longest sequence of a call, which sharing would change."""
-TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
-"""Largest |Δ log p| of the trial against the model's own forward pass."""
-HALF_TOLERANCE = 0.25
 LEAST_LOGITS = 1 << 20
 """Bytes of logits below which less at a time would not help."""
 
@@ -54,8 +39,8 @@ P = TypeVar("P", bound=RowPass)
 class PackedModel:
     """A causal language model of transformers, run a row of a tree at a time; a `RowEngine` whose path is keys and values.
 
-    Raises Unsupported for a model whose attention packing does not follow, or whose trial differs from its own forward
-    pass: such a model is scored without sharing.
+    Raises Unsupported for a model that packing does not follow, as far as its configuration and modules show it;
+    `trial.tried_model` finds the rest.
     """
 
     min_scored_per_head_call = 256
@@ -72,14 +57,10 @@ class PackedModel:
         self._picks = uses_cpu_layers or _trim_last_layer(self._decoder)
         self._cached = torch.float32 if uses_cpu_layers else model.dtype
         self._layers: Sequence[Any] = self._decoder.layers
-        try:
-            _try_out(self, model)
-        except (AttributeError, IndexError, TypeError, ValueError) as error:
-            raise Unsupported(f"a trial of it failed ({type(error).__name__}: {error})") from error
 
     def workers(self, rows: int) -> AbstractContextManager[WorkerPool]:
-        """See `RowEngine`. A GPU has one lane."""
-        count = min(rows, torch.get_num_threads(), MOST) if self.device.type == "cpu" else 1
+        """See `RowEngine`. A GPU has one worker."""
+        count = min(rows, torch.get_num_threads(), MAX_WORKERS) if self.device.type == "cpu" else 1
         return worker_threads(count) if count > 1 else single_worker()
 
     @torch.inference_mode()
@@ -112,7 +93,7 @@ class PackedModel:
         budget = BUDGET[self.device.type]
         while True:
             try:
-                return asked_logprobs(hidden, self.head, asked, targets, budget)
+                return target_logprobs(hidden, self.head, asked, targets, budget)
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 reason = out_of_memory(error)
             budget //= 2
@@ -146,16 +127,6 @@ class PackedModel:
         return self.hidden(tokens, torch.from_numpy(row.depths)[None].to(self.device), current)
 
 
-def packed_or_not(model: Any, exact: bool) -> tuple[PackedModel | None, str]:
-    """The model ready for packing, or None; and how it will be scored, for the records."""
-    if exact:
-        return None, "plain"
-    try:
-        return PackedModel(model), "packed"
-    except Unsupported as reason:
-        return None, f"plain, since {reason}"
-
-
 def out_of_memory(error: Exception) -> str:
     """What torch said where the device's, or the host's, memory ran out; any other error is raised."""
     if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
@@ -177,7 +148,7 @@ def _check_config(model: Any) -> None:
 
 
 def _twin(model: Any) -> Any:
-    """The model once more, with the same tensors, and with our attention."""
+    """A copy of the model with the same tensors and our attention."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(NAME, tree_attention)
@@ -190,9 +161,7 @@ def _twin(model: Any) -> Any:
 
 
 def _use_cpu_layers(decoder: Any) -> bool:
-    """Put lean layers, which compute in fp32, in the place of transformers' own where every layer has such a form; whether
-    it was done.
-    """
+    """Replace transformers' layers by `CpuLayer`s, which compute in fp32, where every layer has that form; whether it did."""
     last = len(decoder.layers) - 1
     layers = [made for number, layer in enumerate(decoder.layers) if (made := cpu_layer(layer, number == last))]
     if len(layers) <= last:
@@ -205,7 +174,8 @@ def _use_cpu_layers(decoder: Any) -> bool:
 def _trim_last_layer(decoder: Any) -> bool:
     """Let only picked tokens go through the last layer behind its attention, and through the final norm.
 
-    Whether the norm picks: then what comes out holds the picked tokens alone. A decoder of other names runs untrimmed.
+    Returns whether the norm picks: then what comes out holds the picked tokens alone. A decoder with other names is left as
+    it is.
     """
     last = decoder.layers[-1]
     for module in (getattr(getattr(last, "self_attn", None), "o_proj", None), getattr(last, "mlp", None)):
@@ -230,25 +200,3 @@ def _scatter(module: Any, inputs: tuple[Any, ...], output: Any) -> Any:
     whole = output.new_zeros(1, current.size, output.shape[-1])
     whole[:, current.picked] = output
     return whole
-
-
-def _try_out(packed: PackedModel, model: Any) -> None:
-    """Score a small tree, cut into rows, and compare with the model's own forward passes."""
-    vocabulary = packed.head.weight.shape[0]
-    ids = [(7 * i * i + 3 * i + 1) % vocabulary for i in range(64)]
-    trunk = ids[:24]
-    sequences = [trunk + ids[24:30], trunk + ids[30:41], trunk[:20] + ids[41:52], ids[52:60]]
-    requests = [ScoreRequest(tuple(ids[:-4]), tuple(ids[-4:]), per_token=True) for ids in sequences]
-    scores = sorted(packed_scores(requests, packed, 17), key=lambda score: score.index)
-    found = torch.tensor([logprob for score in scores for logprob in score.token_logprobs or ()])
-    own = torch.cat([_own_logprobs(model, sequence, 4) for sequence in sequences])
-    worst = float((found - own.cpu()).abs().max())
-    if math.isnan(worst) or worst > TOLERANCE.get(model.dtype, HALF_TOLERANCE):
-        raise Unsupported(f"a trial of it differs by {worst:.2g} in log p from its own forward pass")
-
-
-@torch.inference_mode()
-def _own_logprobs(model: Any, sequence: list[int], count: int) -> torch.Tensor:
-    whole = torch.tensor([sequence], device=model.device)
-    logits = model(whole[:, :-1], use_cache=False).logits[0, -count:].float()
-    return F.log_softmax(logits, -1).gather(1, whole[0, -count:, None])[:, 0]

@@ -1,8 +1,8 @@
 """Requests as a prefix tree, and the tree as rows: every shared token once. Pure arithmetic on token ids, no torch.
 
 The tokens of the tree stand in preorder (a node before what hangs below it). So the ancestors of token q are exactly the
-tokens j ≤ q whose subtree has not ended (q < end[j]), a row is a stretch of that order, and all a row needs of those
-before it is the path from the root to its first token. An engine that keeps the keys and values of that one path
+tokens j ≤ q whose subtree has not ended (q < end[j]), a row is a segment of that order, and all that a row needs
+of those before it is the path from the root to its first token. An engine that keeps the keys and values of that one path
 computes nothing twice, wherever rows are cut.
 """
 
@@ -28,7 +28,7 @@ WIDTH = 4
 
 @dataclass(frozen=True)
 class Row:
-    """A stretch of the tree that is computed in one forward pass. Indices are the tree's, in preorder."""
+    """A segment of the tree that is computed in one forward pass. Indices are the tree's, in preorder."""
 
     start: int
     stop: int
@@ -38,7 +38,7 @@ class Row:
     ends: Ints
     """Where each token's subtree ends: it is an ancestor of, or is, every q with index ≤ q < end."""
     path: Ints
-    """Indices of the ancestors of the first token, from the root: their keys and values must be at hand."""
+    """Indices of the ancestors of the first token, from the root: their keys and values must be there."""
     path_tokens: Ints
     path_ends: Ints
     kept: Ints
@@ -160,7 +160,7 @@ class PrefixTree:
         request, edge, stop, left = np.arange(len(place)), place, self.last + 1, counts.copy()
         while len(request):
             here = np.minimum(left, stop - self._edge_start[edge])
-            # The questions of this stretch end where `left` of the request's own still stand before them.
+            # The questions of this segment end where `left` of the request's own still stand before them.
             into = np.repeat(self.first_slot[request] + left - here, here) + _ramps(here)
             token[into] = np.repeat(stop - here, here) + _ramps(here)
             left = left - here

@@ -1,9 +1,18 @@
-"""Rows of a prefix tree through an engine, side by side where it has lanes; answers in the tree's order.
+"""Schedule the rows of a prefix tree on an engine's workers; yield their answers in the tree's order.
 
-A row can be computed once the keys and values of its path are at hand. What follows it in the tree either hangs below it,
-and has to wait for it, or below its path, and need not. So the work that is open at any time is a stack of stretches whose
-paths are known; a lane takes the row at the beginning of the topmost. Where rows are cut, and which rows are answered
-together, does not depend on who is done first: the same requests give the same bytes.
+A row can be computed once the keys and values of its path are there. What follows it in the tree either hangs below the row,
+and then needs its keys, or below the row's path. So a segment of the tree's order is in one of these states:
+
+    open       its path is there; a free worker takes the one opened last
+    running    its first row is computed; the rest of it, below that row, waits
+    done       its rows have states, which wait for those before them in the tree, and then for a call of the head
+
+    open    → running              `_take`: a free worker computes the first row; what hangs below its path alone is open
+    running → done (+ open)        `_row_done`: what waited below the row is open now
+    running → open                 `_row_done` on OutOfMemory: rows are half as long from then on
+
+Where rows are cut, and which rows share a call of the head, does not depend on which worker is done first: the same
+requests give the same bytes.
 """
 
 from __future__ import annotations
@@ -18,6 +27,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.contract import OutOfMemory
 from backends.packing.prefix_tree import PrefixTree, Row
 from backends.packing.worker_pool import WorkerPool
 
@@ -25,10 +35,6 @@ T = TypeVar("T")
 
 SHORTEST = 256
 """Tokens of a row below which matrix products lose speed; measured on a CPU."""
-
-
-class OutOfMemory(Exception):
-    """The device cannot hold the row. It is cut in halves; a row of one token has none."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class RowEngine(Protocol):
         ...
 
     def run_row(self, row: Row, path: Any) -> tuple[Any, Any]:
-        """The row's states, and the path of `row.kept`; OutOfMemory, and then it is as if it had not been asked."""
+        """The row's states, and the path of `row.kept`. OutOfMemory leaves the engine as before the call."""
         ...
 
     def shortened(self, path: Any, length: int) -> Any:
@@ -68,15 +74,15 @@ def answered_rows(tree: PrefixTree, engine: RowEngine, budget: int) -> Iterator[
     """Yield the tree's rows of at most `budget` tokens in their order, with their answers.
 
     When the engine runs out of memory the row is cut in halves, and rows stay as short from then on; nothing that was
-    computed is computed again.
+    computed is computed again. OutOfMemory for a row of one token.
     """
-    with engine.workers(-(-len(tree) // budget)) as lanes:
-        yield from _Schedule(tree, engine, budget, lanes).answered()
+    with engine.workers(-(-len(tree) // budget)) as workers:
+        yield from _Schedule(tree, engine, budget, workers).answered()
 
 
 @dataclass(frozen=True)
-class _Segment:
-    """Part of the tree's order that nobody has begun, and the path of its first token."""
+class _OpenSegment:
+    """Tokens `start:stop` of the tree, of which none is computed, and the path of the first."""
 
     start: int
     stop: int
@@ -84,103 +90,112 @@ class _Segment:
 
 
 @dataclass(frozen=True)
-class _RowTask:
-    """A row, its path, and the end of what waits for it (of the row itself, where nothing does)."""
+class _RunningSegment:
+    """A segment whose first row is being computed; what follows the row, up to `stop`, hangs below it and waits."""
 
     row: Row
-    path: Any
     stop: int
+    path: Any
+
+
+Answered = list[tuple[Row, Answers]]
+Completion = Callable[[Future[Any]], Answered]
 
 
 class _Schedule:
-    def __init__(self, tree: PrefixTree, engine: RowEngine, budget: int, lanes: WorkerPool) -> None:
-        self._tree, self._engine, self._budget, self._pool = tree, engine, budget, lanes
-        self._open = [_Segment(0, len(tree), None)] if len(tree) else []
-        self._running: dict[Future[Any], Callable[[Future[Any]], list[tuple[Row, Answers]]]] = {}
-        self._rows: _InOrder[tuple[Row, Any]] = _InOrder()
+    def __init__(self, tree: PrefixTree, engine: RowEngine, budget: int, workers: WorkerPool) -> None:
+        self._tree, self._engine, self._budget, self._workers = tree, engine, budget, workers
+        self._open = [_OpenSegment(0, len(tree), None)] if len(tree) else []
+        self._running: dict[Future[Any], Completion] = {}
+        self._computed: _InOrder[tuple[Row, Any]] = _InOrder()
         self._unanswered: list[tuple[Row, Any]] = []
-        self._answered: _InOrder[list[tuple[Row, Answers]]] = _InOrder()
+        self._answered: _InOrder[Answered] = _InOrder()
 
     def answered(self) -> Iterator[tuple[Row, Answers]]:
         while self._fill_workers():
             done, _ = wait(self._running, return_when=FIRST_COMPLETED)
             found = [pair for future in done for pair in self._running.pop(future)(future)]
-            if self._pool.count > 1:
-                self._fill_workers()  # so that lanes have work while the caller looks at what was found
+            if self._workers.count > 1:
+                self._fill_workers()  # so that workers compute while the caller handles what was found
             yield from found
 
     def _fill_workers(self) -> bool:
-        """Whether anything runs."""
-        while self._open and len(self._running) < self._pool.count:
-            job = self._take()
-            self._submit(partial(self._row_done, job), self._engine.run_row, job.row, job.path)
+        """Give every free worker a row; whether anything runs."""
+        while self._open and len(self._running) < self._workers.count:
+            segment = self._take()
+            self._submit(partial(self._row_done, segment), self._engine.run_row, segment.row, segment.path)
         return bool(self._running)
 
-    def _submit(self, then: Callable[[Future[Any]], list[tuple[Row, Answers]]], work: Any, *args: Any) -> None:
-        self._running[self._pool.pool.submit(work, *args)] = then
+    def _submit(self, then: Completion, work: Any, *args: Any) -> None:
+        self._running[self._workers.executor.submit(work, *args)] = then
 
-    def _take(self) -> _RowTask:
-        """The first row of the topmost stretch; what need not wait for it stays open to the other lanes."""
-        stretch = self._open.pop()
-        cut = min(stretch.stop, self._tree.cut(stretch.start, self._length(stretch.start)))
-        stop = stretch.stop
-        if self._pool.count > 1:
-            cut, stop = self._soon_done(stretch.start, cut)
-        if stop < stretch.stop:
-            path = self._engine.shortened(stretch.path, int(self._tree.depths[stop]))
-            self._open.append(_Segment(stop, stretch.stop, path))
-        return _RowTask(self._tree.row(stretch.start, cut), stretch.path, stop)
+    def _take(self) -> _RunningSegment:
+        """The first row of the topmost open segment; what hangs below its path alone stays open for the other workers."""
+        segment = self._open.pop()
+        cut = min(segment.stop, self._tree.cut(segment.start, self._length(segment.start)))
+        stop = segment.stop
+        if self._workers.count > 1:
+            cut, stop = self._first_needed(segment.start, cut)
+        if stop < segment.stop:
+            path = self._engine.shortened(segment.path, int(self._tree.depths[stop]))
+            self._open.append(_OpenSegment(stop, segment.stop, path))
+        return _RunningSegment(self._tree.row(segment.start, cut), stop, segment.path)
 
     def _length(self, start: int) -> int:
-        """Tokens of a row that begins there: fewer towards the end, so that all lanes are done at about the same time."""
-        if self._pool.count == 1:
+        """Tokens of a row that begins there: fewer towards the end, so that all workers are done at about the same time."""
+        if self._workers.count == 1:
             return self._budget
-        share = (len(self._tree) - start) // (2 * self._pool.count)
+        share = (len(self._tree) - start) // (2 * self._workers.count)
         return min(self._budget, max(share, SHORTEST))
 
-    def _soon_done(self, start: int, cut: int) -> tuple[int, int]:
-        """Where to cut the row instead, behind the last token that others wait for; and where those end whose path goes
-        through it.
+    def _first_needed(self, start: int, cut: int) -> tuple[int, int]:
+        """A shorter row and its segment's end, so that other workers wait for few tokens.
+
+        The row ends behind its last token that is on the path of what follows it; the segment, with the subtree of the first.
         """
         path = self._tree.path(cut) if cut < len(self._tree) else np.empty(0, np.int64)
-        waited_for = path[np.searchsorted(path, start) :]
-        return (int(waited_for[-1]) + 1, int(self._tree.ends[waited_for[0]])) if len(waited_for) else (cut, cut)
+        needed = path[np.searchsorted(path, start) :]
+        return (int(needed[-1]) + 1, int(self._tree.ends[needed[0]])) if len(needed) else (cut, cut)
 
-    def _row_done(self, job: _RowTask, future: Future[Any]) -> list[tuple[Row, Answers]]:
-        row = job.row
+    def _row_done(self, segment: _RunningSegment, future: Future[Any]) -> Answered:
+        row = segment.row
         try:
             states, kept = future.result()
         except OutOfMemory:
             if len(row) == 1:
                 raise
             self._budget = min(self._budget, len(row) // 2)
-            self._open.append(_Segment(row.start, job.stop, job.path))
+            self._open.append(_OpenSegment(row.start, segment.stop, segment.path))
             return []
-        if row.stop < job.stop:
-            self._open.append(_Segment(row.stop, job.stop, kept))
-        for entry in self._rows.put(row.start, row.stop, (row, states)):
-            self._unanswered.append(entry)
-            scored = sum(len(waiting.scored) for waiting, _ in self._unanswered)
-            if scored >= self._engine.min_scored_per_head_call or entry[0].stop == len(self._tree):
-                rows, of = zip(*self._unanswered, strict=True)
-                self._unanswered = []
-                self._submit(partial(self._rows_answered, rows), self._engine.answer, rows, of)
+        if row.stop < segment.stop:
+            self._open.append(_OpenSegment(row.stop, segment.stop, kept))
+        for entry in self._computed.put(row.start, row.stop, (row, states)):
+            self._gather(*entry)
         return []
 
-    def _rows_answered(self, rows: Sequence[Row], future: Future[Any]) -> list[tuple[Row, Answers]]:
+    def _gather(self, row: Row, states: Any) -> None:
+        """Call the head once enough scored tokens are there, or the tree ends."""
+        self._unanswered.append((row, states))
+        scored = sum(len(waiting.scored) for waiting, _ in self._unanswered)
+        if scored >= self._engine.min_scored_per_head_call or row.stop == len(self._tree):
+            rows, gathered = zip(*self._unanswered, strict=True)
+            self._unanswered = []
+            self._submit(partial(self._rows_answered, rows), self._engine.answer, rows, gathered)
+
+    def _rows_answered(self, rows: Sequence[Row], future: Future[Any]) -> Answered:
         answered = list(zip(rows, future.result(), strict=True))
         return [pair for group in self._answered.put(rows[0].start, rows[-1].stop, answered) for pair in group]
 
 
 class _InOrder(Generic[T]):
-    """Holds back what comes early: stretches of the tree leave in its order, without a gap."""
+    """A reorder buffer: items of segments are put in any order and leave in the tree's, without a gap."""
 
     def __init__(self) -> None:
         self._next = 0
         self._early: dict[int, tuple[int, T]] = {}
 
     def put(self, start: int, stop: int, item: T) -> list[T]:
-        """Add a stretch; what now follows on what has left."""
+        """Add the item of a segment; returns the items that can leave now."""
         self._early[start] = (stop, item)
         leaving: list[T] = []
         while self._next in self._early:

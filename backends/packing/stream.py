@@ -10,16 +10,14 @@ from dataclasses import dataclass
 
 import torch
 
-from backends.contract import Feed, Step, StreamRequest
-from backends.packing.attention import Layer
-from backends.packing.generate import DecodePass, Ready, move_slot, prefilled, slots_like
+from backends.contract import Feed, OutOfMemory, Step, StreamRequest
 from backends.packing.packed_model import PackedModel, out_of_memory
-from backends.packing.scheduler import OutOfMemory
+from backends.packing.slots import Prefilled, SlotCache, prefilled
 
 
 @dataclass(slots=True)
-class _ActiveSequence:
-    """A sequence that decodes: where its newest token stands, and how many are still to come."""
+class _Sequence:
+    """An active sequence: where its newest token stands, and how many are still to come."""
 
     index: int
     position: int
@@ -47,46 +45,40 @@ class _Streamer:
     def __init__(
         self, model: PackedModel, feed: Feed, room: int, length: int, clock: Callable[[], float], budget: int
     ) -> None:
-        self._model, self._feed, self._clock = model, feed, clock
-        self._room, self._length, self._budget = room, length, budget
-        self._cache: list[Layer] = []
-        self._active: list[_ActiveSequence] = []
+        self._model, self._feed, self._clock, self._budget = model, feed, clock, budget
+        self._slots: SlotCache[_Sequence] = SlotCache(model, room, length)
 
     def run(self) -> Iterator[Step]:
+        active = self._slots.active
         while True:
-            arrived = self._feed.take(self._room - len(self._active), not self._active)
+            arrived = self._feed.take(self._slots.free, not active)
             if arrived:
                 yield from self._fill_slots(arrived)
-            elif arrived is None and not self._active:
+            elif arrived is None and not active:
                 return
-            if self._active:
+            if active:
                 yield self._decode()
-                self._leave()
+                self._remove_ended()
 
     @torch.inference_mode()
     def _fill_slots(self, arrived: Sequence[StreamRequest]) -> Iterator[Step]:
-        for ready in prefilled(self._model, [request.prompt for request in arrived], self._budget):
-            if ready:
-                yield self._activate(ready, arrived)
-        self._leave()
+        for prompts in prefilled(self._model, [request.prompt for request in arrived], self._budget):
+            if prompts:
+                yield self._activate(prompts, arrived)
+        self._remove_ended()
 
-    def _activate(self, ready: list[Ready], arrived: Sequence[StreamRequest]) -> Step:
-        if not self._cache:
-            self._cache = slots_like(ready[0], self._room, self._length)
-        for one in ready:
-            one.copy_into(self._cache, len(self._active))
-            request = arrived[one.index]
-            self._active.append(_ActiveSequence(request.index, len(request.prompt) - 1, request.new_tokens, 0))
-        return self._step(self._active[-len(ready) :], torch.stack([one.hidden for one in ready]))
+    def _activate(self, prompts: list[Prefilled], arrived: Sequence[StreamRequest]) -> Step:
+        for prompt in prompts:
+            request = arrived[prompt.index]
+            self._slots.add(prompt, _Sequence(request.index, len(request.prompt) - 1, request.new_tokens, 0))
+        return self._step(self._slots.active[-len(prompts) :], torch.stack([prompt.hidden for prompt in prompts]))
 
     @torch.inference_mode()
     def _decode(self) -> Step:
-        newest = torch.tensor([s.newest for s in self._active], device=self._model.device)[:, None]
-        positions = torch.tensor([s.position for s in self._active], device=self._model.device)
-        hidden = self._model.hidden(newest, positions[:, None], DecodePass(self._cache, positions))
-        return self._step(self._active, hidden)
+        active = self._slots.active
+        return self._step(active, self._slots.decode([s.newest for s in active], [s.position for s in active]))
 
-    def _step(self, sequences: list[_ActiveSequence], hidden: torch.Tensor) -> Step:
+    def _step(self, sequences: list[_Sequence], hidden: torch.Tensor) -> Step:
         tokens: list[int] = self._model.logits(hidden).argmax(-1).tolist()
         if self._model.device.type == "cuda":
             torch.cuda.synchronize(self._model.device)
@@ -98,11 +90,5 @@ class _Streamer:
         return Step(now, tuple((s.index, s.newest) for s in sequences))
 
     @torch.inference_mode()
-    def _leave(self) -> None:
-        """Free the slots of those who have all their tokens; the last in the row moves up."""
-        for slot in range(len(self._active) - 1, -1, -1):
-            if self._active[slot].left <= 0:
-                mover = self._active.pop()
-                if slot < len(self._active):
-                    self._active[slot] = mover
-                    move_slot(self._cache, slot, len(self._active))
+    def _remove_ended(self) -> None:
+        self._slots.remove(lambda sequence: sequence.left <= 0)

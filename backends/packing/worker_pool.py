@@ -1,6 +1,6 @@
-"""WorkerPool: threads that each compute a row of their own, with a share of the processor's cores.
+"""Worker threads that each compute a row of their own, with a share of the processor's cores.
 
-After every small matrix product and every pass over memory cores that share it wait for each other; whole rows do not.
+After every small matrix product and every pass over memory, cores that share it wait for each other; whole rows do not.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-MOST = 8
-"""WorkerPool at most: each holds the activations of its row."""
+MAX_WORKERS = 8
+"""Worker threads at most: each holds the activations of its row."""
 
 
 @dataclass(frozen=True)
 class WorkerPool:
     """Where work is submitted, and how many pieces of it run at a time."""
 
-    pool: Executor
+    executor: Executor
     count: int
 
 
 class Cancelled(Exception):
-    """Nobody waits for this lane's work any more."""
+    """The consumer of this worker's results has stopped."""
 
 
-_given_up: ContextVar[threading.Event | None] = ContextVar("given up", default=None)
+_cancelled: ContextVar[threading.Event | None] = ContextVar("cancelled", default=None)
 
 
 def check_cancelled() -> None:
-    """Raise Cancelled in a lane whose results nobody waits for: asked once a layer, so that Ctrl-C is obeyed soon."""
-    event = _given_up.get()
+    """Raise Cancelled in a worker whose consumer has stopped. Called once a layer, so that Ctrl-C is obeyed soon."""
+    event = _cancelled.get()
     if event is not None and event.is_set():
         raise Cancelled
 
@@ -47,23 +47,23 @@ def single_worker() -> Generator[WorkerPool]:
 
 @contextmanager
 def worker_threads(count: int) -> Generator[WorkerPool]:
-    """`count` threads that share torch's cores evenly. What still runs at the end is given up."""
-    import torch  # here, since to plan a run nobody needs it
+    """`count` threads that share torch's cores evenly. Leaving the context cancels what still runs."""
+    import torch  # here, since planning a run needs this module but not torch
 
     cores = torch.get_num_threads()
-    left = threading.Event()
+    cancelled = threading.Event()
 
     def begin() -> None:
         torch.set_num_threads(max(1, cores // count))
-        _given_up.set(left)
+        _cancelled.set(cancelled)
 
-    pool = ThreadPoolExecutor(count, "lane", begin)
+    executor = ThreadPoolExecutor(count, "packing-worker", begin)
     try:
-        yield WorkerPool(pool, count)
+        yield WorkerPool(executor, count)
     finally:
-        left.set()
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(cores)  # new threads of torch would take the lanes' share for their own
+        cancelled.set()
+        executor.shutdown(cancel_futures=True)
+        torch.set_num_threads(cores)  # else torch's new threads would begin with a worker's share
 
 
 class _Inline(Executor):

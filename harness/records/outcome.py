@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from backends.packing.scheduler import OutOfMemory
+from backends.contract import OutOfMemory
 from harness.nvml import DeviceGone
 from zoo.errors import BackendBroke, DeviceLost, DeviceMemory, EnvironmentIssue, MinizooError, one_line
 

@@ -1,42 +1,24 @@
-"""Scores by tree packing are those of the model alone, whatever the rows, and memory trouble loses nothing."""
+"""Scores by tree packing are those of the model alone, whatever the rows, and running out of memory loses nothing."""
 
 import random
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from support.score_requests import in_order, requests, some
 from support.tiny_models import DIMS, DYNAMIC_ROPE, FAMILIES, config_of, tiny, tiny_of
 from support.tolerances import assert_logprobs
 
-from backends.contract import Capabilities, ScoreRequest
+from backends.contract import OutOfMemory, ScoreRequest
 from backends.hf.unpacked import unpacked_scores
-from backends.packing.attention import CHAIN, FOLDED, Unsupported
-from backends.packing.logprobs import asked_logprobs
-from backends.packing.packed_model import PackedModel, packed_or_not
-from backends.packing.scheduler import Answers, OutOfMemory
-from backends.packing.score import PackedScoring, packed_scores, tree_of
-
-
-def some(dice, count):
-    return tuple(dice.randrange(300) for _ in range(count))
-
-
-def requests():
-    """Few-shot prefixes, questions with several endings, one-token contexts, duplicates, a context that is another's ending."""
-    dice = random.Random(1)
-    shots = some(dice, 150)
-    made = []
-    for document in range(9):
-        context = (shots if document % 3 else ()) + some(dice, dice.choice([1, 5, 60, 300]))
-        made += [ScoreRequest(context, some(dice, dice.choice([1, 3, 20])), True) for _ in range(4)]
-    made += [made[0], ScoreRequest((5,), (7,), True), ScoreRequest(made[0].continuation, (9, 9), True)]
-    return made
-
-
-def in_order(scores):
-    return sorted(scores, key=lambda score: score.index)
+from backends.packing.attention import FOLDED
+from backends.packing.attention_plan import CHAIN
+from backends.packing.forward_pass import Unsupported
+from backends.packing.logprobs import target_logprobs
+from backends.packing.packed_model import PackedModel
+from backends.packing.score import packed_scores, tree_of
+from backends.packing.trial import packed_or_not, tried_model
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
@@ -85,8 +67,8 @@ def test_the_twin_holds_no_weights_of_its_own(model):
 
 
 def test_a_long_request_is_cut_over_many_rows():
-    dice = random.Random(3)
-    long = [ScoreRequest(some(dice, 1), some(dice, 1500)), ScoreRequest(some(dice, 1200), some(dice, 30))]
+    draw = random.Random(3)
+    long = [ScoreRequest(some(draw, 1), some(draw, 1500)), ScoreRequest(some(draw, 1200), some(draw, 30))]
     model = tiny("llama")
     packed = in_order(packed_scores(long, PackedModel(model), 256))
     for request, mine, plain in zip(long, packed, in_order(unpacked_scores(model, long, 1)), strict=True):
@@ -157,52 +139,19 @@ def test_the_head_takes_fewer_logits_at_a_time_where_memory_runs_out(monkeypatch
         budgets.append(budget)
         if budget > 2 << 20:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return asked_logprobs(hidden, head, asked, targets, budget)
+        return target_logprobs(hidden, head, asked, targets, budget)
 
-    monkeypatch.setattr("backends.packing.packed_model.asked_logprobs", cramped)
+    monkeypatch.setattr("backends.packing.packed_model.target_logprobs", cramped)
     (found,) = packed.answer([row], [states])
     assert budgets == [8 << 20, 4 << 20, 2 << 20]
     assert_logprobs(found.logprobs, expected.logprobs)
-    monkeypatch.setattr("backends.packing.packed_model.asked_logprobs", lambda *_: full())
+    monkeypatch.setattr("backends.packing.packed_model.target_logprobs", lambda *_: full())
     with pytest.raises(OutOfMemory):
         packed.answer([row], [states])
 
 
 def full():
     raise torch.OutOfMemoryError("CUDA out of memory")
-
-
-class BigramBackend(PackedScoring):
-    """A third party's engine: one method. Its model knows only the last token."""
-
-    capabilities = Capabilities(score=True, generate=False, stream=False, max_length=2048)
-    row_budget = 50
-
-    def __init__(self):
-        table = np.random.default_rng(0).normal(size=(300, 300))
-        self.logp = table - np.log(np.exp(table).sum(1, keepdims=True))
-
-    def run_row(self, row):
-        of = self.logp[row.tokens[row.scored - row.start]][row.asked]
-        return Answers(of[np.arange(len(of)), row.targets].astype(np.float32), of.argmax(1) == row.targets)
-
-
-def test_a_third_party_gets_packing_by_one_method():
-    backend = BigramBackend()
-    for request, score in zip(requests(), in_order(backend.score(requests())), strict=True):
-        tokens = [*request.context, *request.continuation][len(request.context) - 1 :]
-        expected = sum(backend.logp[a, b] for a, b in pairwise(tokens))
-        assert_logprobs(score.logprob, expected, len(request.continuation))
-
-
-def test_path_tokens_suffice_for_an_engine_without_a_cache():
-    asked = requests()[:8]
-    tree = tree_of(asked)
-    start = 0
-    while start < len(tree):
-        row = tree.row(start, tree.cut(start, 40))
-        assert row.path_tokens.tolist() == tree.tokens[row.path].tolist()
-        start = row.stop
 
 
 @pytest.mark.parametrize(
@@ -216,14 +165,14 @@ def test_path_tokens_suffice_for_an_engine_without_a_cache():
 def test_models_that_packing_does_not_follow_are_scored_plainly_and_told(config, reason):
     model = tiny_of(config())
     with pytest.raises(Unsupported, match=reason):
-        PackedModel(model)
-    packed, how = packed_or_not(model, exact=False)
+        tried_model(model)
+    packed, how = packed_or_not(model, eager=False)
     assert packed is None
     assert how.startswith("plain, since")
 
 
-def test_exact_means_no_sharing():
-    assert packed_or_not(tiny("llama"), exact=True) == (None, "plain")
+def test_eager_means_no_sharing():
+    assert packed_or_not(tiny("llama"), eager=True) == (None, "plain")
 
 
 @pytest.mark.parametrize("budget", [300 * 4, 1 << 14, 1 << 24])
@@ -237,7 +186,7 @@ def test_log_probabilities_in_blocks_equal_log_softmax(budget, bias):
     targets = torch.randint(0, 5000, (900,))
     targets[::3] = expected.argmax(-1)[asked[::3]]
     with torch.inference_mode():
-        logprobs, greedy = asked_logprobs(hidden, head, asked, targets, budget)
+        logprobs, greedy = target_logprobs(hidden, head, asked, targets, budget)
     assert_logprobs(logprobs, expected[asked, targets])
     assert torch.equal(greedy, expected.argmax(-1)[asked] == targets)
 
@@ -249,7 +198,7 @@ def test_the_first_of_equal_logits_is_the_greedy_one():
         for twin in (100, 101, 900):
             head.weight[twin] = 1.0
         asked, targets = torch.zeros(3, dtype=torch.long), torch.tensor([100, 101, 900])
-        _, greedy = asked_logprobs(torch.ones(1, 4), head, asked, targets, 400)
+        _, greedy = target_logprobs(torch.ones(1, 4), head, asked, targets, 400)
     assert greedy.tolist() == [True, False, False]
 
 
@@ -272,7 +221,7 @@ def test_the_head_never_holds_more_logits_than_its_budget():
 
     head = torch.nn.Linear(8, 256_000, bias=False)
     with torch.inference_mode(), Watch():
-        asked_logprobs(torch.randn(512, 8), head, torch.arange(512), torch.arange(512), 4 << 20)
+        target_logprobs(torch.randn(512, 8), head, torch.arange(512), torch.arange(512), 4 << 20)
     assert largest <= 4 << 20
 
 
@@ -280,6 +229,6 @@ def test_bf16_logits_are_computed_in_fp32():
     head = torch.nn.Linear(24, 500, bias=False).to(torch.bfloat16)
     hidden = torch.randn(9, 24, dtype=torch.bfloat16)
     with torch.inference_mode():
-        logprobs, _ = asked_logprobs(hidden, head, torch.arange(9), torch.arange(9))
+        logprobs, _ = target_logprobs(hidden, head, torch.arange(9), torch.arange(9))
         expected = F.log_softmax(hidden.double() @ head.weight.double().T, -1)[torch.arange(9), torch.arange(9)]
     assert_logprobs(logprobs, expected)

@@ -1,4 +1,4 @@
-"""Continuous batching: each sequence is what the model makes of its prompt alone, whoever sits beside it."""
+"""Continuous batching: each sequence is what the model makes of its prompt alone, whichever decode beside it."""
 
 import random
 
@@ -6,11 +6,9 @@ import pytest
 import torch
 from support.tiny_models import FAMILIES, tiny
 
-from backends.contract import GenerateRequest
-from backends.packing import generate as continuous
-from backends.packing.generate import continuous_generations
+from backends.contract import GenerateRequest, OutOfMemory
+from backends.packing.generate import SLOTS, continuous_generations
 from backends.packing.packed_model import PackedModel
-from backends.packing.scheduler import OutOfMemory
 
 SHOTS = tuple(random.Random(5).randrange(3, 300) for _ in range(120))
 PROMPTS = [(*SHOTS, 7, 8), SHOTS + (9,) * 30, (5, 6, 7), SHOTS[:50], SHOTS, (11,), (*SHOTS, 7, 8)]
@@ -34,7 +32,7 @@ def made(packed, requests, budget=64):
 
 @pytest.mark.parametrize("slots", [1, 3, 32])
 def test_greedy_generations_equal_transformers_generate(model, slots, monkeypatch):
-    monkeypatch.setitem(continuous.SLOTS, "cpu", slots)
+    monkeypatch.setitem(SLOTS, "cpu", slots)
     requests = [GenerateRequest(p, 6 + 3 * i) for i, p in enumerate(PROMPTS)]
     for request, mine in zip(requests, made(PackedModel(model), requests), strict=True):
         whole = model.generate(
@@ -57,8 +55,8 @@ def test_samples_of_one_prompt_share_its_prefill_and_keep_their_own_seeds(monkey
     assert made(packed, requests[7:8])[0].tokens == together[7].tokens
 
 
-def test_a_finished_sequence_leaves_its_seat_to_the_next(monkeypatch):
-    monkeypatch.setitem(continuous.SLOTS, "cpu", 2)
+def test_a_finished_sequence_leaves_its_slot_to_the_next(monkeypatch):
+    monkeypatch.setitem(SLOTS, "cpu", 2)
     packed = PackedModel(tiny("llama"))
     batches = []
     whole = packed.hidden
@@ -81,8 +79,8 @@ def test_a_stop_string_ends_one_sequence_and_not_its_neighbour():
     assert neighbour.tokens == free.tokens
 
 
-def test_memory_trouble_restarts_the_unfinished_in_fewer_seats(monkeypatch):
-    monkeypatch.setitem(continuous.SLOTS, "cpu", 8)
+def test_running_out_of_memory_restarts_the_unfinished_in_fewer_slots(monkeypatch):
+    monkeypatch.setitem(SLOTS, "cpu", 8)
     packed = PackedModel(tiny("llama"))
     requests = [GenerateRequest((5, 6, i + 10), 4 + 4 * i) for i in range(8)]
     calm = made(packed, requests)

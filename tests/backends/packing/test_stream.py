@@ -6,9 +6,8 @@ import pytest
 import torch
 from support.tiny_models import tiny
 
-from backends.contract import Step, StreamRequest
+from backends.contract import OutOfMemory, Step, StreamRequest
 from backends.packing.packed_model import PackedModel
-from backends.packing.scheduler import OutOfMemory
 from backends.packing.stream import streamed
 
 
@@ -75,11 +74,9 @@ def test_tokens_of_one_step_share_a_time_and_times_rise():
 
 
 def test_memory_that_runs_out_is_told_and_given_back(monkeypatch):
-    import backends.packing.stream
-
     def no_room(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
-    monkeypatch.setattr(backends.packing.stream, "slots_like", no_room)
+    monkeypatch.setattr("backends.packing.slots.empty_cache", no_room)
     with pytest.raises(OutOfMemory, match="out of memory"):
         run(tiny("llama"), requests([4], [3]))

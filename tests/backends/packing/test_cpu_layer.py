@@ -1,4 +1,4 @@
-"""Lean layers compute what transformers' own do, and stand in for no others."""
+"""CPU layers compute what transformers' own do, and replace no others."""
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from backends.hf.unpacked import unpacked_scores
 from backends.packing.cpu_layer import CpuLayer, cpu_layer
 from backends.packing.packed_model import PackedModel
 from backends.packing.score import packed_scores, tree_of
+from backends.packing.trial import tried_model
 
 
 def logprobs(scores):
@@ -22,8 +23,8 @@ def layers_of(packed):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("family", ["llama", "mistral", "mistral-sliding-window"])
-def test_llama_and_mistral_run_lean(family, dtype):
-    """That they score as transformers does is the trial's business, and that of tests/test_packed_scoring.py."""
+def test_llama_and_mistral_run_in_cpu_layers(family, dtype):
+    """That they score as transformers does is tested by the trial and in test_packed_scoring.py."""
     assert layers_of(PackedModel(tiny(family).to(dtype))) == {CpuLayer}
 
 
@@ -32,8 +33,8 @@ def test_llama_and_mistral_run_lean(family, dtype):
 def test_nothing_but_the_weights_is_in_half_precision(family, dtype):
     """The scores are those of the same weights in fp32."""
     model = tiny(family).to(dtype)
-    dice = torch.Generator().manual_seed(1)
-    sequences = torch.randint(0, 300, (10, 30), generator=dice).tolist()
+    generator = torch.Generator().manual_seed(1)
+    sequences = torch.randint(0, 300, (10, 30), generator=generator).tolist()
     requests = [ScoreRequest(tuple(ids[:10]), tuple(ids[10:])) for ids in sequences]
     mine = logprobs(packed_scores(requests, PackedModel(model), 64))
     assert_logprobs(mine, logprobs(unpacked_scores(model.float(), requests, 1)), 20)
@@ -58,7 +59,7 @@ def test_others_keep_their_own_layers(model):
     assert CpuLayer not in layers_of(packed)
 
 
-def test_a_lean_layer_holds_the_weights_of_its_layer():
+def test_a_cpu_layer_holds_the_weights_of_its_layer():
     layer = tiny("llama").model.layers[0]
     mine = cpu_layer(layer, last=False)
     assert {p.data_ptr() for p in mine.parameters()} == {p.data_ptr() for p in layer.parameters()}
@@ -68,4 +69,4 @@ def test_a_stray_window_in_a_llamas_configuration_is_not_applied():
     """transformers' Llama knows no sliding window, whatever its configuration says."""
     model = tiny("llama")
     model.config.sliding_window = 4
-    PackedModel(model)
+    tried_model(model)

@@ -1,0 +1,64 @@
+"""The forward pass that is running: what attention and the last layer look like in it.
+
+transformers calls an attention function, and hooks on modules, with no argument of ours. So `running` names the pass while a
+model runs, and what is called inside the model (attention, CPU layers, hooks of the last layer) asks `running_pass`. It is a
+context variable because worker threads run passes of their own at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+import torch
+
+from backends.packing.worker_pool import check_cancelled
+
+Layer = tuple[torch.Tensor, torch.Tensor]
+"""Keys and values of one layer, `[1, kv heads, tokens, head dim]` each."""
+
+
+class Unsupported(Exception):
+    """The model computes in a way that packing does not follow."""
+
+
+class Pass(Protocol):
+    """One forward pass: what attention computes in it."""
+
+    @property
+    def picked(self) -> torch.Tensor | None:
+        """Tokens whose outputs are wanted, when not all are."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Tokens of the pass."""
+        ...
+
+    def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, window: int | None) -> torch.Tensor:
+        """Attention of `[1, heads, tokens, head dim]`; returns `[1, tokens, heads, head dim]`.
+
+        In the last layer `q` may hold the picked tokens alone, and then so does what is returned.
+        """
+        ...
+
+
+_running: ContextVar[Pass] = ContextVar("running pass")
+
+
+@contextmanager
+def running(current: Pass) -> Generator[None]:
+    """Make `current` the pass that `running_pass` returns in this thread."""
+    token = _running.set(current)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+def running_pass() -> Pass:
+    """The pass that is running; raises Cancelled in a worker whose consumer has stopped."""
+    check_cancelled()
+    return _running.get()

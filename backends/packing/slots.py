@@ -1,0 +1,161 @@
+"""KV-cache slots: prompts are prefilled as rows of their prefix tree, copied into slots, and decode there together.
+
+A slot is one row of the cache, `[slots, kv heads, length, head dim]` for the keys and for the values of every layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from backends.packing.attention import RowPass, fold_heads
+from backends.packing.forward_pass import Layer
+from backends.packing.packed_model import PackedModel
+from backends.packing.prefix_tree import PrefixTree, Row
+
+S = TypeVar("S")
+
+
+@dataclass
+class Prefilled:
+    """A prompt whose keys are computed: where they stand in its row's pass, and the state that predicts its first token."""
+
+    index: int
+    keys: torch.Tensor
+    source: PrefillPass
+    hidden: torch.Tensor
+
+    def copy_into(self, cache: list[Layer], slot: int) -> None:
+        """Put its keys and values at the start of a slot of the cache."""
+        for layer, whole in zip(cache, self.source.whole, strict=True):
+            for mine, theirs in zip(layer, whole, strict=True):
+                mine[slot, :, : len(self.keys)] = theirs[0].index_select(1, self.keys)
+
+
+class PrefillPass(RowPass):
+    """Keeps the keys and values of the whole row: prompts end inside it."""
+
+    def __init__(self, row: Row, path: list[Layer], last_layer: int, device: Any) -> None:
+        super().__init__(row, path, last_layer, device)
+        self.whole: list[Layer] = []
+
+    def _keep(self, k: Any, v: Any) -> None:
+        super()._keep(k, v)
+        self.whole.append((k, v))
+
+
+def prefilled(model: PackedModel, prompts: Sequence[Sequence[int]], budget: int) -> Iterator[list[Prefilled]]:
+    """Run the rows of the prompts' prefix tree, one for each item taken; yield the prompts that end in each."""
+    tree = PrefixTree(prompts, [(0,)] * len(prompts))
+    path: list[Layer] = []
+    start = 0
+    while start < len(tree):
+        row = tree.row(start, tree.cut(start, budget))
+        current = model.row_pass(row, path, PrefillPass)
+        hidden = model.row_hidden(row, current)
+        path, start = current.kept, row.stop
+        yield [
+            Prefilled(
+                i, _keys(tree, row, i, model.device), current, hidden[int(np.searchsorted(row.scored, tree.last[i]))]
+            )
+            for i in tree.completed(row.start, row.stop).tolist()
+        ]
+
+
+class DecodePass:
+    """A `Pass` of one token of every active sequence."""
+
+    picked = None
+
+    def __init__(self, cache: list[Layer], positions: torch.Tensor) -> None:
+        self._cache, self._positions = cache, positions
+        self.size = len(positions)
+        self._reach = int(positions.max()) + 1
+        self._masks: dict[int | None, torch.Tensor] = {}
+
+    def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, window: int | None) -> torch.Tensor:
+        """See `Pass`; the batch dimension holds the sequences here, and each has one token."""
+        rows, heads = q.shape[:2]
+        keys, values = (cache[:rows] for cache in self._cache[layer])
+        slots = torch.arange(rows, device=q.device)
+        keys[slots, :, self._positions] = k[:, :, 0]
+        values[slots, :, self._positions] = v[:, :, 0]
+        keys, values = keys[:, :, : self._reach], values[:, :, : self._reach]
+        mask = self._mask(window, q.dtype)
+        folded = fold_heads(q, keys.shape[1])
+        out = F.scaled_dot_product_attention(folded, keys, values, attn_mask=mask, scale=scale)
+        return out.reshape(rows, 1, heads, -1)
+
+    def _mask(self, window: int | None, dtype: Any) -> torch.Tensor:
+        if window not in self._masks:
+            distance = self._positions[:, None] - torch.arange(self._reach, device=self._positions.device)
+            seen = (distance >= 0) & (distance < (window or self._reach + 1))
+            mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, float("-inf"))
+            self._masks[window] = mask[:, None, None]
+        return self._masks[window]
+
+
+class SlotCache(Generic[S]):
+    """`count` slots of `length` tokens, and the active sequences in them: `active[i]` is in slot i."""
+
+    def __init__(self, model: PackedModel, count: int, length: int) -> None:
+        self._model, self._count, self._length = model, count, length
+        self._layers: list[Layer] = []
+        self.active: list[S] = []
+
+    @property
+    def free(self) -> int:
+        """Slots without a sequence."""
+        return self._count - len(self.active)
+
+    def add(self, prompt: Prefilled, sequence: S) -> None:
+        """Copy a prompt into the next slot; the memory of all slots is taken with the first."""
+        if not self._layers:
+            self._layers = empty_cache(prompt, self._count, self._length)
+        prompt.copy_into(self._layers, len(self.active))
+        self.active.append(sequence)
+
+    def decode(self, newest: list[int], positions: list[int]) -> torch.Tensor:
+        """One step: the hidden states that follow each active sequence's newest token, `[active, width]`."""
+        tokens = torch.tensor(newest, device=self._model.device)[:, None]
+        places = torch.tensor(positions, device=self._model.device)
+        return self._model.hidden(tokens, places[:, None], DecodePass(self._layers, places))
+
+    def remove(self, ended: Callable[[S], bool]) -> list[S]:
+        """Free the slots of ended sequences and return these; the last active sequence moves into a freed slot."""
+        removed: list[S] = []
+        for slot in range(len(self.active) - 1, -1, -1):
+            if ended(self.active[slot]):
+                removed.append(self.active[slot])
+                last = self.active.pop()
+                if slot < len(self.active):
+                    self.active[slot] = last
+                    self._move(len(self.active), slot)
+        return removed
+
+    def _move(self, source: int, target: int) -> None:
+        for layer in self._layers:
+            for x in layer:
+                x[target] = x[source]
+
+
+def empty_cache(like: Prefilled, slots: int, length: int) -> list[Layer]:
+    """A cache of zeros with as many heads and layers as the prompt has."""
+
+    def zeros(x: torch.Tensor) -> torch.Tensor:
+        return x.new_zeros(slots, x.shape[1], length, x.shape[3])
+
+    return [(zeros(keys), zeros(values)) for keys, values in like.source.whole]
+
+
+def _keys(tree: PrefixTree, row: Row, index: int, device: Any) -> torch.Tensor:
+    """Where a prompt's tokens stand among [path | row]."""
+    whole = np.append(tree.path(int(tree.last[index])), tree.last[index])
+    above = int(np.searchsorted(whole, row.start))
+    local = np.concatenate([np.arange(above), whole[above:] - row.start + len(row.path)])
+    return torch.from_numpy(local).to(device)
