@@ -49,6 +49,7 @@ def test_arrivals_are_poisson_by_the_seed_and_do_not_wait_for_the_backend():
     found = gaps()
     assert np.allclose(found, gaps(step=0.25))
     assert len(found) == 299
+    # 300 gaps: a standard error of 1/√300 = 6 % for their mean, and of √(2/300) = 8 % for their spread
     assert np.mean(found) == pytest.approx(1 / 8, rel=0.15)
     assert np.std(found) == pytest.approx(1 / 8, rel=0.25)  # of an exponential: as large as its mean
 

@@ -33,6 +33,7 @@ def test_the_interval_is_that_of_the_bootstrap_written_out():
     generator = np.random.default_rng(1)
     many = np.array([np.median(generator.choice(a, 6)) / np.median(generator.choice(b, 6)) for _ in range(40_000)])
     found = speed_ratio(a.tolist(), b.tolist(), True, 0)
+    # Medians of six values are few, and quantiles of 9,999 and 40,000 resamplings step from one to the next, by 2 % at most.
     assert found.lower == pytest.approx(np.quantile(many, 0.025), rel=0.02)
     assert found.upper == pytest.approx(np.quantile(many, 0.975), rel=0.02)
     assert RESAMPLES == 9_999

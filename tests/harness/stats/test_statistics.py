@@ -20,6 +20,7 @@ finite = st.floats(-1e3, 1e3)
 @given(st.lists(finite, min_size=2, max_size=50))
 def test_mean_and_stderr_equal_scipys(values):
     made = estimate_of_mean(values)
+    # abs: fp64 sums of 50 values up to 1e3 round by 1e-11 at most; the estimate may be 0.
     assert made.value == pytest.approx(np.mean(values), abs=1e-9)
     assert made.stderr == pytest.approx(stats.sem(values), abs=1e-9)
 
@@ -47,6 +48,7 @@ def test_one_document_has_no_error_and_a_right_or_wrong_one_wilsons_interval():
 @given(st.lists(finite, min_size=2, max_size=30))
 def test_ratio_with_equal_weights_is_the_mean(values):
     made, mean = estimate_of_ratio([(v, 1.0) for v in values]), estimate_of_mean([v + 0.5 for v in values])
+    # abs: as above
     assert made.value == pytest.approx(mean.value - 0.5, abs=1e-9)
     assert made.stderr == pytest.approx(mean.stderr, abs=1e-9)
 
@@ -57,6 +59,7 @@ def test_ratio_error_is_near_the_bootstrap():
     total = -2.0 * weight + dice.normal(0, 25, 200)
     picks = dice.integers(0, 200, (4000, 200))
     bootstrap = (total[picks].sum(1) / weight[picks].sum(1)).std()
+    # One standard error of a spread of 4,000 is 1.1 %.
     assert estimate_of_ratio(list(zip(total, weight, strict=True))).stderr == pytest.approx(bootstrap, rel=0.06)
 
 
@@ -75,7 +78,7 @@ def test_a_negative_factor_swaps_the_ends():
 
 def test_detectable_difference_of_mmlu_is_the_known_figure():
     # evaluation literature: MMLU at 69.5 %, n = 14,042, unpaired: 1.54 points
-    assert 100 * detectable_difference(14042, 0.695) == pytest.approx(1.54, abs=0.005)
+    assert 100 * detectable_difference(14042, 0.695) == pytest.approx(1.54, abs=0.005)  # two decimals
     assert detectable_difference(0) is None
     assert pytest.approx(1.959964, abs=1e-6) == Z
 
@@ -96,7 +99,7 @@ def test_clustered_stderr_equals_the_pairwise_definition(rows):
         if clusters[i] == clusters[j]
     )
     brute = math.sqrt(max(0.0, count / (count - 1) * pairs)) / len(rows)
-    assert estimate_of_mean(values, clusters).stderr == pytest.approx(brute, abs=1e-5)
+    assert estimate_of_mean(values, clusters).stderr == pytest.approx(brute, abs=1e-5)  # √ of sums of (1e3)² in fp64
 
 
 @given(st.lists(finite, min_size=2, max_size=40))
@@ -170,6 +173,7 @@ def test_bootstrap_stderr_is_a_standard_deviation_and_equals_the_closed_form_for
     values = list(np.random.default_rng(5).normal(2, 3, 150))
     made, mean = estimate_by_bootstrap(values, np.mean), estimate_of_mean(values)
     assert made.value == pytest.approx(mean.value)
+    # A bootstrap of 1,000 has a standard error of 1/√2,000 = 2.2 %, its quantiles about three times that of a stderr of 0.25.
     assert made.stderr == pytest.approx(mean.stderr, rel=0.08)
     assert (made.lower, made.upper) == pytest.approx((mean.lower, mean.upper), abs=0.12)
     assert made == estimate_by_bootstrap(values, np.mean)
