@@ -52,8 +52,9 @@ CASES = (
 SHARE_OF_FLOPS = 0.9
 """The large shape, and any other model, must reach this share of the ratio that FLOPs allow."""
 TOLERANCE = 3e-4
-"""|Δ log p| of an answer of up to some 60 tokens: 1e-4 × √(60 / 10) for fp32 rounding in either model (tests/support/tolerances.py),
-and 3e-5 for HFLM, which adds its tokens in fp32. The largest seen was 5e-5; a token at a wrong offset costs 1e-2 or more.
+"""|Δ log p| of an answer of up to some 60 tokens: 1e-4 × √(60 / 10) for fp32 rounding in either model (see
+tests/support/tolerances.py), and 3e-5 for HFLM, which adds its tokens in fp32. The largest seen was 5e-5; a token at a wrong
+offset costs 1e-2 or more.
 """
 
 
