@@ -17,6 +17,13 @@ MAY_SKIP = ("GPU", "works here)")
 """Parts of reasons: a test that wants a machine without a GPU, and a way of isolation that this machine forbids beside one
 that works."""
 
+MARKED = {
+    "training": ["zoo/nano/test_nano_training.py"],
+    "browser": ["reports/test_report_browser.py"],
+    "e2e": ["e2e"],
+}
+"""Marker → test files or folders; what has none is in `make fast-test`."""
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("MINIZOO_LOG_DIR", str(Path(tempfile.gettempdir()) / "minizoo-test-logs"))
@@ -30,6 +37,17 @@ def assets_folder() -> Path | None:
         if (folder / "data").is_dir():
             return folder
     return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests their markers from the table."""
+    for marker, paths in MARKED.items():
+        for path in (Path(__file__).parent / name for name in paths):
+            if not path.exists():
+                raise pytest.UsageError(f"MARKED names {path}, which is not there")
+            for item in items:
+                if item.path.is_relative_to(path):
+                    item.add_marker(marker)
 
 
 @pytest.fixture(scope="session")

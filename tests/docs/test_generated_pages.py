@@ -7,8 +7,6 @@ from support.paths import ROOT
 
 from minizoo.cli import COMMANDS
 from minizoo.display.errors import error_table, errors_page
-from zoo.registry.describe import markdown_table
-from zoo.registry.loader import load_registry
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -17,10 +15,6 @@ def between(text: str, name: str) -> str:
     found = re.search(rf"<!-- {name}:begin -->\n(.*)<!-- {name}:end -->", text, re.DOTALL)
     assert found
     return found[1]
-
-
-def test_readmes_table_of_models_is_the_registrys():
-    assert markdown_table(load_registry()).strip() in README
 
 
 def test_readmes_table_of_commands_is_the_one_that_help_shows():

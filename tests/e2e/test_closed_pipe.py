@@ -7,8 +7,6 @@ import sys
 import pytest
 from support.commands import every_command
 
-pytestmark = pytest.mark.e2e
-
 RUNS: dict[str, tuple[list[str], int]] = {
     "help": (["--help"], 0),
     "version": (["--version"], 0),

@@ -11,8 +11,6 @@ from support.paths import ROOT
 EXAMPLES = ROOT / "examples"
 MOST_LINES = 40
 
-pytestmark = pytest.mark.e2e
-
 
 def python(*words, **environment):
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])

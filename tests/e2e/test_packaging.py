@@ -7,8 +7,6 @@ import zipfile
 import pytest
 from support.paths import ROOT
 
-pytestmark = pytest.mark.e2e
-
 NEEDED = {
     "zoo/registry.yaml",
     *(f"{room}/py.typed" for room in ("zoo", "backends", "harness", "reports", "minizoo")),
