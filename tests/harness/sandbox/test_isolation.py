@@ -103,7 +103,8 @@ def test_without_isolation_a_code_task_fails_before_it_is_generated_and_may_be_a
     assert refused.code == 4
     assert refused.json()["computed"] == 0
     (record,) = refused.json()["records"]
-    assert (record["status"], record["scores"], record["isolation"]) == ("failed", [], None)
+    assert (record["status"], record["code"]) == ("failed", "no-isolation")
+    assert (record["scores"], record["isolation"]) == ([], None)
     assert "--allow-unsandboxed-code" in record["reason"]
     allowed = minizoo(*argv, "--allow-unsandboxed-code", "--json")
     assert allowed.code == 0, allowed.err
