@@ -22,7 +22,6 @@ RUNS: dict[str, tuple[list[str], int]] = {
     "data check": (["data", "check", "--suite", "smoke", "--data", "{tmp}/mirror"], 4),
     "prune": (["prune", "--parent", "mistral-nemo-12b", "--recipe", "mistral-nemo-minitron-8b", "--plan-only"], 0),
     "bench dry run": (["bench", "--model", "nano-teacher", "--dry-run"], 0),
-    "eval dry run": (["eval", "--model", "nano-teacher", "--dry-run"], 0),
     "doctor": (["doctor", "--results", "{tmp}/none"], 0),
 }
 """Words of a command → its own exit code."""
