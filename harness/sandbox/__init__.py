@@ -1,1 +1,1 @@
-"""Programs that a model wrote, run where they can do no harm. Never imports what it runs."""
+"""Programs that a model wrote, run in isolation. Never imports what it runs, and never runs one where nothing isolates."""

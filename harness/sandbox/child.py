@@ -2,7 +2,7 @@
 
 stdin holds a nonce of 32 characters and then the program. Two messages go to the descriptor that was stdout when this
 process started, and that the program no longer finds there: `ready` before the program begins, and afterwards either
-the nonce backwards (it came to its last line; nothing that lies in memory meanwhile is the answer) or what stopped it.
+the nonce reversed (it came to its last line; the answer is nowhere in memory before) or what stopped it.
 Arguments: CPU seconds, the walls to build (`built`, `root`, `landlock`, `none`), the system-call filter in hexadecimal,
 the scratch folder, then the paths that stay visible. Imports nothing of minizoo and nothing beyond the standard library.
 """
@@ -34,7 +34,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(cpu_s: int, walls: str, call_filter: bytes, scratch: str, paths: Sequence[str]) -> None:
-    """Lock the process in, then run the program of stdin."""
+    """Isolate this process, then run the program of stdin."""
     if walls == "root":
         build_root(paths)
     if walls in ("landlock", "none"):
@@ -130,7 +130,7 @@ def confine(paths: Sequence[str], scratch: str) -> None:
 
 
 def build_root(paths: Sequence[str]) -> None:
-    """Make a root that holds `paths` read-only and an empty scratch `/tmp`, and leave the old one for good.
+    """Mount a root that holds `paths` read-only and an empty scratch `/tmp`, and unmount the old one.
 
     Needs CAP_SYS_ADMIN in a mount namespace of its own, and Linux 5.12 (mount_setattr keeps the flags of a mount that
     a plain remount would be refused for dropping). Raises OSError. No /proc is mounted: the program needs none, and

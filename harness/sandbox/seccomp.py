@@ -75,7 +75,7 @@ def deny_filter(namespaces: bool, machine: str | None = None) -> bytes:
     for number, error in refused:
         if number is not None:
             code += [(JUMP_EQ, 0, 1, number), (RETURN, 0, 0, ERRNO | error)]
-    if not namespaces:  # ENOTTY as for a file that is no terminal, which Python takes calmly
+    if not namespaces:  # ENOTTY as for a file that is no terminal, which Python handles
         code += _of_argument(IOCTL[column], 1, IOCTL_ALLOWED, refuse=False, error=errno.ENOTTY)
     code += _of_argument(FCNTL[column], 1, FCNTL_REFUSED, refuse=True)
     code += _of_argument(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.sandbox.runner import Verdict, run_programs
+from harness.sandbox.process import Verdict
+from harness.sandbox.runner import run_programs
 
 REFUSED = """
 try:

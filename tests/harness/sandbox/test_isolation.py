@@ -9,7 +9,8 @@ import pytest
 
 from harness.sandbox import runner as sandbox
 from harness.sandbox import tiers as ways
-from harness.sandbox.runner import Verdict, isolation, run_programs
+from harness.sandbox.process import Verdict, run_program
+from harness.sandbox.runner import isolation, run_programs
 from harness.sandbox.tiers import TIERS, TIERS_VARIABLE, Tier
 from zoo.errors import NoIsolation
 
@@ -176,5 +177,5 @@ def test_a_machine_without_a_call_table_has_no_isolation(monkeypatch: pytest.Mon
     with pytest.raises(OSError, match="riscv64"):
         deny_filter(True)
     with pytest.raises(NoIsolation, match="riscv64"):
-        sandbox._run(TIERS[0], "x = 1", 1.0)
-    assert sandbox._run(Tier(ways.UNSANDBOXED, list, "none", ""), "x = 1", 3.0).passed
+        run_program(TIERS[0], "x = 1", 1.0)
+    assert run_program(Tier(ways.UNSANDBOXED, list, "none", ""), "x = 1", 3.0).passed

@@ -16,7 +16,8 @@ import pytest
 from support.paths import ROOT
 from support.programs import one, refused
 
-from harness.sandbox.runner import Verdict, run_programs
+from harness.sandbox.process import Verdict
+from harness.sandbox.runner import run_programs
 
 
 def test_a_program_sees_no_environment_of_ours(tier: str, monkeypatch: pytest.MonkeyPatch):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from support.programs import DEEP, one
 
-from harness.sandbox.runner import Verdict, run_programs
+from harness.sandbox.process import Verdict
+from harness.sandbox.runner import run_programs
 
 
 def test_verdicts_come_in_the_order_of_the_programs(tier: str):
