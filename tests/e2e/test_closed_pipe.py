@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from support.commands import every_command
+from support.paths import ROOT
 
 RUNS: dict[str, tuple[list[str], int]] = {
     "help": (["--help"], 0),
@@ -53,21 +54,12 @@ def test_every_command_ends_with_its_own_exit_code(name, tmp_path):
 
 
 def test_an_evaluation_its_database_and_its_page_end_with_their_own_exit_code(tmp_path):
-    words = [
-        "eval",
-        "--model",
-        "nano-teacher",
-        "--tasks",
-        "nano_words",
-        "--limit",
-        "1",
-        "--results",
-        str(tmp_path / "r"),
-    ]
-    assert with_closed_pipe(words) == 0
+    results = ["--results", str(tmp_path / "r")]
+    suite = ["--suite", str(ROOT / "examples/my_suite.yaml"), "--limit", "1"]
+    assert with_closed_pipe(["eval", "nano-teacher", *suite, *results]) == 0
     for sub in ("path", "rebuild", "check"):
-        assert with_closed_pipe(["db", sub, "--results", str(tmp_path / "r")]) == 0
-    assert with_closed_pipe(["report", "--results", str(tmp_path / "r"), "--out", str(tmp_path / "page")]) == 0
+        assert with_closed_pipe(["db", sub, *results]) == 0
+    assert with_closed_pipe(["report", *results, "--out", str(tmp_path / "page")]) == 0
     assert (tmp_path / "page/index.html").exists()
 
 
