@@ -62,7 +62,8 @@ def _show_point(output: Output, record: Record, outcome: PointOutcome) -> None:
     columns = [Column("metric"), Column("unit"), *(Column(f"{p} (95 % interval)", True) for p in PERCENTILES)]
     columns += [Column("n", True), Column("% of measured roofline", True), Column("% of data-sheet roofline", True)]
     columns += [Column("bound by"), Column("validity")]
-    title = f"{record.subject.name or record.subject.id}, {speed.workload} {speed.point} ({setting.backend}, {setting.dtype}, {where})"
+    model = record.subject.name or record.subject.id
+    title = f"{model}, {speed.workload} {speed.point} ({setting.backend}, {setting.dtype}, {where})"
     output.table(columns, _metric_rows(speed, outcome.statistics), title)
     for line in _lines(speed):
         output.text(f"  {line}")
