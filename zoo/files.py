@@ -1,33 +1,47 @@
-"""Files that are there whole or not at all, caches that may be lost, and folders that are proved to take a file."""
+"""Atomic writes, the cache folder, and a check that a folder can be written to."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
+from typing import BinaryIO
 
-from zoo.errors import EnvironmentIssue
+from zoo.errors import NotWritable
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary name in the same folder, fsync, rename. On any failure the target is as it was before."""
+    """Write to a temporary name in the same folder, fsync, rename. On any failure the target is unchanged."""
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Generator[BinaryIO]:
+    """A file to write piece by piece (its `name` is a temporary one), fsynced and renamed at the end of the block.
+
+    Where the block raises, the temporary file is removed and the target is unchanged.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        with temporary.open("wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        temporary.chmod(0o644)
+        temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(name).unlink()
+            temporary.unlink()
         raise
 
 
 def publish_folder(temporary: Path, final: Path) -> None:
-    """Give a finished folder its name: fsync what is in it, rename, fsync the parent."""
+    """Rename a finished folder to its final name: fsync its files, rename, fsync the parent."""
     for path in [*temporary.iterdir(), temporary]:
         fsync_path(path)
     temporary.rename(final)
@@ -44,7 +58,7 @@ def fsync_path(path: Path) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Make the folder and prove that it takes a file, before hours of work depend on it; EnvironmentIssue if not."""
+    """Make the folder and write a file to it, before hours of work depend on it. Raises NotWritable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -52,9 +66,9 @@ def check_writable(folder: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise EnvironmentIssue(
+        raise NotWritable(
             f"The folder {folder} cannot be written to ({error.strerror or error}).",
-            "Free some space or mend its permissions, or give another folder.",
+            "Free some space, change its permissions, or give another folder.",
         ) from None
 
 
@@ -63,8 +77,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minizoo"
 
 
-def keep(path: Path, text: str) -> None:
-    """Write a cache file whole or not at all; where the disk says no, the cache stays cold and nothing is raised."""
+def write_cache(path: Path, text: str) -> None:
+    """Write a cache file atomically. Best effort: OSError is ignored, and the next reader finds no cache."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

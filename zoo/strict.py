@@ -1,10 +1,12 @@
-"""The bases of everything that is read from files: frozen, without unknown keys; and the kinds of text and number in them."""
+"""Base classes of everything that is read from files (frozen, no unknown keys) and the kinds of text and number in them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 
 def _whole(value: Any) -> Any:
@@ -30,3 +32,14 @@ class Frozen(BaseModel):
 Text = Annotated[str, Field(min_length=1)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Safe in a path and a shell.")]
 Url = Annotated[str, Field(pattern=r"^https://\S+$")]
+
+
+def renamed(new_words: Mapping[str, str]) -> BeforeValidator:
+    """Refuse words that a field no longer takes (old word → new word), with the new one in the hint."""
+
+    def refuse(value: Any) -> Any:
+        if isinstance(value, str) and value in new_words:
+            raise PydanticCustomError("renamed", "this word is no longer used", {"new_word": new_words[value]})
+        return value
+
+    return BeforeValidator(refuse)

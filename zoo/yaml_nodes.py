@@ -1,4 +1,4 @@
-"""YAML read node by node, with the place of every item. ruamel is imported on the first call: a file seen before needs none."""
+"""YAML read node by node, with the position of every item. ruamel is imported on the first call: a cached file needs none."""
 
 from __future__ import annotations
 
@@ -6,59 +6,60 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.errors import InputError
+from zoo.errors import InvalidFile, one_line
 
 YamlPath = tuple[str | int, ...]
 """Keys and indices from the root of a file to an item."""
 
 
 @dataclass(frozen=True)
-class Places:
+class Positions:
     """Line and column, counted from 1, of every key and value by its path."""
 
     values: Mapping[YamlPath, tuple[int, int]]
     keys: Mapping[YamlPath, tuple[int, int]]
 
 
-def read_nodes(text: str, name: str) -> tuple[Any, Places]:
-    """The plain data of a YAML 1.2 text and where each item stands.
+def read_nodes(text: str, name: str, cause: type[InvalidFile] = InvalidFile) -> tuple[Any, Positions]:
+    """The plain data of a YAML 1.2 text and the position of each item; `name` is what errors call the file.
 
-    Raises InputError with line and column for what is not YAML, for a key that stands twice, for an alias.
+    Raises `cause` with line and column for what is not YAML, for a key that stands twice, for a YAML alias.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     yaml = YAML(typ="safe", pure=True)
-    walk = _Walk(name, yaml)
+    reader = _NodeReader(name, yaml, cause)
     try:
         root = yaml.compose(text)
-        data = walk.value(root, ()) if root is not None else None
+        data = reader.value(root, ()) if root is not None else None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise InputError(f"{name}:{place}: not YAML: {error.problem or error.context}.", "Mend the line.") from None
+        raise cause(f"{name}:{place}: not YAML: {error.problem or error.context}.", "Correct the line.") from None
     except (YAMLError, ValueError) as error:
-        raise InputError(f"{name}:1:1: not YAML: {' '.join(str(error).split())}.", "Mend the file.") from None
+        raise cause(f"{name}:1:1: not YAML: {one_line(error)}.", "Correct the file.") from None
     except RecursionError:
-        raise InputError(f"{name}:1:1: nested too deep to be read.", "Mend the file.") from None
-    return data, Places(walk.values, walk.keys)
+        raise cause(f"{name}:1:1: nested too deep to be read.", "Correct the file.") from None
+    return data, Positions(reader.values, reader.keys)
 
 
-class _Walk:
-    """Turns composed nodes into plain data and notes where each stood."""
+class _NodeReader:
+    """Turns composed nodes into plain data and notes the position of each."""
 
-    def __init__(self, name: str, yaml: Any) -> None:
+    def __init__(self, name: str, yaml: Any, cause: type[InvalidFile]) -> None:
         self.name = name
+        self.cause = cause
         self.constructor: Any = yaml.constructor
         self.values: dict[YamlPath, tuple[int, int]] = {}
         self.keys: dict[YamlPath, tuple[int, int]] = {}
         self.seen: set[int] = set()
 
     def value(self, node: Any, path: YamlPath) -> Any:
-        self.values[path] = _place(node)
+        self.values[path] = _position(node)
         if node.id == "scalar":
             return self._scalar(node)
-        if id(node) in self.seen:  # a YAML alias: one node at two places would have two homes and may hold itself
+        if id(node) in self.seen:  # a YAML alias: its node would have two positions, and may contain itself
             raise self._error(node, "YAML aliases (*name) are not used here", "Write the value out.")
         self.seen.add(id(node))
         items: Sequence[Any] = node.value
@@ -75,7 +76,7 @@ class _Walk:
             if key in data:
                 line, _ = self.keys[*path, key]
                 raise self._error(key_node, f"'{key}' stands twice (first in line {line})", "Remove one of the two.")
-            self.keys[*path, key] = _place(key_node)
+            self.keys[*path, key] = _position(key_node)
             data[key] = self.value(value_node, (*path, key))
         return data
 
@@ -86,12 +87,12 @@ class _Walk:
             return self.constructor.construct_object(node)
         except (YAMLError, ValueError, OverflowError) as error:
             reason = getattr(error, "problem", None) or error
-            raise self._error(node, f"'{node.value}' cannot be read: {reason}", "Mend the value.") from None
+            raise self._error(node, f"'{node.value}' cannot be read: {reason}", "Correct the value.") from None
 
-    def _error(self, node: Any, what: str, hint: str) -> InputError:
-        line, column = _place(node)
-        return InputError(f"{self.name}:{line}:{column}: {what}.", hint)
+    def _error(self, node: Any, what: str, hint: str) -> InvalidFile:
+        line, column = _position(node)
+        return self.cause(f"{self.name}:{line}:{column}: {what}.", hint)
 
 
-def _place(node: Any) -> tuple[int, int]:
+def _position(node: Any) -> tuple[int, int]:
     return node.start_mark.line + 1, node.start_mark.column + 1

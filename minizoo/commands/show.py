@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from minizoo.display.accuracy import or_note, show_beside
 from minizoo.options import results_option
-from minizoo.output import Column, Output, json_option
-
-if TYPE_CHECKING:
-    from zoo.registry.loader import Model
-
-UNKNOWN = "unknown"
-COMMERCIAL: dict[bool | None, str] = {True: "yes", False: "no", None: UNKNOWN}
-TOKEN_KINDS = ("pretraining", "teacher_correction", "distillation")
-SHOWN_DIMENSIONS = (
-    "num_layers", "pattern", "hidden_size", "ffn_hidden_size", "num_attention_heads", "num_kv_heads", "head_dim",
-    "vocab_size", "tied_embeddings", "max_context", "activation", "norm", "mamba_num_heads", "mamba_head_dim",
-    "parameters", "declared_parameters", "embedding_parameters", "non_embedding_parameters", "stored_bytes",
-    "kv_bytes_per_token_bf16", "decode_bytes_bf16", "flops_per_token",
-)  # fmt: skip
+from minizoo.output import Output, json_option
 
 
 @click.command(short_help="Show one model: lineage, dimensions, parameters, published scores.")
@@ -38,150 +21,14 @@ def show(model: str, check: str | None, results: Path, as_json: bool) -> int:
 
     With --check the exit code is 1 when the config contradicts the entry.
     """
+    from minizoo.display.registry_model import measured_scores, show_check, show_model
+    from zoo.registry.check import check_config
     from zoo.registry.loader import load_registry
 
     registry = load_registry()
     found = registry.resolve(model)
-    out = Output(as_json)
+    output = Output(as_json)
     if check is not None:
-        return _show_check(out, found, check)
-    from zoo.registry.describe import facts
-    from zoo.registry.lineage import family_tree, root_of
-
-    told = facts(found, registry)
-    measured = _measured(results, found.id)
-    if as_json:
-        out.document("model", {**told, "reproduction": measured})
-        return 0
-    out.text(f"{found.display} ({found.id})")
-    out.text()
-    for line in family_tree(registry, root_of(registry, found.id), mark=found.id):
-        out.text(line)
-    out.text()
-    out.table([Column("fact"), Column("value")], _fact_rows(told))
-    out.text()
-    out.table([Column("dimension"), Column("value", number=True)], _dimension_rows(told["architecture"]))
-    _show_statements(out, told["statements"])
-    _show_scores(out, told["published_scores"])
-    show_beside(out, measured)
+        return show_check(output, found.id, check, check_config(found, check))
+    show_model(output, found, registry, measured_scores(results, found.id))
     return 0
-
-
-def _measured(results: Path, model: str) -> list[Mapping[str, Any]]:
-    """The model's measured scores beside the published ones; none where there is no results folder, and none is made."""
-    if not results.is_dir():
-        return []
-    from harness.store.reproduction import of_model
-
-    return or_note(lambda: of_model(results, model))
-
-
-def _show_check(out: Output, model: Model, where: str) -> int:
-    from zoo.arch.hf_config import compare, fetch_config, read_config
-    from zoo.errors import InputError
-
-    if where == "hub":
-        if model.hub is None:
-            raise InputError(f"'{model.id}' is on no hub that a source names.", "Give --check a file or folder.")
-        config = fetch_config(model.hub.id, model.hub.revision)
-    else:
-        config = read_config(where)
-    differences = compare(model.architecture, config)
-    contradictions = sum(difference.contradicts for difference in differences)
-    if out.as_json:
-        listed = [{**asdict(difference), "contradicts": difference.contradicts} for difference in differences]
-        out.document("check", {"model": model.id, "config": where, "differences": listed})
-        return 1 if contradictions else 0
-    if differences:
-        columns = [Column("dimension"), Column("key in the config"), Column("entry"), Column("config"), Column("")]
-        rows = [
-            (d.dimension, d.key, _or_unknown(d.entry), _or_unknown(d.config), "differs" if d.contradicts else "open")
-            for d in differences
-        ]
-        out.table(columns, rows)
-    verdict = f"contradicts the entry in {contradictions} dimensions" if contradictions else "agrees with the entry"
-    out.text(f"{where} {verdict} '{model.id}'.")
-    return 1 if contradictions else 0
-
-
-def _fact_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
-    hub, licence, claimed = (told[part] or {} for part in ("hub", "licence", "claimed"))
-    tokens = told["tokens"] or {}
-    search = tokens.get("search")
-    rows = [
-        ("group, kind", f"{told['group']}, {told['kind']}"),
-        ("weights", told["weights_at"]),
-        ("revision", "shipped with minizoo" if told["weights"] else hub.get("revision")),
-        *((f"weights '{name}'", f"{version['note']} {version['commit'] or UNKNOWN}")
-          for name, version in told["revisions"].items()),
-        ("licence", licence.get("id")),
-        ("commercial use", COMMERCIAL[licence.get("commercial")]),
-        ("hardware named", ", ".join([*claimed.get("test_hardware", []), *claimed.get("microarchitectures", [])])),
-        ("precision named", ", ".join(claimed.get("dtypes", []))),
-        *((f"tokens, {key.replace('_', ' ')}", _tokens(tokens.get(key))) for key in TOKEN_KINDS),
-        ("tokens, search", f"{search['candidates']} × {_tokens(search['tokens_each'])}" if search else None),
-        *(("speed", _speed(speed)) for speed in told["speeds"]),
-        *(("note", note) for note in told["notes"]),
-    ]  # fmt: skip
-    return [(name, value or UNKNOWN) for name, value in rows]
-
-
-def _dimension_rows(architecture: dict[str, Any]) -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for name in SHOWN_DIMENSIONS:
-        if name not in architecture:
-            continue
-        value = architecture[name]
-        is_count = isinstance(value, int) and not isinstance(value, bool)
-        rows.append((name, f"{value:,}" if is_count else _or_unknown(value)))
-    return rows
-
-
-def _show_statements(out: Output, statements: list[dict[str, Any]]) -> None:
-    if not statements:
-        return
-    verdicts = {True: "agrees", False: "differs", None: "cannot be told"}
-    columns = [Column("stated"), Column("as printed"), Column("here"), Column(""), Column("source")]
-    rows = [
-        (s["field"], s["value"], f"{s['actual']:,}" if isinstance(s["actual"], int) else _or_unknown(s["actual"]),
-         verdicts[s["agrees"]], f"{s['source']}{', ' + s['where'] if s['where'] else ''}")
-        for s in statements
-    ]  # fmt: skip
-    out.text()
-    out.table(columns, rows, title="What sources say of it")
-
-
-def _show_scores(out: Output, scores: list[dict[str, Any]]) -> None:
-    if not scores:
-        return
-    columns = [Column("task"), Column("value", number=True), Column("unit"), Column("metric"),
-               Column("shots", number=True), Column("weights"), Column("source")]  # fmt: skip
-    rows = [
-        (
-            score["task"] + (" †" if score["used_for_selection"] else ""),
-            f"{score['value']:g}",
-            score["unit"] + (", normalised" if score["scale"] == "chance_normalised" else ""),
-            ", ".join(filter(None, (score["metric"], score["filter"]))) or UNKNOWN,
-            _or_unknown(score["shots"]),
-            score["revision"] or "–",
-            f"{score['source_id']}{', ' + score['where'] if score['where'] else ''}",
-        )
-        for score in scores
-    ]
-    out.text()
-    out.table(columns, rows, title="Published scores")
-    if any(score["used_for_selection"] for score in scores):
-        out.text("† this task was used to choose the model's shape: the score was not blind to the choice.")
-
-
-def _speed(speed: dict[str, Any]) -> str:
-    batch = f"batch {_or_unknown(speed['batch'])} against {_or_unknown(speed['against_batch'])}"
-    return f"{speed['ratio']:g}× {speed['against']}, {speed['engine']} {speed['dtype']} on {speed['gpu']}, {batch}"
-
-
-def _tokens(count: int | None) -> str:
-    return UNKNOWN if count is None else f"{count / 1e9:,g} B"
-
-
-def _or_unknown(value: Any) -> str:
-    return UNKNOWN if value is None else str(value)

@@ -7,7 +7,8 @@ import pytest
 from support.paths import ROOT
 
 from zoo.registry.describe import MARKS, markdown_table
-from zoo.registry.loader import default_path, load_registry
+from zoo.registry.loader import load_registry, shipped_path
+from zoo.registry.schema import GROUPS
 
 
 def test_every_model_is_listed_with_its_count_by_closed_form(minizoo):
@@ -42,15 +43,17 @@ def test_mermaid_has_an_arrow_for_every_parent(minizoo):
 
 
 def test_the_svg_is_well_formed_and_escapes_hostile_names(minizoo, tmp_path, monkeypatch):
-    hostile = default_path().read_text("utf-8").replace(
+    hostile = shipped_path().read_text("utf-8").replace(
         "display: Minitron-8B-Base\n", 'display: "<script>alert(1)</script> & \\"x\\""\n', 1
     )  # fmt: skip
     (tmp_path / "registry.yaml").write_text(hostile)
-    monkeypatch.setenv("MINIZOO_REGISTRY", str(tmp_path / "registry.yaml"))
+    monkeypatch.setattr("zoo.registry.loader.shipped_path", lambda: tmp_path / "registry.yaml")
     picture = minizoo("models", "--lineage", "--as", "svg").out
     assert "<script>" not in picture
-    texts = [node.text for node in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
-    assert any(text and text.startswith("<script>alert(1)</script> & ") for text in texts)
+    texts = [
+        "".join(node.itertext()) for node in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")
+    ]
+    assert any(text.startswith("<script>alert(1)</script> & ") for text in texts)
     assert "<script>" not in minizoo("models", "--lineage", "--as", "mermaid").out
 
 
@@ -60,10 +63,12 @@ def test_lineage_as_json_has_the_edges(minizoo):
 
 
 def test_a_planted_error_makes_every_form_exit_with_usage(minizoo, tmp_path, monkeypatch):
-    broken = default_path().read_text("utf-8").replace("num_kv_heads: 8,", "num_kv_heads: 7,", 1)
+    broken = shipped_path().read_text("utf-8").replace("num_kv_heads: 8,", "num_kv_heads: 7,", 1)
     (tmp_path / "registry.yaml").write_text(broken)
-    monkeypatch.setenv("MINIZOO_REGISTRY", str(tmp_path / "registry.yaml"))
-    for form in ([], ["--lint"], ["--lineage"], ["--markdown"], ["--json"]):
+    monkeypatch.setattr("zoo.registry.loader.shipped_path", lambda: tmp_path / "registry.yaml")
+    told = minizoo("models", "--json")
+    assert (told.code, told.json()["code"]) == (2, "invalid-registry")
+    for form in ([], ["--lint"], ["--lineage"], ["--markdown"]):
         ran = minizoo("models", *form)
         assert (ran.code, ran.out) == (2, "")
         assert re.match(r"minizoo: registry\.yaml:\d+:\d+: models → minitron-8b → architecture", ran.err)
@@ -82,9 +87,27 @@ def test_the_readme_table_is_current():
     assert table == markdown_table(load_registry()), "run: minizoo models --markdown"
 
 
-def test_the_documented_entry_can_be_added_as_it_stands(tmp_path):
+def test_the_documented_file_can_be_added_as_it_stands(minizoo, tmp_path, monkeypatch):
     page = (ROOT / "docs/registry.md").read_text("utf-8")
-    entry = re.search(r"```yaml\n(  my-model:\n.*?)```", page, re.DOTALL)[1]
-    text = default_path().read_text("utf-8").replace("\ncompared:\n", f"\n{entry}\ncompared:\n", 1)
-    (tmp_path / "registry.yaml").write_text(text)
-    assert load_registry(tmp_path / "registry.yaml").resolve("my-model").lineage.parent == "llama-3.1-8b"
+    added = tmp_path / "mine.yaml"
+    added.write_text(re.search(r"```yaml\n(schema: minizoo.registry/1\n.*?)```", page, re.DOTALL)[1])
+    monkeypatch.setenv("MINIZOO_REGISTRY", str(added))
+    told = minizoo("models", "--json").json()
+    assert (told["added"], told["models"][-1]["id"]) == ([str(added)], "my-model")
+    shown = minizoo("show", "example/my-4b", "--json").json()
+    assert shown["lineage"]["parent"] == "llama-3.1-8b"
+    assert {score["source_id"] for score in shown["published_scores"]} == {"my-card"}
+    assert minizoo("show", "my-4b").code == 0
+
+
+def test_every_group_is_explained_below_the_list(minizoo):
+    out = minizoo("models").out
+    assert all(f"{group}: {words}." in out for group, words in GROUPS.items())
+    page = (ROOT / "docs/registry.md").read_text("utf-8")
+    assert all(f"| `{group}` | {words} |" in page for group, words in GROUPS.items())
+
+
+def test_lint_names_the_file_and_line_of_each_finding(minizoo):
+    finding = minizoo("models", "--lint", "--json").json()["findings"][0]
+    assert f"{finding['file']}:{finding['line']}" in minizoo("models", "--lint").out
+    assert finding["file"] == "registry.yaml"

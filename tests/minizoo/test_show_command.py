@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from zoo.arch.hf_config import compare
+from zoo.arch.config_comparison import compare
 from zoo.registry.loader import load_registry
 
 # Three commits of nvidia/Minitron-4B-Base (see sources in registry.yaml), as published

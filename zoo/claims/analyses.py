@@ -1,8 +1,8 @@
-"""Checks of claims that are more than one line of arithmetic: who is best, what sizes can tell apart, what labels say.
+"""Checks of claims that are more than one line of arithmetic: best of all, comparable, statements, shots, scores.
 
-An interval here is an upper bound: a score in [0, 1] over n items has a standard error of at most √(p(1−p)/n),
-whatever the items score (Bhatia–Davis), so a lead that exceeds 1.96 of the two errors together is real; one that
-does not is only not shown by its size. Pairing by item, which no table allows, could resolve more.
+Whether a lead is resolved rests on an upper bound: a score in [0, 1] over n items has a standard error of at most
+√(p(1−p)/n), whatever the items score (Bhatia–Davis), so a lead beyond 1.96 of the two errors together is real; one
+below it is only not shown by its size. Pairing by item, which no table allows, could resolve more.
 """
 
 from __future__ import annotations
@@ -10,22 +10,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from zoo.errors import InputError
+from zoo.errors import InvalidRegistry, UnknownModel, UnknownName
 from zoo.names import closest
 from zoo.registry.loader import ComparedRow, Model, PublishedScore, Registry, same_figure
 from zoo.registry.statements import actual_value, agrees
 from zoo.strict import Slug, Strict, Text
 
-Z_95 = 1.96
+Z_95 = NormalDist().inv_cdf(0.975)
+"""Standard errors on either side of a normal estimate that hold 95 %: 1.95996."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a store holds beside a published score: value and 95 % interval as fractions, by lm-eval's metric names."""
+    """A measured score compared with a published one: value and 95 % interval in the metric's own unit.
+
+    `verdict` is the store's ("reproduced", "differs", "not resolved", "not comparable"), `reason` what belongs to it,
+    `origin` the source whose figure it was compared with.
+    """
 
     metric: str
     filter: str | None
@@ -34,11 +40,14 @@ class Measured:
     upper: float | None
     n: int
     run_id: str
+    verdict: str | None
+    reason: str | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True)
-class Step:
-    """One number of a claim: `agrees` is None where it only informs; `measured` where a record stands beside it."""
+class ClaimStep:
+    """One number of a claim: `agrees` is None where it only informs; `measured` is the record it was compared with."""
 
     label: str
     value: float | None
@@ -50,7 +59,7 @@ class Step:
 
 
 class BestOn(Strict):
-    """Best of all on every task: against peers in the claim's own table, then against those it leaves out."""
+    """Best of all on every task: against the models of the claim's own table, then against those it leaves out."""
 
     type: Literal["best_on"]
     model: Slug
@@ -79,7 +88,7 @@ class Stated(Strict):
 
 
 class ShotLabels(Strict):
-    """The figures that a card labels with one number of shots, against the sources that print the same figures."""
+    """Figures that a card labels with one number of shots, compared with the sources that print the same figures."""
 
     type: Literal["shot_labels"]
     model: Slug
@@ -96,17 +105,14 @@ class PublishedScores(Strict):
 
 
 Analysis = Annotated[BestOn | ComparableWith | Stated | ShotLabels | PublishedScores, Field(discriminator="type")]
-Measurements = Callable[[str, str], Sequence[Measured]]
+Measurements = Callable[[str, PublishedScore], Sequence[Measured]]
+"""(model, published score of it) → the measured scores that were compared with that figure."""
 Chosen = TypeVar("Chosen")
 Scores = Mapping[str, PublishedScore]
 
 
-# What lm-eval calls a metric of the papers' tables, where the names differ.
-LM_EVAL_METRIC = {("truthfulqa_mc2", "mc2"): "acc", ("gsm8k", "acc"): "exact_match"}
-
-
-def run_analysis(analysis: Analysis, registry: Registry, measured: Measurements) -> Sequence[Step]:
-    """The steps of one analysis. Raises InputError for a model or source without what it needs."""
+def run_analysis(analysis: Analysis, registry: Registry, measured: Measurements) -> Sequence[ClaimStep]:
+    """The steps of one analysis. Raises UnknownModel, UnknownName or InvalidRegistry for what it cannot find."""
     match analysis:
         case BestOn():
             return tuple(_best_on(analysis, registry))
@@ -125,7 +131,7 @@ def resolvable_lead(a: float, b: float, items: int) -> float:
     return 100 * Z_95 * math.sqrt(sum(p / 100 * (1 - p / 100) for p in (a, b)) / items)
 
 
-def _best_on(claim: BestOn, registry: Registry) -> Iterator[Step]:
+def _best_on(claim: BestOn, registry: Registry) -> Iterator[ClaimStep]:
     own = _scores(registry, claim.model, claim.source)
     table = {peer: _scores(registry, peer, claim.source) for peer in claim.peers}
     yield _lead(f"best on every task among {', '.join(claim.peers)}, in the same table", own, table)
@@ -138,15 +144,15 @@ def _best_on(claim: BestOn, registry: Registry) -> Iterator[Step]:
         if values:
             told[task] = _resolved(registry, task, score.value, max(values))
     clear = sum(resolved for resolved, _ in told.values())
-    yield Step(
+    yield ClaimStep(
         "leads over the next best that the benchmarks' sizes resolve (95 %, unpaired; lead and what is needed)",
         float(clear), f"{clear} of {len(told)}: " + ", ".join(f"{task} {text}" for task, (_, text) in told.items()),
         clear == len(told), counts=True,
     )  # fmt: skip
 
 
-def _lead(label: str, own: Scores, others: Mapping[str, Scores]) -> Step:
-    """On how many of the tasks that somebody else has too nobody else is better."""
+def _lead(label: str, own: Scores, others: Mapping[str, Scores]) -> ClaimStep:
+    """On how many of the tasks that others have too, no other model is better."""
     shared = [task for task in own if any(task in theirs for theirs in others.values())]
     better = {
         task: [f"{name} {theirs[task].value:g}" for name, theirs in others.items()
@@ -155,11 +161,11 @@ def _lead(label: str, own: Scores, others: Mapping[str, Scores]) -> Step:
     }  # fmt: skip
     lost = [f"{task} {own[task].value:g} < {', '.join(names)}" for task, names in better.items() if names]
     text = f"{len(shared) - len(lost)} of {len(shared)}" + (f" ({'; '.join(lost)})" if lost else "")
-    return Step(label, float(len(shared) - len(lost)), text, not lost)
+    return ClaimStep(label, float(len(shared) - len(lost)), text, not lost)
 
 
 def _resolved(registry: Registry, task: str, a: float, b: float) -> tuple[bool, str]:
-    """Whether the sizes tell `a` from `b` (percent), and that in words."""
+    """Whether the benchmark's size tells `a` from `b` (percent), and that in words."""
     benchmark = registry.benchmarks.get(task)
     if benchmark is None or benchmark.items is None:
         return False, f"{a - b:+.2f} (size unknown)"
@@ -167,7 +173,7 @@ def _resolved(registry: Registry, task: str, a: float, b: float) -> tuple[bool, 
     return abs(a - b) > need, f"{a - b:+.2f} ({'>' if abs(a - b) > need else '≤'} {need:.2f})"
 
 
-def _comparable_with(claim: ComparableWith, registry: Registry) -> Iterator[Step]:
+def _comparable_with(claim: ComparableWith, registry: Registry) -> Iterator[ClaimStep]:
     own = _scores(registry, claim.model, claim.source)
     for peer in claim.peers:
         theirs = _scores(registry, peer, claim.source)
@@ -185,10 +191,10 @@ def _comparable_with(claim: ComparableWith, registry: Registry) -> Iterator[Step
             f"{', ahead on ' + ', '.join(sorted(leads)) if leads else ''}"
             f"{', behind on ' + ', '.join(sorted(trails)) if trails else ''}"
         )
-        yield Step(f"against {peer}", mean, text, 2 * len(trails) < len(gaps), counts=True)
+        yield ClaimStep(f"against {peer}", mean, text, 2 * len(trails) < len(gaps), counts=True)
 
 
-def _stated(claim: Stated, registry: Registry) -> Iterator[Step]:
+def _stated(claim: Stated, registry: Registry) -> Iterator[ClaimStep]:
     told = [
         (model, said)
         for model in registry.models.values()
@@ -196,15 +202,19 @@ def _stated(claim: Stated, registry: Registry) -> Iterator[Step]:
         if said.source == claim.source and said.field in claim.fields
     ]
     if not told:
-        raise InputError(f"{claim.source} states nothing about {', '.join(claim.fields)}.", "Add it to registry.yaml.")
+        raise InvalidRegistry(
+            f"{claim.source} states nothing about {', '.join(claim.fields)}.", "Add it to registry.yaml."
+        )
     for model, said in told:
         actual = actual_value(model, said.field)
         shown = f"{actual:,}" if isinstance(actual, int) else actual
         text = f"says {said.value}; the entry has {shown}"
-        yield Step(f"{model.id}, {said.field}", actual if isinstance(actual, int) else None, text, agrees(said, model))
+        yield ClaimStep(
+            f"{model.id}, {said.field}", actual if isinstance(actual, int) else None, text, agrees(said, model)
+        )
 
 
-def _shot_labels(claim: ShotLabels, registry: Registry) -> Iterator[Step]:
+def _shot_labels(claim: ShotLabels, registry: Registry) -> Iterator[ClaimStep]:
     model = _find(registry.models, "model", claim.model)
     card = _scores(registry, claim.model, claim.source)
     for task, labelled in card.items():
@@ -212,32 +222,26 @@ def _shot_labels(claim: ShotLabels, registry: Registry) -> Iterator[Step]:
             twin = score.task == task and score.source.copy_of is None and score.source_id != claim.source
             if twin and same_figure(score, labelled) and score.shots is not None and labelled.shots == claim.labelled:
                 text = f"{labelled.value:g}, labelled {labelled.shots}-shot; {score.shots}-shot in {score.source_id}"
-                yield Step(task, labelled.value, text, score.shots == labelled.shots, counts=True)
+                yield ClaimStep(task, labelled.value, text, score.shots == labelled.shots, counts=True)
 
 
-def _published(claim: PublishedScores, registry: Registry, measured: Measurements) -> Iterator[Step]:
-    model = _find(registry.models, "model", claim.model)
+def _published(claim: PublishedScores, registry: Registry, measured: Measurements) -> Iterator[ClaimStep]:
     for task, score in _scores(registry, claim.model, claim.source).items():
         text = f"published {score.value:g}"
-        rows = measured(claim.model, task)
+        rows = measured(claim.model, score)
         if not rows:
-            yield Step(task, score.value, text, None)
-        named = next((s.metric for s in model.published_scores if s.task == task and s.metric is not None), None)
-        wanted = LM_EVAL_METRIC.get((task, named or ""), named)
-        benchmark = registry.benchmarks.get(task)
+            yield ClaimStep(task, score.value, text, None)
         for row in rows:
-            name = row.metric if row.filter in (None, "none") else f"{row.metric}, {row.filter}"
-            interval = f" [{row.lower:.4f}, {row.upper:.4f}]" if row.lower is not None and row.upper is not None else ""
-            beside = f"{text}; measured {row.value:.4f}{interval} ({name}) on {row.n} items (run {row.run_id})"
-            whole = benchmark is None or benchmark.items is None or row.n >= benchmark.items
-            agrees_with = _within(row, score) if whole and row.metric == wanted else None
-            yield Step(task, score.value, beside, agrees_with, measured=row)
+            agrees_with = {"reproduced": True, "differs": False}.get(row.verdict or "")
+            yield ClaimStep(task, score.value, f"{text}; {_as_words(row)}", agrees_with, measured=row)
 
 
-def _within(row: Measured, score: PublishedScore) -> bool | None:
-    if row.lower is None or row.upper is None:
-        return None
-    return row.lower <= score.value / (1.0 if score.unit == "fraction" else 100.0) <= row.upper
+def _as_words(row: Measured) -> str:
+    name = row.metric if row.filter in (None, "none") else f"{row.metric}, {row.filter}"
+    interval = f" [{row.lower:.4f}, {row.upper:.4f}]" if row.lower is not None and row.upper is not None else ""
+    verdict = f": {row.verdict}" if row.verdict else ""
+    reason = f" ({row.reason})" if row.reason else ""
+    return f"measured {row.value:.4f}{interval} ({name}) on {row.n} items (run {row.run_id}){verdict}{reason}"
 
 
 def _scores(registry: Registry, name: str, source: str) -> dict[str, PublishedScore]:
@@ -247,12 +251,13 @@ def _scores(registry: Registry, name: str, source: str) -> dict[str, PublishedSc
     _find(registry.sources, "source", source)
     scores = {score.task: score for score in row.published_scores if score.source_id == source}
     if not scores:
-        raise InputError(f"'{name}' has no scores in {source}.", "Name a source that has some.")
+        raise InvalidRegistry(f"'{name}' has no scores in {source}.", "Name a source that has some.")
     return scores
 
 
 def _find(known: Mapping[str, Chosen], kind: str, name: str) -> Chosen:
     if name not in known:
+        cause = UnknownModel if kind == "model" else UnknownName
         near = closest(name, known)
-        raise InputError(f"There is no {kind} '{name}'.", f"Did you mean '{near}'?" if near else "")
+        raise cause(f"There is no {kind} '{name}'.", f"Did you mean '{near}'?" if near else "")
     return known[name]

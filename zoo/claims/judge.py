@@ -1,10 +1,10 @@
-"""Sentences of model cards and news, recomputed from the registry. zoo/claims/claims.yaml holds them; no number of the
-answer stands in code: formulas take their inputs from the registry's entries.
+"""Sentences of model cards and news, recomputed from the registry. zoo/claims/claims.yaml holds them with their formulas,
+which take their inputs from the registry's entries; no number of an answer is in code.
 
 Verdicts follow from the numbers. The first step is the claim itself: if it disagrees the claim is `contradicted`.
 If it agrees but a later step that `counts` does not, or the claim carries a caveat, it `holds with a caveat`.
-Where only a run can tell, it `needs a measurement`, and says by which command; once measured on all items by the
-metric that was published, it is contradicted if no interval covers its figure, and has a caveat if some do not.
+Where only a run can tell, it `needs a measurement`, and says by which command. Once the store's verdict on a measured
+score is `reproduced` or `differs`, it is contradicted if all differ, and has a caveat if some do.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from zoo.arch.parameters import Dtype, count_parameters, decode_bytes
-from zoo.claims.analyses import Analysis, Measurements, Step, run_analysis
+from zoo.claims.analyses import Analysis, ClaimStep, Measurements, run_analysis
 from zoo.claims.formula import FormulaError, evaluate
-from zoo.errors import InputError
+from zoo.errors import InputError, InvalidRegistry
 from zoo.names import closest
 from zoo.registry.loader import Registry
 from zoo.strict import Count, Slug, Strict, Text
 from zoo.yaml_nodes import YamlPath
 from zoo.yaml_source import Located, read_located, validated
 
-Verdict = Literal["holds", "holds with a caveat", "contradicted", "needs a measurement"]
+ClaimVerdict = Literal["holds", "holds with a caveat", "contradicted", "needs a measurement"]
 Printed = Annotated[str, Field(pattern=r"^\d+(\.\d+)?$", description="The claim's number as it prints it.")]
 
 
@@ -63,7 +63,7 @@ class BenchmarkFact(Strict):
 
 
 class ClaimNumber(Strict):
-    """The number that another claim prints."""
+    """The number that another claim states."""
 
     claim: Slug
 
@@ -78,7 +78,7 @@ class FormulaStep(Strict):
     formula: Text
     says: Printed | None = None
     unit: str | None = None
-    counts: bool = Field(False, description="The claim ought to survive this too; else it holds with a caveat.")
+    counts: bool = Field(False, description="If this differs, the claim holds with a caveat only.")
 
 
 class Claim(Strict):
@@ -110,11 +110,11 @@ class Judged:
     id: str
     quote: str
     sources: tuple[str, ...]
-    verdict: Verdict
+    verdict: ClaimVerdict
     says: str | None
     unit: str
     inputs: Mapping[str, float]
-    steps: tuple[Step, ...]
+    steps: tuple[ClaimStep, ...]
     caveat: str | None
     measure: str | None
 
@@ -122,12 +122,12 @@ class Judged:
 def judge_claims(registry: Registry, measured: Measurements | None = None, path: Path | None = None) -> list[Judged]:
     """Recompute every claim of claims.yaml (or of `path`), in its order.
 
-    `measured(model, task)` gives what a store holds, so that it can stand beside the published figure.
-    Raises InputError naming `claims.yaml:line:column` for an input that the registry does not have.
+    `measured(model, score)` gives the measured scores that a store compared with that published score.
+    Raises InvalidRegistry naming `claims.yaml:line:column` for an input that the registry does not have.
     """
-    located = read_located(path or Path(__file__).parent / "claims.yaml")
+    located = read_located(path or Path(__file__).parent / "claims.yaml", InvalidRegistry)
     file = validated(ClaimsFile, located)
-    judge = _Judge(registry, located, file, measured or (lambda _model, _task: ()))
+    judge = _Judge(registry, located, file, measured or (lambda _model, _score: ()))
     return [judge.claim(name) for name in file.claims]
 
 
@@ -154,15 +154,15 @@ class _Judge:
             claim.caveat, claim.measure,
         )  # fmt: skip
 
-    def _step(self, claim: Claim, index: int, numbers: Mapping[str, float], place: YamlPath) -> Step:
+    def _step(self, claim: Claim, index: int, numbers: Mapping[str, float], place: YamlPath) -> ClaimStep:
         step = claim.steps[index]
         value = self._compute(step.formula, numbers, (*place, "steps", index, "formula"))
         says = step.says or (claim.says if index == 0 or step.counts else None)
         agrees = None if says is None else printed_as(says, value)
         unit = claim.unit if step.unit is None else step.unit
-        return Step(step.label, value, f"{value:,.4g}{unit}", agrees, step.counts, step.formula)
+        return ClaimStep(step.label, value, f"{value:,.4g}{unit}", agrees, step.counts, step.formula)
 
-    def _analysed(self, analysis: Analysis, place: YamlPath) -> Sequence[Step]:
+    def _analysed(self, analysis: Analysis, place: YamlPath) -> Sequence[ClaimStep]:
         try:
             return run_analysis(analysis, self.registry, self.measured)
         except InputError as error:
@@ -172,7 +172,7 @@ class _Judge:
         try:
             return evaluate(formula, numbers)
         except FormulaError as error:
-            raise self.located.error(place, f"{error}.", "Mend the formula or its inputs.") from None
+            raise self.located.error(place, f"{error}.", "Correct the formula or its inputs.") from None
 
     def _input(self, value: Input, place: YamlPath) -> float:
         if isinstance(value, int | float):
@@ -196,7 +196,7 @@ class _Judge:
 
     def _number(self, value: object, place: YamlPath, missing: str) -> float:
         if value is None:
-            raise self.located.error(place, missing, "Mend the input, or add the fact to registry.yaml.")
+            raise self.located.error(place, missing, "Correct the input, or add the fact to registry.yaml.")
         return float(str(value))
 
     def _known(self, place: YamlPath, kind: str, name: str, known: Mapping[str, object]) -> None:
@@ -227,7 +227,7 @@ def printed_as(says: str, value: float) -> bool:
     return abs(over) <= step / 2 or 0 <= over < step
 
 
-def _verdict(claim: Claim, steps: Sequence[Step]) -> Verdict:
+def _verdict(claim: Claim, steps: Sequence[ClaimStep]) -> ClaimVerdict:
     if claim.measure is not None:
         judged = [step for step in steps if step.measured is not None and step.agrees is not None]
         if not judged:

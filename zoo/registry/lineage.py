@@ -1,12 +1,27 @@
-"""The family tree: who was made from whom, as text, as a Mermaid graph and as a picture."""
+"""Which model was made from which: as text trees, as rows for a picture, and as a Mermaid graph."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from html import escape
 
 from zoo.arch.parameters import count_parameters
 from zoo.registry.loader import Model, Registry
+
+
+@dataclass(frozen=True)
+class LineageRow:
+    """A line of the indented trees: a model with its size, how it was made, and its position.
+
+    `depth` is 0 for a root; `parent_row` is the index of the parent's row, None for a root.
+    """
+
+    id: str
+    label: str
+    made_by: str
+    depth: int
+    parent_row: int | None
 
 
 def family_tree(registry: Registry, root: str, mark: str | None = None) -> list[str]:
@@ -66,27 +81,20 @@ def as_mermaid(registry: Registry) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_svg(registry: Registry) -> str:
-    """All trees as one SVG: a box a model, indented under its parent. Names are escaped."""
-    row, indent, box, height = 34, 40, 560, 26
+def lineage_rows(registry: Registry) -> list[LineageRow]:
+    """All trees as rows, each model below its parent, in the order of the file."""
     placed = [(model, depth) for root in roots(registry) for model, depth in _walk(registry, root, 0)]
-    at = {model.id: index for index, (model, _) in enumerate(placed)}
-    width = max(depth for _, depth in placed) * indent + box + 20 if placed else box
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {len(placed) * row + 10}" '
-        'font-family="sans-serif" font-size="12" role="img" aria-label="Lineage of the models">'
-    ]
-    for index, (model, depth) in enumerate(placed):
-        x, y = 10 + depth * indent, 5 + index * row
-        if model.lineage is not None and model.lineage.parent is not None:
-            top, corner = 5 + at[model.lineage.parent] * row + height, x - indent // 2
-            parts.append(f'<path d="M{corner} {top}V{y + height // 2}H{x}" fill="none" stroke="#888"/>')
-        parts.append(f'<rect x="{x}" y="{y}" width="{box}" height="{height}" rx="4" fill="#fff" stroke="#444"/>')
-        parts.append(
-            f'<text x="{x + 8}" y="{y + 17}">{escape(model.display)} · {_size(model)}'
-            f'<tspan fill="#666"> {escape(_shortened(made_by(model)))}</tspan></text>'
+    row_of = {model.id: index for index, (model, _) in enumerate(placed)}
+    return [
+        LineageRow(
+            model.id,
+            f"{model.display} · {_size(model)}",
+            made_by(model),
+            depth,
+            row_of[model.lineage.parent] if model.lineage is not None and model.lineage.parent is not None else None,
         )
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        for model, depth in placed
+    ]
 
 
 def _walk(registry: Registry, name: str, depth: int) -> Iterator[tuple[Model, int]]:
@@ -118,7 +126,3 @@ def _size(model: Model) -> str:
 
 def _quoted(text: str) -> str:
     return escape(text).replace("\n", " ")
-
-
-def _shortened(text: str, limit: int = 60) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

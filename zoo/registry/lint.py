@@ -1,7 +1,6 @@
 """What is doubtful in the registry without being wrong: sources that contradict each other, or themselves.
 
-Each rule reads the entries and yields findings by itself; no conflict is written down by hand. Errors are
-`zoo.registry.rules`'s business.
+Each rule finds its conflicts in the entries; none is written down by hand. `zoo.registry.rules` holds what is an error.
 """
 
 from __future__ import annotations
@@ -17,22 +16,23 @@ from zoo.yaml_nodes import YamlPath
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One doubt: the rule that found it, the model (or protocol), what it is about, and where the file says it."""
+class LintFinding:
+    """One doubt: the rule that found it, the model (or protocol) and the fact in question, and the file and line."""
 
     rule: str
     subject: str
     topic: str
     text: str
+    file: str
     line: int
 
 
-def lint(registry: Registry) -> list[Finding]:
+def lint(registry: Registry) -> list[LintFinding]:
     """All findings, rule by rule, in the order of the file within each."""
     return [finding for rule in RULES for finding in rule(registry)]
 
 
-def value_depends_on_revision(registry: Registry) -> Iterator[Finding]:
+def value_depends_on_revision(registry: Registry) -> Iterator[LintFinding]:
     """Two revisions of the weights under one name have two values; the name alone does not say which."""
     for model, a, b in _figures(registry):
         if a.revision != b.revision and None not in (a.revision, b.revision):
@@ -42,7 +42,7 @@ def value_depends_on_revision(registry: Registry) -> Iterator[Finding]:
             yield _about_score("revision", registry, model, b, text)
 
 
-def two_values_for_one_protocol(registry: Registry) -> Iterator[Finding]:
+def two_values_for_one_protocol(registry: Registry) -> Iterator[LintFinding]:
     """Same weights and nothing stated about how that differs, yet two values."""
     for model, a, b in _figures(registry):
         if a.revision == b.revision and _comparable(a, b):
@@ -52,7 +52,7 @@ def two_values_for_one_protocol(registry: Registry) -> Iterator[Finding]:
             yield _about_score("conflict", registry, model, b, text)
 
 
-def same_name_other_measure(registry: Registry) -> Iterator[Finding]:
+def same_name_other_measure(registry: Registry) -> Iterator[LintFinding]:
     """One benchmark's name over values that cannot be compared: another metric, scale, filter or number of shots."""
     for model, a, b in _figures(registry):
         told_apart = None not in (a.revision, b.revision) and a.revision != b.revision
@@ -61,7 +61,7 @@ def same_name_other_measure(registry: Registry) -> Iterator[Finding]:
             yield _about_score("measure", registry, model, b, text)
 
 
-def same_value_under_different_shots(registry: Registry) -> Iterator[Finding]:
+def same_value_under_different_shots(registry: Registry) -> Iterator[LintFinding]:
     """One figure, two labels: at most one of the numbers of shots can be right. One finding for two tables."""
     for model in registry.models.values():
         tables: dict[tuple[str, str], list[tuple[PublishedScore, PublishedScore]]] = {}
@@ -74,7 +74,7 @@ def same_value_under_different_shots(registry: Registry) -> Iterator[Finding]:
             yield replace(_about_score("shots", registry, model, pairs[0][1], text), topic=f"{len(pairs)} tasks")
 
 
-def protocol_contradicts_itself(registry: Registry) -> Iterator[Finding]:
+def protocol_contradicts_itself(registry: Registry) -> Iterator[LintFinding]:
     """A source that gives two numbers of shots for one column."""
     for name, protocol in registry.protocols.items():
         for task, measure in protocol.measures.items():
@@ -82,11 +82,10 @@ def protocol_contradicts_itself(registry: Registry) -> Iterator[Finding]:
             if other is not None and other.shots != measure.shots:
                 title = registry.sources[other.source].title
                 text = f'{measure.shots}-shot in the table, but "{other.quote}" in {title}'
-                line, _ = registry.located.place(("protocols", name, "measures", task))
-                yield Finding("shots", name, task, text, line)
+                yield _at(registry, ("protocols", name, "measures", task), "shots", name, task, text)
 
 
-def copies_are_no_evidence(registry: Registry) -> Iterator[Finding]:
+def copies_are_no_evidence(registry: Registry) -> Iterator[LintFinding]:
     """A source that repeats another confirms nothing."""
     for model in registry.models.values():
         for index, table in enumerate(model.published):
@@ -96,8 +95,8 @@ def copies_are_no_evidence(registry: Registry) -> Iterator[Finding]:
                 yield _finding("copy", registry, model, table.source, text, ("published", index))
 
 
-def statement_differs(registry: Registry) -> Iterator[Finding]:
-    """A source's word on size, shape, tokens or licence against what the entry holds."""
+def statement_differs(registry: Registry) -> Iterator[LintFinding]:
+    """What a source states of size, shape, tokens or licence, where the entry holds something else."""
     for model in registry.models.values():
         for index, said in enumerate(model.stated):
             if said.field != "compressed_axes" and agrees(said, model) is False:
@@ -108,7 +107,7 @@ def statement_differs(registry: Registry) -> Iterator[Finding]:
                 yield _finding("statement", registry, model, said.field, text, ("stated", index))
 
 
-def pruned_axis_that_did_not_shrink(registry: Registry) -> Iterator[Finding]:
+def pruned_axis_that_did_not_shrink(registry: Registry) -> Iterator[LintFinding]:
     """A card that counts an axis among the pruned although parent and child are equal on it."""
     for model in registry.models.values():
         parent = registry.models.get(model.lineage.parent or "") if model.lineage else None
@@ -120,7 +119,7 @@ def pruned_axis_that_did_not_shrink(registry: Registry) -> Iterator[Finding]:
                     yield _finding("axis", registry, model, axis, text, ("stated", index))
 
 
-def query_width_is_not_hidden(registry: Registry) -> Iterator[Finding]:
+def query_width_is_not_hidden(registry: Registry) -> Iterator[LintFinding]:
     """heads × head_dim ≠ hidden_size: loaders that derive one from the other break."""
     for model in registry.models.values():
         dims = model.architecture
@@ -132,7 +131,7 @@ def query_width_is_not_hidden(registry: Registry) -> Iterator[Finding]:
             yield _finding("width", registry, model, "head_dim", text, ("architecture",))
 
 
-def chosen_on_a_scored_task(registry: Registry) -> Iterator[Finding]:
+def chosen_on_a_scored_task(registry: Registry) -> Iterator[LintFinding]:
     """The shape was chosen by a task whose score is published too."""
     for model in registry.models.values():
         for task in sorted({score.task for score in model.published_scores if score.used_for_selection}):
@@ -140,7 +139,7 @@ def chosen_on_a_scored_task(registry: Registry) -> Iterator[Finding]:
             yield _finding("selection", registry, model, task, text, ("lineage", "selection"))
 
 
-def speeds_differ(registry: Registry) -> Iterator[Finding]:
+def speeds_differ(registry: Registry) -> Iterator[LintFinding]:
     """Two ratios for one comparison, or one taken at different batch sizes."""
     for model in registry.models.values():
         for index, speed in enumerate(model.speeds):
@@ -153,7 +152,7 @@ def speeds_differ(registry: Registry) -> Iterator[Finding]:
                 yield _finding("speed", registry, model, "throughput", text, ("speeds", model.speeds.index(b)))
 
 
-RULES: tuple[Callable[[Registry], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Registry], Iterator[LintFinding]], ...] = (
     value_depends_on_revision,
     two_values_for_one_protocol,
     same_value_under_different_shots,
@@ -214,11 +213,16 @@ def _cite(score: PublishedScore) -> str:
     return f"{score.source_id}{', ' + score.where if score.where else ''}"
 
 
-def _about_score(rule: str, registry: Registry, model: Model, score: PublishedScore, text: str) -> Finding:
+def _about_score(rule: str, registry: Registry, model: Model, score: PublishedScore, text: str) -> LintFinding:
     tables = [i for i, t in enumerate(model.published) if t.source == score.source_id and t.protocol == score.protocol]
     return _finding(rule, registry, model, score.task, text, ("published", tables[0], "values", score.task))
 
 
-def _finding(rule: str, registry: Registry, model: Model, topic: str, text: str, path: YamlPath) -> Finding:
-    line, _ = registry.located.place(("models", model.id, *path))
-    return Finding(rule, model.id, topic, text, line)
+def _finding(rule: str, registry: Registry, model: Model, topic: str, text: str, path: YamlPath) -> LintFinding:
+    return _at(registry, ("models", model.id, *path), rule, model.id, topic, text)
+
+
+def _at(registry: Registry, path: YamlPath, rule: str, subject: str, topic: str, text: str) -> LintFinding:
+    located = registry.files.holding(path)
+    line, _ = located.position(path)
+    return LintFinding(rule, subject, topic, text, located.name, line)

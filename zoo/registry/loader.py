@@ -1,4 +1,4 @@
-"""registry.yaml as frozen, checked models: the one way in for everything that asks about a model."""
+"""Loading the registry: checked, frozen models with their published scores resolved."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
-from zoo.errors import EnvironmentIssue, UnknownModel
+from zoo.errors import BrokenInstallation, UnknownModel
 from zoo.names import unknown
-from zoo.registry.published import Benchmark, Decoding, Protocol, Scale, ScoreTable, Source, Unit
+from zoo.registry.merging import RegistryFiles, read_registry_files
+from zoo.registry.published import Benchmark, Protocol, PublishedDecoding, Scale, ScoreTable, Source, Unit
 from zoo.registry.rules import problems
 from zoo.registry.schema import Entry, RegistryFile
-from zoo.yaml_source import Located, read_located, validated
 
 LISTING = "`minizoo models` lists them."
+VARIABLE = "MINIZOO_REGISTRY"
+"""Environment variable: files to add to the shipped registry, separated as in PATH."""
 
 
 @dataclass(frozen=True)
 class PublishedScore:
-    """One printed number with its protocol and source. None is what the source does not say.
+    """One printed score with its protocol and source. None is what the source does not say.
 
     `value` is as printed, in `unit`; `source_id` names `source` in the registry.
     """
@@ -34,7 +36,7 @@ class PublishedScore:
     metric: str | None
     filter: str | None
     shots: int | None
-    decoding: Decoding | None
+    decoding: PublishedDecoding | None
     subset: str | None
     protocol: str
     source_id: str
@@ -53,7 +55,7 @@ class Model(Entry):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name the model answers to: id, aliases, hub id."""
+        """Every name of the model: id, aliases, hub id."""
         return (self.id, *self.aliases, *([self.hub.id] if self.hub else []))
 
     @property
@@ -75,10 +77,14 @@ class ComparedRow:
 
 @dataclass(frozen=True)
 class Registry:
-    """All models by id, in the order of the file, with what they cite and are compared with."""
+    """All models by id, in the order of the files, with what they cite and are compared with.
 
-    path: Path
-    located: Located
+    `paths` are the files it was read from, the shipped one first; `state` changes when one of them changes.
+    """
+
+    paths: tuple[Path, ...]
+    state: str
+    files: RegistryFiles
     models: Mapping[str, Model]
     compared: Mapping[str, ComparedRow]
     sources: Mapping[str, Source]
@@ -86,7 +92,7 @@ class Registry:
     benchmarks: Mapping[str, Benchmark]
 
     def names(self) -> list[str]:
-        """Every name that some model answers to."""
+        """Every id, alias and hub id."""
         return [name for model in self.models.values() for name in model.names]
 
     def find(self, name: str) -> Model | None:
@@ -95,7 +101,7 @@ class Registry:
         return next((m for m in self.models.values() if any(wanted == n.lower() for n in m.names)), None)
 
     def resolve(self, name: str) -> Model:
-        """As `find`, but an unknown name raises InputError with the closest known one."""
+        """As `find`, but an unknown name raises UnknownModel with the closest known one."""
         model = self.find(name)
         if model is None:
             raise unknown(UnknownModel, "model", name, self.names(), LISTING)
@@ -114,14 +120,22 @@ class Registry:
 
 
 def load_registry(path: Path | None = None) -> Registry:
-    """The registry of `path`, of $MINIZOO_REGISTRY, or the one that ships with minizoo (read once a process,
-    and again when it changes).
+    """The registry of `path` alone; without it the shipped one with the files of $MINIZOO_REGISTRY added.
 
-    Raises InputError naming `registry.yaml:line:column` for anything wrong in the file.
+    Read once a process, and again when a file changes. Raises InvalidRegistry naming file:line:column for anything
+    wrong in a file, FileMissing for a file that cannot be read.
     """
-    file = (path or default_path()).resolve()
-    state = file.stat() if file.exists() else None
-    return _load(file, state and (state.st_mtime_ns, state.st_size))
+    if path is not None:
+        files = [(path.resolve(), path.name)]
+    else:
+        shipped = shipped_path().resolve()
+        files = [(shipped, shipped.name), *((Path(name).expanduser().resolve(), name) for name in added_files())]
+    return _load(tuple(files), ";".join(_state(file) for file, _ in files))
+
+
+def added_files() -> list[str]:
+    """The files that $MINIZOO_REGISTRY names, as it writes them."""
+    return [name for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name.strip()]
 
 
 def same_figure(a: PublishedScore, b: PublishedScore) -> bool:
@@ -133,32 +147,38 @@ def same_figure(a: PublishedScore, b: PublishedScore) -> bool:
     return abs(x - y) <= Decimal(1).scaleb(max(coarser, -4)) / 2
 
 
-def default_path() -> Path:
-    """$MINIZOO_REGISTRY, else zoo/registry.yaml of an installed package, else registry.yaml of the checkout."""
-    named = os.environ.get("MINIZOO_REGISTRY")
-    if named:
-        return Path(named)
+def shipped_path() -> Path:
+    """zoo/registry.yaml of an installed package, else registry.yaml of the checkout. Raises BrokenInstallation."""
     here = Path(__file__).parent.parent
     for candidate in (here / "registry.yaml", here.parent / "registry.yaml"):
         if candidate.is_file():
             return candidate
-    raise EnvironmentIssue(f"minizoo's registry.yaml is missing from {here}.", "Install minizoo again.")
+    raise BrokenInstallation(f"minizoo's registry.yaml is missing from {here}.", "Install minizoo again.")
 
 
-@functools.cache
-def _load(path: Path, _state: tuple[int, int] | None) -> Registry:
-    located = read_located(path)
-    file = validated(RegistryFile, located)
-    for problem in problems(file):
-        raise located.error(problem.path, problem.what, problem.hint, at_key=problem.at_key)
+def _state(file: Path) -> str:
+    """Path, modification time and size of a file, as one text."""
+    found = file.stat() if file.exists() else None
+    return f"{file}:{found.st_mtime_ns}:{found.st_size}" if found else f"{file}:missing"
+
+
+@functools.lru_cache(maxsize=16)
+def _load(files: tuple[tuple[Path, str], ...], state: str) -> Registry:
+    located, merged = read_registry_files(files)
+    for problem in problems(merged):
+        what = problem.what
+        if problem.other is not None:
+            what = f"{what.removesuffix('.')} in {located.where(problem.other)}."
+        raise located.error(problem.path, what, problem.hint, at_key=problem.at_key)
     return Registry(
-        path,
+        tuple(path for path, _ in files),
+        state,
         located,
-        models=MappingProxyType({name: _model(name, entry, file) for name, entry in file.models.items()}),
-        compared=MappingProxyType({name: _row(name, file) for name in file.compared}),
-        sources=MappingProxyType(file.sources),
-        protocols=MappingProxyType(file.protocols),
-        benchmarks=MappingProxyType(file.benchmarks),
+        models=MappingProxyType({name: _model(name, entry, merged) for name, entry in merged.models.items()}),
+        compared=MappingProxyType({name: _row(name, merged) for name in merged.compared}),
+        sources=MappingProxyType(merged.sources),
+        protocols=MappingProxyType(merged.protocols),
+        benchmarks=MappingProxyType(merged.benchmarks),
     )
 
 

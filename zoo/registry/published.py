@@ -25,7 +25,7 @@ class Source(Strict):
 
 
 class Benchmark(Strict):
-    """What scores of a task are judged against: how many items it has and what guessing scores, in percent."""
+    """Size and chance level of a task: how many items it has and what guessing scores, in percent."""
 
     items: Count | None = None
     chance: Annotated[float, Field(ge=0, lt=100)] | None = None
@@ -33,7 +33,7 @@ class Benchmark(Strict):
     source: Slug
 
 
-class Decoding(Strict):
+class PublishedDecoding(Strict):
     """How text was sampled for a generated score."""
 
     n: Count | None = Field(None, description="Samples a problem.")
@@ -41,8 +41,8 @@ class Decoding(Strict):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
-class OtherWord(Strict):
-    """A source that contradicts a measure's number of shots."""
+class OtherShots(Strict):
+    """Another number of shots for the same measure, with the source that states it."""
 
     shots: Annotated[int, Field(ge=0)]
     source: Slug
@@ -56,11 +56,11 @@ class Measure(Strict):
     metric: Text | None = None
     filter: Text | None = None
     shots: Annotated[int, Field(ge=0)] | None = None
-    decoding: Decoding | None = None
+    decoding: PublishedDecoding | None = None
     unit: Unit = "percent"
     scale: Scale = "raw"
     subset: Text | None = Field(None, description="The part of the test set, e.g. '20 % of test'.")
-    contradicted_by: OtherWord | None = None
+    contradicted_by: OtherShots | None = None
 
 
 class Protocol(Strict):
@@ -84,7 +84,7 @@ class ScoreTable(Strict):
 
 
 class Statement(Strict):
-    """A source's word about a fact the entry also holds; the linter compares the two at the printed precision."""
+    """What a source states about a fact that the entry also holds; the linter compares the two at the printed precision."""
 
     source: Slug
     field: Text = Field(description="A dimension, or a field that zoo.registry.statements can compute.")

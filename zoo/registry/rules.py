@@ -19,12 +19,16 @@ from zoo.yaml_nodes import YamlPath
 
 @dataclass(frozen=True)
 class Problem:
-    """One broken rule: where, what, and what to do; `at_key` points at the key instead of the value."""
+    """One broken rule: where, what, and what to do; `at_key` points at the key instead of the value.
+
+    `other` is the item that the one at `path` clashes with, whose position belongs in the message too.
+    """
 
     path: YamlPath
     what: str
     hint: str = ""
     at_key: bool = False
+    other: YamlPath | None = None
 
 
 def problems(file: RegistryFile) -> Iterator[Problem]:
@@ -46,20 +50,23 @@ def references_exist(file: RegistryFile) -> Iterator[Problem]:
 
 
 def names_are_unique(file: RegistryFile) -> Iterator[Problem]:
-    """No two models answer to one name: id, alias or hub id, whatever the case."""
-    owner = {name.lower(): name for name in file.models}
+    """No two models share a name: id, alias or hub id, whatever the case."""
+    owner: dict[str, tuple[str, YamlPath]] = {}
     for name, entry in file.models.items():
-        spoken: list[tuple[YamlPath, str]] = [(("aliases", i), alias) for i, alias in enumerate(entry.aliases)]
+        spoken: list[tuple[YamlPath, str]] = [((), name)]
+        spoken += [(("aliases", i), alias) for i, alias in enumerate(entry.aliases)]
         if entry.hub is not None:
             spoken.append((("hub", "id"), entry.hub.id))
         for path, alias in spoken:
-            other = owner.setdefault(alias.lower(), name)
+            place: YamlPath = ("models", name, *path)
+            other, other_place = owner.setdefault(alias.lower(), (name, place))
             if other != name:
-                yield Problem(("models", name, *path), f"'{alias}' already names '{other}'.", "Remove one of the two.")
+                what = f"'{alias}' already names '{other}'."
+                yield Problem(place, what, "Remove one of the two.", at_key=not path, other=other_place)
 
 
 def lineage_is_a_tree(file: RegistryFile) -> Iterator[Problem]:
-    """One parent, in the registry or elsewhere; and nobody descends from itself."""
+    """One parent, in the registry or elsewhere; and no model descends from itself."""
     for name, entry in file.models.items():
         if entry.lineage is None:
             continue
@@ -114,10 +121,10 @@ def compression_matches(file: RegistryFile) -> Iterator[Problem]:
             whole = getattr(parent.architecture, axis, None) if parent else before
             real = (whole, getattr(entry.architecture, axis))
             if after > before:
-                yield Problem(path, f"grows from {before} to {after}; pruning only shrinks.", "Swap or mend them.")
+                yield Problem(path, f"grows from {before} to {after}; pruning only shrinks.", "Swap or correct them.")
             elif (before, after) != real:
                 what = f"says {before} → {after}, but '{lineage.parent}' has {real[0]} and this model {real[1]}."
-                yield Problem(path, what, "Mend the axis or the dimension.")
+                yield Problem(path, what, "Correct the axis or the dimension.")
     yield from _children_do_not_grow(file)
 
 
@@ -137,7 +144,7 @@ def scores_are_possible(file: RegistryFile) -> Iterator[Problem]:
             unit = protocol.measures[task].unit
             if not 0 <= value <= UNIT_LIMIT[unit]:
                 what = f"{value} is outside 0 to {UNIT_LIMIT[unit]:g} ({unit})."
-                yield Problem(path, what, "Mend the value or its protocol's unit.")
+                yield Problem(path, what, "Correct the value or its protocol's unit.")
 
 
 def statements_can_be_checked(file: RegistryFile) -> Iterator[Problem]:
@@ -169,7 +176,7 @@ RULES: tuple[Callable[[RegistryFile], Iterator[Problem]], ...] = (
 def _known(path: YamlPath, kind: str, name: str, known: Mapping[str, object]) -> Iterator[Problem]:
     if name not in known:
         near = closest(name, known)
-        hint = f"Did you mean '{near}'?" if near else f"Add the {kind} or mend the name."
+        hint = f"Did you mean '{near}'?" if near else f"Add the {kind} or correct the name."
         yield Problem(path, f"there is no {kind} '{name}'.", hint)
 
 

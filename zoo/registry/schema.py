@@ -1,7 +1,7 @@
-"""The form of registry.yaml: what an entry may say. A fact that no source states is absent, which means unknown.
+"""The form of registry.yaml. A fact that no source states is absent, which means unknown.
 
 Sources, protocols and benchmarks are named once and referred to; `zoo.registry.loader` resolves the references and
-`zoo.registry.rules` holds the rules that reach across entries.
+`zoo.registry.rules` holds the rules across entries.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from zoo.arch.dims import Architecture
 from zoo.registry.published import Benchmark, Protocol, ScoreTable, Source, Speed, Statement
-from zoo.strict import Count, Slug, Strict, Text, Url
+from zoo.strict import Count, Slug, Strict, Text, Url, renamed
 
 HubId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$", description="owner/name on the hub.")]
 CommitId = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$", description="All 40 hex digits, from a named source.")]
@@ -124,7 +124,21 @@ class Claimed(Strict):
     source: Slug
 
 
-Group = Literal["minitron", "parent", "hybrid", "peer", "rival", "kin", "nano"]
+GROUPS: dict[str, str] = {
+    "minitron": "the Minitron models, and what was tuned or quantized from them",
+    "parent": "what the Minitron models were pruned from",
+    "hybrid": "Mamba-attention models of the same makers, and what was pruned from them",
+    "baseline": "models that the Minitron papers and cards compare theirs with",
+    "competitor": "models of that size that the cards leave out",
+    "related": "pruned and distilled by others",
+    "nano": "trained by minizoo and shipped with it",
+}
+"""What the models of a group have in common."""
+
+Group = Annotated[
+    Literal["minitron", "parent", "hybrid", "baseline", "competitor", "related", "nano"],
+    renamed({"peer": "baseline", "rival": "competitor", "kin": "related"}),
+]
 
 
 class Entry(Strict):
@@ -155,7 +169,7 @@ class Entry(Strict):
     notes: tuple[Text, ...] = ()
 
 
-class Compared(Strict):
+class ComparedEntry(Strict):
     """A row of a published table that is no model of this registry: scores and what the table says of its size."""
 
     display: Text
@@ -166,14 +180,14 @@ class Compared(Strict):
 
 
 class RegistryFile(Strict):
-    """The whole of registry.yaml."""
+    """A file of the registry: registry.yaml, or one that is added to it and has only the sections it uses."""
 
     schema_: Literal["minizoo.registry/1"] = Field(alias="schema")
-    sources: dict[Slug, Source]
+    sources: dict[Slug, Source] = Field(default_factory=dict[Slug, Source])
     benchmarks: dict[str, Benchmark] = Field(default_factory=dict[str, Benchmark])
     protocols: dict[Slug, Protocol] = Field(default_factory=dict[Slug, Protocol])
-    models: dict[Slug, Entry]
-    compared: dict[Slug, Compared] = Field(default_factory=dict[Slug, Compared])
+    models: dict[Slug, Entry] = Field(default_factory=dict[Slug, Entry])
+    compared: dict[Slug, ComparedEntry] = Field(default_factory=dict[Slug, ComparedEntry])
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Sources' words about sizes and shapes, held against what the entry's own dimensions and tokens say."""
+"""What sources state about sizes and shapes, compared with the entry's own dimensions and tokens."""
 
 from __future__ import annotations
 

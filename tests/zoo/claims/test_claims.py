@@ -10,7 +10,7 @@ from zoo.claims.analyses import Measured, resolvable_lead
 from zoo.claims.formula import FormulaError, evaluate
 from zoo.claims.judge import judge_claims, printed_as
 from zoo.errors import InputError
-from zoo.registry.loader import default_path, load_registry
+from zoo.registry.loader import load_registry, shipped_path
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_every_seed_source_has_claims(claims):
 
 
 def test_numbers_follow_the_registry_and_not_the_code(tmp_path):
-    text = default_path().read_text("utf-8")
+    text = shipped_path().read_text("utf-8")
     for before, after in (
         ("pretraining: 3.8e12", "pretraining: 1.9e12"),
         ("flops_per_step: 4.4e17", "flops_per_step: 8.8e17"),
@@ -89,37 +89,37 @@ def test_numbers_follow_the_registry_and_not_the_code(tmp_path):
 
 
 def _beside(*rows):
-    def measured(model, task):
-        return [row for name, row in rows if name == task] if model == "minitron-8b" else []
+    def measured(model, score):
+        return [row for name, row in rows if name == score.task] if model == "minitron-8b" else []
 
     claims = judge_claims(load_registry(), measured)
     return next(claim for claim in claims if claim.id == "scores-8b")
 
 
-def test_measured_records_stand_beside_the_published_figures():
+def test_measured_records_carry_the_stores_verdict():
     claim = _beside(
-        ("mmlu", Measured("acc", "none", 0.645, 0.637, 0.653, 14042, "r1")),
-        ("gsm8k", Measured("exact_match", "strict-match", 0.40, 0.37, 0.43, 1319, "r2")),
-        ("gsm8k", Measured("exact_match", "flexible-extract", 0.54, 0.51, 0.57, 1319, "r2")),
-        ("arc_challenge", Measured("acc", "none", 0.40, 0.37, 0.43, 1172, "r3")),
+        ("mmlu", Measured("acc", "none", 0.645, 0.637, 0.653, 14042, "r1", "reproduced")),
+        ("gsm8k", Measured("exact_match", "strict-match", 0.40, 0.37, 0.43, 1319, "r2", "differs")),
+        ("arc_challenge", Measured("acc_norm", "none", 0.49, 0.46, 0.52, 1172, "r3", "not comparable", "other shots")),
     )
-    told = {step.text: step.agrees for step in claim.steps}
-    assert told["published 64.5; measured 0.6450 [0.6370, 0.6530] (acc) on 14042 items (run r1)"] is True
-    assert [agrees for text, agrees in told.items() if "strict-match" in text] == [False]
-    assert [agrees for text, agrees in told.items() if "flexible-extract" in text] == [True]
-    assert [agrees for text, agrees in told.items() if "r3" in text] == [None]  # acc is not the published acc_norm
-    assert told["published 81.6"] is None
+    told = {step.label: (step.text, step.agrees) for step in claim.steps}
+    assert told["mmlu"] == (
+        "published 64.5; measured 0.6450 [0.6370, 0.6530] (acc) on 14042 items (run r1): reproduced", True
+    )  # fmt: skip
+    assert told["gsm8k"][1] is False
+    assert told["arc_challenge"][1] is None
+    assert told["hellaswag"] == ("published 81.6", None)
     assert claim.verdict == "holds with a caveat"
 
 
-def test_a_part_of_the_items_judges_nothing():
-    claim = _beside(("mmlu", Measured("acc", "none", 0.1, 0.0, 0.2, 100, "r1")))
+@pytest.mark.parametrize("verdict", ["not resolved", "not comparable", None])
+def test_only_reproduced_and_differs_judge(verdict):
+    claim = _beside(("mmlu", Measured("acc", "none", 0.1, 0.0, 0.2, 100, "r1", verdict)))
     assert claim.verdict == "needs a measurement"
-    assert "measured 0.1000" in claim.steps[0].text
 
 
 def test_measurements_that_all_differ_contradict():
-    claim = _beside(("mmlu", Measured("acc", "none", 0.50, 0.49, 0.51, 14042, "r1")))
+    claim = _beside(("mmlu", Measured("acc", "none", 0.50, 0.49, 0.51, 14042, "r1", "differs")))
     assert claim.verdict == "contradicted"
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from zoo.registry.lint import lint
-from zoo.registry.loader import default_path, load_registry
+from zoo.registry.loader import load_registry, shipped_path
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_task_that_chose_the_shape_is_found(findings):
 
 
 def test_a_finding_points_at_its_line(findings):
-    lines = default_path().read_text("utf-8").splitlines()
+    lines = shipped_path().read_text("utf-8").splitlines()
     width = next(f for f in findings if (f.rule, f.subject) == ("width", "minitron-8b"))
     assert "type: dense" in lines[width.line - 1]
     revision = next(f for f in findings if (f.rule, f.topic) == ("revision", "arc_challenge"))
@@ -102,7 +102,7 @@ def test_a_finding_points_at_its_line(findings):
 def test_a_new_contradiction_is_found_without_being_told(tmp_path):
     # the card's HellaSwag is raised by three points: a conflict between two sources appears
     text = (
-        default_path()
+        shipped_path()
         .read_text("utf-8")
         .replace("hellaswag: 76.1, winogrande: 73.5, gsm8k", "hellaswag: 79.1, winogrande: 73.5, gsm8k")
     )

@@ -10,9 +10,10 @@ import jsonschema
 import pytest
 from support.paths import ROOT
 
-from zoo.arch.hf_config import compare, read_config
+from zoo.arch.config_comparison import compare
+from zoo.arch.hf_config import read_config
 from zoo.errors import InputError
-from zoo.registry.loader import default_path, load_registry
+from zoo.registry.loader import load_registry, shipped_path
 from zoo.registry.schema import json_schema
 
 
@@ -37,7 +38,7 @@ def test_the_ids_of_the_command_line_are_there():
 
 def test_every_source_that_is_cited_is_one_that_is_defined_and_no_source_is_idle():
     registry = load_registry()
-    cited = set(_values(registry.located.data, {"source", "architecture_source", "copy_of"}))
+    cited = set(_values(registry.files.located[0].data, {"source", "architecture_source", "copy_of"}))
     assert cited <= set(registry.sources)
     assert set(registry.sources) - cited == set()
 
@@ -76,22 +77,13 @@ def test_every_packaged_checkpoint_has_an_entry():
 def test_the_json_schema_is_current_and_accepts_the_registry():
     committed = json.loads((ROOT / "zoo/registry/registry.schema.json").read_text("utf-8"))
     assert committed == json_schema(), "run: minizoo models --schema > zoo/registry/registry.schema.json"
-    jsonschema.validate(_as_json(load_registry().located.data), committed)
-
-
-def test_another_registry_is_read_from_the_environment_and_again_when_it_changes(tmp_path, monkeypatch):
-    text = default_path().read_text("utf-8")
-    other = tmp_path / "other.yaml"
-    monkeypatch.setenv("MINIZOO_REGISTRY", str(other))
-    for display in ("Other", "Changed"):
-        other.write_text(text.replace("display: Minitron-8B-Base\n", f"display: {display}\n"))
-        assert load_registry().resolve("minitron-8b").display == display
+    jsonschema.validate(_as_json(load_registry().files.located[0].data), committed)
 
 
 def test_the_cache_is_used_and_never_needed(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     copy = tmp_path / "registry.yaml"
-    copy.write_text(default_path().read_text("utf-8"))
+    copy.write_text(shipped_path().read_text("utf-8"))
     first = load_registry(copy)
     cached = list((tmp_path / "cache/minizoo").glob("yaml-*.json"))
     assert len(cached) == 1
@@ -121,7 +113,7 @@ def test_the_wheel_carries_the_registry_and_reads_it(tmp_path):
     built = next(wheels.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"]))
     with zipfile.ZipFile(built) as wheel:
         wheel.extractall(tmp_path / "site")
-    script = "from zoo.registry.loader import *; print(default_path()); print(len(load_registry().models))"
+    script = "from zoo.registry.loader import *; print(shipped_path()); print(len(load_registry().models))"
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path / "site"), "XDG_CACHE_HOME": str(tmp_path)},

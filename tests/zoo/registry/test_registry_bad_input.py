@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from zoo.errors import InputError
-from zoo.registry.loader import default_path, load_registry
+from zoo.registry.loader import load_registry, shipped_path
 
 
 def _excerpt(*models: str) -> str:
     """registry.yaml cut down to these models and the sources and protocols that they name, so that tests stay quick."""
-    sections = re.split(r"^(?=\w+:)", default_path().read_text("utf-8"), flags=re.MULTILINE)[1:]
+    sections = re.split(r"^(?=\w+:)", shipped_path().read_text("utf-8"), flags=re.MULTILINE)[1:]
     blocks = {s.partition(":")[0]: re.split(r"^(?=  [\w.-]+:)", s, flags=re.MULTILINE) for s in sections}
     kept = "".join(block for block in blocks["models"][1:] if block.split(":")[0].strip() in models)
     text = blocks["models"][0] + kept
@@ -48,6 +48,8 @@ PLANTED = {
     "score out of range": ("winogrande: 79.0,", "winogrande: 790.0,", "outside 0 to 100"),
     "negative score": ("winogrande: 79.0,", "winogrande: -1.0,", "outside 0 to 100"),
     "score of no task": ("winogrande: 79.0,", "winograd: 79.0,", "Did you mean 'winogrande'?"),
+    "group of old": ("    group: minitron\n", "    group: kin\n", "Did you mean 'related'?"),
+    "mistyped group": ("    group: minitron\n", "    group: minitorn\n", "Did you mean 'minitron'?"),
     "duplicate key": ("    group: minitron\n", "    group: minitron\n    group: minitron\n", "stands twice"),
     "duplicate alias": ("[minitron-4b-base]", "[minitron-8b-base]", "already names"),
     "alias is an id": ("[minitron-4b-base]", "[Minitron-8B]", "already names"),
