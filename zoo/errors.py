@@ -239,6 +239,10 @@ class BackendBroke(EnvironmentIssue):
     """An engine raised in the midst of a run; what was answered is kept."""
 
 
+class TaskFailed(EnvironmentIssue):
+    """A task has no score, because its own code raised while it judged the answers; its record says why."""
+
+
 class NoIsolation(EnvironmentIssue):
     """Generated code cannot be isolated on this machine, so it was not run."""
 
@@ -277,6 +281,6 @@ def causes() -> Iterator[type[MinizooError]]:
         waiting[:0] = cause.__subclasses__()
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """An exception's message without its line breaks."""
     return " ".join(str(error).split())[:300]

@@ -29,7 +29,7 @@ SLOW_REPLICATES = 100
 
 def clusters_of(loaded: LoadedTask, documents: Sequence[Document]) -> tuple[Hashable, ...]:
     """Each document's cluster, by the column that the task's facts name; empty where none is named or the data lacks it."""
-    column = loaded.facts.cluster
+    column = loaded.metadata.cluster
     if column is None or any(column not in document.doc for document in documents):
         return ()
     return tuple(str(document.doc[column]) for document in documents)
@@ -103,7 +103,7 @@ def strata_of(weighted: bool, below: Sequence[MetricScore]) -> StrataStatistics:
 
 def chance_of(loaded: LoadedTask, metric: str, documents: Sequence[Document]) -> float | None:
     """What guessing scores; None where that is unknown or means nothing."""
-    known = loaded.facts.chance.get(metric)
+    known = loaded.metadata.chance.get(metric)
     if known is not None:
         return known
     if loaded.task.OUTPUT_TYPE != "multiple_choice" or metric not in ("acc", "acc_norm", "acc_bytes"):

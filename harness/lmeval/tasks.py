@@ -31,7 +31,7 @@ class LoadedTask:
     """The suite's entry that it comes from, its own or its group's."""
 
     @property
-    def facts(self) -> TaskMetadata:
+    def metadata(self) -> TaskMetadata:
         """What is known of it beyond its YAML."""
         return metadata_of(self.name)
 

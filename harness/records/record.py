@@ -118,7 +118,7 @@ class Record(Frozen):
     reason: str | None = None
     """Why it failed, in one sentence; None when it did not."""
     code: str | None = None
-    """The cause's code (docs/errors.md); None for a success, and where a task's own code failed."""
+    """The cause's code (docs/errors.md); None for a success."""
     suite: str
     resolved_suite: dict[str, Any]
     task_version: str
