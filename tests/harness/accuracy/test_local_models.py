@@ -13,7 +13,11 @@ from zoo.checkpoint.model_ref import resolve
 def folders(tmp_path_factory):
     """Three checkpoints in folders whose last parts tell nothing: two are called `final`, one like a registry model."""
     root = tmp_path_factory.mktemp("models")
-    for place, model in {"runA/final": "nano-teacher", "runB/final": "nano-width-pruned", "minitron-8b": "nano-depth-pruned"}.items():
+    for place, model in {
+        "runA/final": "nano-teacher",
+        "runB/final": "nano-width-pruned",
+        "minitron-8b": "nano-depth-pruned",
+    }.items():
         shutil.copytree(resolve(model).folder, root / place)
     return root
 
