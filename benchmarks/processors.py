@@ -46,7 +46,7 @@ INSIDE = """
 import json, os, sys
 import pytest, torch
 torch.backends.mkldnn.set_flags("MINIZOO_WITHOUT_ONEDNN" not in os.environ)
-code = pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]])
+code = pytest.main(["-q", "-p", "no:cacheprovider", "--timeout=0", *sys.argv[1:]])
 from support.tolerances import SEEN
 print("\\n" + json.dumps({"code": int(code), "seen": SEEN}))
 """
