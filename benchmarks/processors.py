@@ -79,7 +79,7 @@ def run(variables: dict[str, str], tests: list[str]) -> tuple[int, dict[str, flo
     """pytest's exit code, what the assertions met, and all that was printed."""
     done = subprocess.run(
         [sys.executable, "-c", INSIDE, *tests],
-        cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=False,
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", **variables}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     try:
         last = json.loads(done.stdout.strip().splitlines()[-1])
