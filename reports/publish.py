@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.store.query import query
 from reports.page import PageMeta, render_page
-from zoo.errors import EnvironmentIssue, InputError
+from zoo.errors import InvalidOption, NotWritable
 from zoo.files import write_atomically
 
 EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
@@ -18,7 +18,7 @@ def publish(results: Path, out: Path, version: str) -> Path:
     """Write `out/index.html` from the results, whole or not at all, and return its path.
 
     The page carries the time of SOURCE_DATE_EPOCH where that is set (reproducible-builds.org), else of now. Raises
-    EnvironmentIssue when there are no results or the page cannot be written, InputError for a broken SOURCE_DATE_EPOCH.
+    ResultsMissing when there are no results, NotWritable for the page, InvalidOption for a broken SOURCE_DATE_EPOCH.
     """
     scores = query(results, "SELECT * FROM scores")
     runs = query(results, "SELECT * FROM runs")
@@ -29,7 +29,7 @@ def publish(results: Path, out: Path, version: str) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(path, page.encode())
     except OSError as error:
-        raise EnvironmentIssue(
+        raise NotWritable(
             f"The report cannot be written to {path}: {error.strerror or error}.",
             "Give a folder that can be written, with room for it: `minizoo report --out DIR`.",
         ) from error
@@ -43,7 +43,7 @@ def _generated_at() -> datetime:
     try:
         return datetime.fromtimestamp(int(epoch), UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise InputError(
+        raise InvalidOption(
             f"{EPOCH_VARIABLE} is '{epoch}', which is no time in seconds since 1970.",
             "Unset it, or set a whole number.",
         ) from error

@@ -28,7 +28,7 @@ from harness.imports.vllm import read_latency, read_serve, read_throughput
 from harness.records.files import folder_name, new_run_id, run_folder, write_record
 from harness.records.record import Imported, Record, Setting, Subject
 from harness.store.query import query
-from zoo.errors import EnvironmentIssue, InputError
+from zoo.errors import FileMissing, InvalidImport, NotWritable, UnknownTool
 from zoo.files import check_writable
 from zoo.registry.loader import load_registry
 
@@ -85,8 +85,8 @@ class _File:
 def import_files(paths: Sequence[Path], results: Path, given: Given | None = None) -> list[Taken]:
     """Read every file, then store what they say; a file that was imported before is not stored again.
 
-    Raises InputError for a file that is not one of SUPPORTED, lacks what its kind must have, or does not name its model
-    (and `given` does not either): then nothing is stored. EnvironmentIssue when the results cannot be written.
+    Raises UnknownTool for a file that is not one of SUPPORTED, InvalidImport for one that lacks what its kind must have or does
+    not name its model (and `given` does not either): then nothing is stored. NotWritable when the results cannot be written.
     """
     files = [_read(path, given or Given()) for path in paths]
     check_writable(results)
@@ -98,16 +98,16 @@ def import_files(paths: Sequence[Path], results: Path, given: Given | None = Non
 
 
 def drafts_of(where: str, document: Any, given: Given) -> list[Draft]:
-    """What one parsed document says; InputError, with `where` in it, for one that cannot be taken."""
+    """What one parsed document says; UnknownTool or InvalidImport, with `where` in it, for one that cannot be taken."""
     form = next((f for f in FORMATS if isinstance(document, dict) and f.keys <= document.keys()), None)
     if form is None:
-        raise InputError(f"{where} is the result of no tool that minizoo knows.", f"It imports: {SUPPORTED}.")
+        raise UnknownTool(f"{where} is the result of no tool that minizoo knows.", f"It imports: {SUPPORTED}.")
     try:
         drafts = form.read(document, given)
     except ValidationError as error:
         first = error.errors()[0]
         at = _one_line(".".join(map(str, first["loc"])))
-        raise InputError(
+        raise InvalidImport(
             f"{where} looks like {form.name}, but {at}: {first['msg'].lower()}, not {first['input']!r:.40}."
             if first["type"] != "missing"
             else f"{where} looks like {form.name}, but has no {at}.",
@@ -115,18 +115,18 @@ def drafts_of(where: str, document: Any, given: Given) -> list[Draft]:
         ) from None
     except Unusable as error:
         reason, hint = error.args
-        raise InputError(f"{where} ({form.name}): {_one_line(reason)}.", f"Nothing was stored. {hint}") from None
+        raise InvalidImport(f"{where} ({form.name}): {_one_line(reason)}.", f"Nothing was stored. {hint}") from None
     return [_completed(where, draft, given) for draft in drafts]
 
 
 def _read(path: Path, given: Given) -> _File:
     try:
         if path.stat().st_size > LARGEST:
-            raise InputError(f"{path} has more than {LARGEST >> 30} GiB.", f"minizoo imports: {SUPPORTED}.")
+            raise InvalidImport(f"{path} has more than {LARGEST >> 30} GiB.", f"minizoo imports: {SUPPORTED}.")
         content = path.read_bytes()
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError as error:
-        raise InputError(
+        raise FileMissing(
             f"{path} cannot be read ({error.strerror or error}).", "Give a file that a tool wrote."
         ) from None
     drafts = [draft for where, document in _documents(path, content) for draft in drafts_of(where, document, given)]
@@ -148,9 +148,9 @@ def _documents(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
                 position += 1
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else _one_line(str(error))
-        raise InputError(f"{path} is not JSON ({reason}).", f"minizoo imports: {SUPPORTED}.") from None
+        raise InvalidImport(f"{path} is not JSON ({reason}).", f"minizoo imports: {SUPPORTED}.") from None
     if not count:
-        raise InputError(f"{path} is empty.", f"minizoo imports: {SUPPORTED}.")
+        raise InvalidImport(f"{path} is empty.", f"minizoo imports: {SUPPORTED}.")
 
 
 def _one_line(text: str) -> str:
@@ -162,7 +162,7 @@ def _completed(where: str, draft: Draft, given: Given) -> Draft:
     """The draft with what the user says in place of what the file says."""
     model = given.model or draft.model
     if not model:
-        raise InputError(
+        raise InvalidImport(
             f"{where} ({draft.tool}) does not name one model.", "Nothing was stored. Name it: --model NAME."
         )
     return replace(draft, model=model, gpu=given.gpu or draft.gpu, dtype=given.dtype or draft.dtype)
@@ -197,7 +197,7 @@ def _store(results: Path, file: _File) -> Taken:
         shutil.rmtree(run_folder(results, run_id), ignore_errors=True)
         if not isinstance(error, OSError):
             raise
-        raise EnvironmentIssue(
+        raise NotWritable(
             f"What {file.path} says could not be written to {results} ({error.strerror or error}).",
             "Nothing of this file was stored: free some space and import it again.",
         ) from error
@@ -207,6 +207,7 @@ def _store(results: Path, file: _File) -> Taken:
 def _record(run_id: str, file: _File, draft: Draft) -> Record:
     name = draft.model or UNKNOWN
     model = load_registry().find(name)
+    local = name.startswith(LOCAL)
     finished = draft.finished or draft.started
     return Record(
         run_id=run_id,
@@ -223,12 +224,13 @@ def _record(run_id: str, file: _File, draft: Draft) -> Record:
         started_at=draft.started or finished or file.modified,
         finished_at=finished or file.modified,
         subject=Subject(
-            id=model.id if model else Path(name).name if name.startswith(LOCAL) else name,
+            id=model.id if model else Path(name).name if local else name,
             source=name,
             revision=draft.revision,
             weights_digest="",
             tokenizer_digest="",
             entry=model.model_dump(mode="json") if model else None,
+            kind="registry" if model else "folder" if local else "hub",
         ),
         setting=_setting(draft),
         counts=None,

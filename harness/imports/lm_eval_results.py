@@ -1,6 +1,7 @@
 """Results of lm-eval (`results_….json`, 0.4.x): one record a task and one a group, in the metrics' own units.
 
-The error is lm-eval's own, the interval ± 1.96 of it. A share of which kind the values are cannot be told from the file.
+The error is lm-eval's own, and the interval is derived from it (± z·stderr). A share of which kind the values are cannot be
+told from the file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pydantic import Field
 
 from harness.imports.drafts import LARGEST, Draft, Given, Part, Unusable, Whole, plain, scalars
 from harness.records.record import MetricScore
-from harness.stats.intervals import given_stderr
+from harness.stats.sufficient import PrintedStatistics
 
 TOOL = "lm-eval"
 Value = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -132,11 +133,10 @@ def _scores(file: _File, task: str, metrics: Mapping[str, Any]) -> tuple[tuple[M
         value, stderr = (
             _number(task, key, metrics.get(key)) for key in (f"{metric},{name}", f"{metric}_stderr,{name}")
         )
-        estimate = given_stderr(value, stderr) if value is not None else None
         found.append(
             MetricScore(
-                metric=metric, filter=name, value=value, stderr=stderr, lower=estimate.lower if estimate else None,
-                upper=estimate.upper if estimate else None, n=_count(file, task), higher_is_better=better, chance=None,
+                metric=metric, filter=name, value=value, n=_count(file, task), higher_is_better=better, chance=None,
+                statistics=None if stderr is None else PrintedStatistics(stderr=stderr),
             )
         )  # fmt: skip
     return tuple(found), mixed

@@ -55,17 +55,20 @@ def _show(output: Output, records: list[Record]) -> None:
     refused = {s.refused for record in records if record.speed for s in record.speed.statistics if s.refused}
     for why in sorted(refused):
         output.text(f"Refused: {why}.")
-    for reason in sorted({reason.text for record in records if record.speed for reason in record.speed.validity.reasons}):
+    for reason in sorted(
+        {reason.text for record in records if record.speed for reason in record.speed.validity.reasons}
+    ):
         output.text(f"Not valid: {reason}.")
 
 
 def _rows(record: Record) -> list[list[str]]:
     from harness.metrics.speed_metrics import load_metrics
+    from harness.records.derived import estimate
 
     head = [record.subject.id, record.task]
     rows = [
-        [*head, score.metric, score.filter, _number(score.value), _interval(score.lower, score.upper), f"{score.n:,}"]
-        for score in record.scores
+        [*head, score.metric, score.filter, _number(made.value), _interval(made.lower, made.upper), f"{score.n:,}"]
+        for score, made in ((score, estimate(score)) for score in record.scores)
     ]
     for figure in record.speed.statistics if record.speed else ():
         unit = load_metrics()[figure.metric].unit
@@ -84,9 +87,11 @@ def _number(value: float | None) -> str:
 
 
 def _as_document(taken: Taken) -> dict[str, object]:
+    from harness.records.derived import described
+
     return {
         "file": str(taken.file),
         "run_id": taken.run_id,
         "imported_before": taken.before,
-        "records": [record.model_dump(mode="json") for record in taken.records],
+        "records": [described(record) for record in taken.records],
     }

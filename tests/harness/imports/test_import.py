@@ -9,7 +9,8 @@ from support.foreign_results import AIPERF, EVERY, LATENCY, SERVE, THROUGHPUT, T
 from harness.imports.drafts import Given
 from harness.imports.importing import import_files
 from harness.records.files import read_record, run_folder
-from harness.store.database import check, query
+from harness.store.check import check
+from harness.store.query import query
 
 
 def written(folder, name, document):

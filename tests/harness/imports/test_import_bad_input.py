@@ -14,7 +14,7 @@ from harness.imports.drafts import Given
 from harness.imports.importing import _documents, _File, _record, drafts_of, import_files
 from harness.records.files import new_run_id
 from harness.records.record import Record
-from harness.store.database import check
+from harness.store.check import check
 from zoo.errors import InputError
 
 FILES = {

@@ -8,7 +8,7 @@ from lm_eval.loggers import EvaluationTracker
 from lm_eval.tasks import TaskManager
 
 from harness.imports.importing import import_files
-from harness.store.database import query
+from harness.store.query import query
 from zoo.errors import InputError
 
 DATA = """

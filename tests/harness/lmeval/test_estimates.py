@@ -1,12 +1,18 @@
 """Which error a task's number gets: by its unit, its kind and lm-eval's aggregate."""
 
 import pytest
+from support import record1_rule
 
-from harness.lmeval.estimates import clusters_of, estimate_of
+from harness.lmeval.estimates import clusters_of, statistics_of, value_of
 from harness.lmeval.prompts import build_documents
 from harness.lmeval.tasks import load_tasks
-from harness.stats.intervals import clustered_stderr
+from harness.stats.derive import derive
 from harness.suites.suite import suite_of
+
+
+def estimate_of(metric, aggregate, items, clusters):
+    known = statistics_of(metric, aggregate, items, clusters)
+    return derive(value_of(aggregate, items), len(items), known)
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +28,8 @@ def test_hellaswags_documents_of_one_video_are_a_cluster(hellaswag):
     assert 1 < len(set(clusters)) < len(documents)
     values = [float(cluster < "activitynet~v_m") for cluster in clusters]  # all of a video alike
     made = estimate_of("acc", loaded.task.aggregation()["acc"], values, clusters)
-    assert made.stderr == pytest.approx(clustered_stderr(values, clusters))
-    assert made.stderr > clustered_stderr(values, range(len(values)))
+    assert made.stderr == pytest.approx(record1_rule.clustered_stderr(values, clusters))
+    assert made.stderr > record1_rule.clustered_stderr(values, range(len(values)))
 
 
 def test_data_without_the_column_has_documents_as_units(hellaswag):
