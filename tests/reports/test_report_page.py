@@ -13,6 +13,7 @@ from support.score_rows import MADE, RUN, failure, published, run, score
 
 from harness.records.files import new_run_id, write_record
 from harness.records.record import Counts, MetricScore, Record, Setting, Subject
+from harness.stats.sufficient import MeanStatistics
 from minizoo.cli import run as minizoo
 from reports.cells import ABSENT, interval, number, row_of
 from reports.charts.scores import draw
@@ -250,7 +251,8 @@ def results(tmp_path: Path) -> Path:
                            platform="Linux", versions={"torch": "2.13.0"}, git_sha=None, seed=7,
                            command="minizoo eval --model nano-teacher"),
     }  # fmt: skip
-    number_of = {"value": 0.9, "stderr": 0.02, "lower": 0.86, "upper": 0.94, "n": 100, "chance": 0.5}
+    known = MeanStatistics(squares=9.0, units=100, binary=True, unit_interval=True)
+    number_of = {"value": 0.9, "statistics": known, "n": 100, "chance": 0.5}
     scored = MetricScore(metric="acc", filter="none", higher_is_better=True, **number_of)
     counts = Counts(documents=100, documents_total=100, requests=200, tokens=9000, truncated=0, reused=0)
     write_record(folder, Record(task="nano_facts", status="ok", counts=counts, scores=(scored,), **common))
