@@ -15,7 +15,7 @@ UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreLine:
     """A line of the score table, as text. Numbers keep all their digits for sorting (`…_key`, empty where absent).
 
     An interval is sorted by its lower end, so that a score that is good by luck alone comes later.
@@ -46,10 +46,10 @@ class Row:
     source: str
 
 
-def row_of(score: Mapping[str, Any]) -> Row:
+def row_of(score: Mapping[str, Any]) -> ScoreLine:
     """Write one row of the view `scores`. Its keys `limit`, `truncated` and `isolation` may be absent."""
     failed = score["status"] != "ok"
-    return Row(
+    return ScoreLine(
         run=text(score["run_id"]),
         model=text(score["model"]),
         suite=text(score["suite"]),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
-from reports.cells import Row, moment, row_of, text, writable
+from reports.cells import ScoreLine, moment, row_of, text, writable
 from reports.charts.scores import draw
 
 SHOWN_FAILURES = 20
@@ -28,7 +28,7 @@ class PageMeta:
 
 
 @dataclass(frozen=True)
-class Fact:
+class DetailLine:
     """A line of a run's details; `code` is for what is copied: commands and digests."""
 
     name: str
@@ -37,7 +37,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunDetails:
     """A run's details, as the page shows them."""
 
     id: str
@@ -46,7 +46,7 @@ class Run:
     finished: str
     tasks: str
     failed: bool
-    facts: tuple[Fact, ...]
+    facts: tuple[DetailLine, ...]
     command: str
 
 
@@ -117,31 +117,33 @@ def _newest_first(run: Mapping[str, Any]) -> tuple[str, str]:
     return moment(run.get("finished_at"), "%Y%m%d%H%M%S"), text(run["run_id"])
 
 
-def _run_of(run: Mapping[str, Any]) -> Run:
+def _run_of(run: Mapping[str, Any]) -> RunDetails:
     tasks, failed = run.get("tasks"), run.get("failed") or 0
-    return Run(
+    return RunDetails(
         id=text(run["run_id"]),
         model=text(run.get("model")),
         suite=text(run.get("suite")),
         finished=moment(run.get("finished_at")),
         tasks=f"{tasks} task{'' if tasks == 1 else 's'}" + (f", {failed} failed" if failed else ""),
         failed=bool(failed),
-        facts=tuple(_facts(run)),
+        facts=tuple(_detail_lines(run)),
         command=text(run.get("command")),
     )
 
 
-def _facts(run: Mapping[str, Any]) -> list[Fact]:
+def _detail_lines(run: Mapping[str, Any]) -> list[DetailLine]:
     gpu = f"{run.get('gpu')}, driver {run.get('driver') or 'unknown'}" if run.get("gpu") else ""
     facts = [
-        Fact("run", text(run["run_id"]), code=True),
-        Fact("weights", text(run.get("weights_digest")), code=True),
-        Fact("seed", text(run.get("seed"))),
-        Fact("backend", ", ".join(filter(None, (text(run.get(name)) for name in ("backend", "device", "dtype"))))),
-        Fact("GPU", gpu),
-        Fact("host", ", ".join(filter(None, (text(run.get("host")), text(run.get("platform")))))),
-        Fact("commit", text(run.get("git_sha")), code=True),
-        Fact("versions", _versions(run.get("versions"))),
+        DetailLine("run", text(run["run_id"]), code=True),
+        DetailLine("weights", text(run.get("weights_digest")), code=True),
+        DetailLine("seed", text(run.get("seed"))),
+        DetailLine(
+            "backend", ", ".join(filter(None, (text(run.get(name)) for name in ("backend", "device", "dtype"))))
+        ),
+        DetailLine("GPU", gpu),
+        DetailLine("host", ", ".join(filter(None, (text(run.get("host")), text(run.get("platform")))))),
+        DetailLine("commit", text(run.get("git_sha")), code=True),
+        DetailLine("versions", _versions(run.get("versions"))),
     ]
     return [fact for fact in facts if fact.value]
 
@@ -157,7 +159,7 @@ def _versions(versions: object) -> str:
     return ", ".join(f"{name} {found[name]}" for name in sorted(found))
 
 
-def _distinct(rows: Sequence[Row], column: str) -> list[str]:
+def _distinct(rows: Sequence[ScoreLine], column: str) -> list[str]:
     return sorted({value for row in rows if (value := getattr(row, column))})
 
 
