@@ -3,7 +3,6 @@
 import datetime
 import json
 import shutil
-import tarfile
 from statistics import NormalDist
 
 import pytest
@@ -23,21 +22,6 @@ OLD = ROOT / "tests" / "fixtures" / "results-086f72e"
 VIEWS = json.loads((OLD / "views.json").read_text("utf-8"))
 Z_OF_REPRODUCTION = 1e-7
 """The old view typed z with six decimals: its bounds differ in the eighth digit."""
-
-
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory):
-    """The old results with a database of now; read only."""
-    results = tmp_path_factory.mktemp("old")
-    with tarfile.open(OLD / "runs.tar.xz") as archive:
-        archive.extractall(results, filter="data")
-    assert catch_up(results) == 79
-    return results
-
-
-@pytest.fixture
-def results(unpacked, tmp_path):
-    return shutil.copytree(unpacked, tmp_path / "results")
 
 
 def plain(value):
