@@ -51,7 +51,8 @@ def eager_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--eager`, and the old word `--exact` for it."""
     return click.option(
         "--eager", "--exact", "eager", is_flag=True,
-        help="Score in the engine's plain form, without sharing prefixes: the slow reference, equal but for rounding.",
+        help="Score in the engine's plain form, without sharing prefixes: the slow reference, which the default equals but for "
+        "rounding. --exact is the old word.",
     )(command)  # fmt: skip
 
 
