@@ -123,9 +123,10 @@ def _first_error(error: ValidationError, located: Located) -> InvalidFile:
 
 
 def _hint(detail: ErrorDetails) -> str:
-    meant = detail.get("ctx", {}).get("new_word")
+    context = detail.get("ctx", {})
+    meant = context.get("new_word")
     if detail["type"] == "literal_error":
-        meant = closest(str(detail["input"]), re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
+        meant = closest(str(detail["input"]), re.findall(r"'([^']*)'", context["expected"]))
     return f"Did you mean '{meant}'?" if meant else "Correct the value."
 
 

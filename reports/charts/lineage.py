@@ -20,53 +20,33 @@ def lineage_svg(rows: Sequence[LineageRow]) -> str:
 
 
 def _spec(rows: Sequence[LineageRow]) -> dict[str, Any]:
-    boxes = [
-        {
-            "left": row.depth * INDENT,
-            "right": row.depth * INDENT + WIDTH,
-            "top": index * ROW,
-            "bottom": index * ROW + BOX,
-            "text": writable(f"{row.label}   {row.made_by}"),
-        }
-        for index, row in enumerate(rows)
-    ]
+    width = max((row.depth for row in rows), default=0) * INDENT + WIDTH
+    height = max(len(rows), 1) * ROW
+    x = {"type": "quantitative", "axis": None, "scale": {"domain": [0, width]}}
+    y = {"type": "quantitative", "axis": None, "scale": {"domain": [0, height], "reverse": True}}
+    span = {"x": {"field": "x", **x}, "x2": {"field": "x2"}, "y": {"field": "y", **y}, "y2": {"field": "y2"}}
+    at = {"x": {"field": "x", **x}, "y": {"field": "middle", **y}, "text": {"field": "text", "type": "nominal"}}
+    boxes = [_box(index, row) for index, row in enumerate(rows)]
     lines = [line for index, row in enumerate(rows) for line in _lines(index, row)]
-    width = max((box["right"] for box in boxes), default=WIDTH)
-    height = max((box["bottom"] for box in boxes), default=BOX)
-
-    def axis(field: str, end: int) -> dict[str, Any]:
-        reverse = field in ("top", "y")
-        return {"field": field, "type": "quantitative", "axis": None, "scale": {"domain": [0, end], "reverse": reverse}}
-
+    layers = (
+        (lines, {"type": "rule", "color": "#888"}, span),
+        (boxes, {"type": "rect", "fill": "white", "stroke": "#444", "cornerRadius": 4}, span),
+        (boxes, {"type": "text", "align": "left", "baseline": "middle", "dx": 8, "limit": WIDTH - 16}, at),
+    )
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "description": "Lineage of the models",
         "width": width,
         "height": height,
         "config": {"view": {"stroke": None}, "font": "sans-serif"},
-        "layer": [
-            {
-                "data": {"values": lines},
-                "mark": {"type": "rule", "color": "#888"},
-                "encoding": {"x": axis("x", width), "x2": {"field": "x2"}, "y": axis("y", height), "y2": {"field": "y2"}},
-            },
-            {
-                "data": {"values": boxes},
-                "mark": {"type": "rect", "fill": "white", "stroke": "#444", "cornerRadius": 4},
-                "encoding": {
-                    "x": axis("left", width), "x2": {"field": "right"},
-                    "y": axis("top", height), "y2": {"field": "bottom"},
-                },
-            },
-            {
-                "data": {"values": [{**box, "y": (box["top"] + box["bottom"]) / 2} for box in boxes]},
-                "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 8, "limit": WIDTH - 16},
-                "encoding": {
-                    "x": axis("left", width), "y": axis("y", height), "text": {"field": "text", "type": "nominal"},
-                },
-            },
-        ],
-    }  # fmt: skip
+        "layer": [{"data": {"values": data}, "mark": mark, "encoding": encoding} for data, mark, encoding in layers],
+    }
+
+
+def _box(index: int, row: LineageRow) -> dict[str, Any]:
+    left, top = row.depth * INDENT, index * ROW
+    text = writable(" – ".join(filter(None, (row.label, row.made_by))))
+    return {"x": left, "x2": left + WIDTH, "y": top, "y2": top + BOX, "middle": top + BOX / 2, "text": text}
 
 
 def _lines(index: int, row: LineageRow) -> list[dict[str, float]]:

@@ -8,7 +8,7 @@ How the widths hang together (Minitron-8B: 48 query heads, 8 KV heads, head_dim 
       4096                8 × 128 = 1024
     heads × head_dim ──o_proj──▶ hidden
 
-Golden values: the published parameter counts, reproduced to the unit (tests/test_architecture.py).
+Golden values: the published parameter counts, reproduced to the unit (tests/zoo/arch/test_architecture.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.arch.dims import Dense, Hybrid
-from zoo.errors import InputError
+from zoo.errors import InvalidOption
 
 Dtype = Literal["float32", "bfloat16", "float16", "float8", "int8", "int4"]
 BITS: dict[Dtype, int] = {"float32": 32, "bfloat16": 16, "float16": 16, "float8": 8, "int8": 8, "int4": 4}
@@ -119,7 +119,7 @@ def largest_batch(
     0 where not even one fits.
     """
     if context < 1:
-        raise InputError(f"A context of {context} tokens has no batch.", "Give at least 1.")
+        raise InvalidOption(f"A context of {context} tokens has no batch.", "Give at least 1.")
     free = memory - weight_bytes(dims, dtype)
     per_sequence = context * kv_bytes_per_token(dims, kv_dtype) + state_bytes(dims, kv_dtype)
     return max(0, free // per_sequence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def read_registry_files(files: Sequence[tuple[Path, str]]) -> tuple[RegistryFile
     for first, second, path in _duplicates(located):
         what = f"this name is already defined in {first.where(path, at_key=True)}."
         raise second.error(path, what, "Choose another name.", at_key=True)
-    merged: dict[str, Mapping[str, Any]] = {
+    merged: dict[str, Any] = {
         section: {name: item for file in parsed for name, item in getattr(file, section).items()}
         for section in SECTIONS
     }
