@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -38,7 +38,7 @@ class Part(BaseModel):
 
 
 class Unusable(Exception):
-    """The document is of a known tool, and still cannot be taken; the message says why, the second argument what mends it."""
+    """The document is of a known tool, and still cannot be taken; the message says why, the second argument what to do."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class Given:
     batch: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    direction: Callable[[str], bool | None] = field(default=lambda _: None)
+    """Whether more of a metric is better where a file of lm-eval is silent: lm-eval's own table, never read in this room."""
 
     def lengths(
         self, mean_input: float | None = None, mean_output: float | None = None

@@ -69,13 +69,13 @@ class _File(Part):
 def read_lm_eval(document: Mapping[str, Any], given: Given) -> list[Draft]:
     """A draft for every task and every group that has numbers."""
     file = _File.model_validate(document)
-    found = [_draft(file, task, metrics) for task, metrics in file.results.items() if _keys(metrics)]
+    found = [_draft(file, task, metrics, given) for task, metrics in file.results.items() if _keys(metrics)]
     if not any(draft.scores for draft in found):
         raise Unusable("not one task in it has a score", "Take the file that lm-eval writes at the end of a run.")
     return found
 
 
-def _draft(file: _File, task: str, metrics: Mapping[str, Any]) -> Draft:
+def _draft(file: _File, task: str, metrics: Mapping[str, Any], given: Given) -> Draft:
     samples, config, shots = file.samples.get(task), file.config, file.shots.get(task)
     environment = {name: found[1] for name, pattern in ENVIRONMENT.items()
                    if (found := re.search(pattern, file.pretty_env_info or "", re.MULTILINE))}  # fmt: skip
@@ -84,7 +84,7 @@ def _draft(file: _File, task: str, metrics: Mapping[str, Any]) -> Draft:
         "transformers": file.transformers_version,
         "torch": environment.get("torch"),
     }
-    scores, mixed = _scores(file, task, metrics)
+    scores, mixed = _scores(file, task, metrics, given)
     started, finished = _times(file)
     return Draft(
         tool=TOOL, version=file.lm_eval_version, task=task, suite=TOOL, model=file.model_name,
@@ -121,12 +121,14 @@ def _keys(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(metric, name) for metric, _, name in split if not metric.endswith("_stderr")]
 
 
-def _scores(file: _File, task: str, metrics: Mapping[str, Any]) -> tuple[tuple[MetricScore, ...], list[str]]:
+def _scores(
+    file: _File, task: str, metrics: Mapping[str, Any], given: Given
+) -> tuple[tuple[MetricScore, ...], list[str]]:
     """The scores, and the metrics left out because nobody says which way is better."""
     found: list[MetricScore] = []
     mixed: list[str] = []
     for metric, name in _keys(metrics):
-        better = _direction(file, task, metric)
+        better = _direction(file, task, metric, given)
         if better is None:
             mixed.append(metric)
             continue
@@ -142,16 +144,12 @@ def _scores(file: _File, task: str, metrics: Mapping[str, Any]) -> tuple[tuple[M
     return tuple(found), mixed
 
 
-def _direction(file: _File, task: str, metric: str) -> bool | None:
+def _direction(file: _File, task: str, metric: str, given: Given) -> bool | None:
     """As the file says (null for a group whose tasks disagree); as lm-eval's own table does where an older file is silent."""
     told = file.higher_is_better.get(task, {})
     if metric in told:
         return told[metric]
-    from lm_eval.api import metrics as _metrics  # fills the table
-    from lm_eval.api.registry import is_higher_better
-
-    assert _metrics
-    return is_higher_better(metric)
+    return given.direction(metric)
 
 
 def _count(file: _File, task: str) -> int:
@@ -178,5 +176,5 @@ def _number(task: str, key: str, value: Any) -> float | None:
     if value is None or value == "N/A":
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST:
-        raise Unusable(f"{key} of {task} is {value!r:.40}, which is no number", "Evaluate again, or mend the file.")
+        raise Unusable(f"{key} of {task} is {value!r:.40}, which is no number", "Evaluate again, or repair the file.")
     return float(value)

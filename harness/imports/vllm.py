@@ -161,6 +161,6 @@ def _figures(document: Mapping[str, Any], metric: str) -> dict[str, float]:
         if rest != f"{metric}_ms" or not STATISTIC.fullmatch(name):
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
-            raise Unusable(f"{key} is {value!r:.40}, which is no time", "Measure again, or mend the file.")
+            raise Unusable(f"{key} is {value!r:.40}, which is no time", "Measure again, or repair the file.")
         found["p50" if name == "median" else name] = float(value)
     return found

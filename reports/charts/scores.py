@@ -18,6 +18,30 @@ from reports.cells import writable
 MOST_PANELS = 30
 PANEL_WIDTH, COLUMNS, LABEL_LIMIT = 190, 4, 190
 ACCENT = "var(--accent)"
+CONFIG: dict[str, Any] = {
+    "aria": False,
+    "lineBreak": "\n",
+    "font": "system-ui, sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "currentColor",
+        "labelFontSize": 11,
+        "labelLimit": LABEL_LIMIT,
+        "domain": False,
+        "ticks": False,
+        "gridColor": "currentColor",
+        "gridOpacity": 0.12,
+    },
+    "axisY": {"grid": False, "labelPadding": 6},
+    "header": {
+        "labelColor": "currentColor",
+        "labelFontSize": 11,
+        "labelAnchor": "start",
+        "labelPadding": 4,
+        "labelLimit": PANEL_WIDTH + 15,
+    },
+}
+"""Of Vega-Lite: the page's font and colours."""
 
 
 @dataclass(frozen=True)
@@ -128,29 +152,7 @@ def _spec(points: list[dict[str, Any]], panels: list[str], models: list[str]) ->
                 },
             ],
         },
-        "config": {
-            "aria": False,
-            "lineBreak": "\n",
-            "font": "system-ui, sans-serif",
-            "view": {"stroke": None},
-            "axis": {
-                "labelColor": "currentColor",
-                "labelFontSize": 11,
-                "labelLimit": LABEL_LIMIT,
-                "domain": False,
-                "ticks": False,
-                "gridColor": "currentColor",
-                "gridOpacity": 0.12,
-            },
-            "axisY": {"grid": False, "labelPadding": 6},
-            "header": {
-                "labelColor": "currentColor",
-                "labelFontSize": 11,
-                "labelAnchor": "start",
-                "labelPadding": 4,
-                "labelLimit": PANEL_WIDTH + 15,
-            },
-        },
+        "config": CONFIG,
     }
 
 

@@ -12,6 +12,7 @@ from support.foreign_results import AIPERF, EVERY, LATENCY, SERVE, THROUGHPUT, T
 
 from harness.imports.drafts import Given
 from harness.imports.importing import _documents, _File, _record, drafts_of, import_files
+from harness.lmeval.directions import higher_is_better
 from harness.records.files import new_run_id
 from harness.records.record import Record
 from harness.store.check import check
@@ -178,7 +179,7 @@ def test_odd_names_of_tasks_get_folders_of_their_own(tmp_path):
     scores = {name: {"acc,none": 0.5} for name in ("a/b", "a_b", "a b", "..", "x" * 150, "x" * 151)}
     path = tmp_path / "results.json"
     path.write_text(json.dumps(LM_EVAL | {"results": scores}))
-    (one,) = import_files([path], tmp_path / "results")
+    (one,) = import_files([path], tmp_path / "results", Given(direction=higher_is_better))
     assert len(one.records) == len(scores)
     assert check(tmp_path / "results").records == len(scores)
 
@@ -186,7 +187,7 @@ def test_odd_names_of_tasks_get_folders_of_their_own(tmp_path):
 def test_older_lm_eval_files_that_say_no_direction_take_lm_evals_own(tmp_path):
     older = {key: value for key, value in LM_EVAL.items() if key != "higher_is_better"}
     older["results"] = {"lambada": {"acc,none": 0.5, "perplexity,none": 9.0}}
-    (draft,) = drafts_of("file.json", older, Given())
+    (draft,) = drafts_of("file.json", older, Given(direction=higher_is_better))
     assert {score.metric: score.higher_is_better for score in draft.scores} == {"acc": True, "perplexity": False}
 
 
