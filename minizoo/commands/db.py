@@ -20,8 +20,8 @@ def db() -> None:
 @json_option
 def path(results: Path, as_json: bool) -> None:
     """Print where the database is, after catching up with the records."""
-    from harness.store.connection import database_path
     from harness.store.catch_up import catch_up
+    from harness.store.connection import database_path
 
     taken = catch_up(results)
     output = Output(as_json)
@@ -55,8 +55,8 @@ def check(results: Path, as_json: bool) -> int:
 @json_option
 def rebuild(results: Path, as_json: bool) -> None:
     """Make the database anew from the records."""
-    from harness.store.connection import database_path
     from harness.store.catch_up import rebuild as rebuild_store
+    from harness.store.connection import database_path
 
     taken = rebuild_store(results)
     output = Output(as_json)
