@@ -58,7 +58,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         **KEY, "workload": "VARCHAR", "point": "VARCHAR", "input_tokens": "BIGINT", "output_tokens": "BIGINT",
         "batch": "BIGINT", "rate": "DOUBLE", "weights": "VARCHAR", "power_capped": "BOOLEAN", "valid": "BOOLEAN",
         "reasons": "VARCHAR", "reason_codes": "VARCHAR", "notes": "VARCHAR", "note_codes": "VARCHAR",
-        "ttft_limit": "DOUBLE", "tpot_limit": "DOUBLE", "e2e_limit": "DOUBLE", "load_s": "DOUBLE", "first_call_s": "DOUBLE", "peak_allocator": "BIGINT",
+        "ttft_limit": "DOUBLE", "tpot_limit": "DOUBLE", "e2e_limit": "DOUBLE", "load_s": "DOUBLE",
+        "first_call_s": "DOUBLE", "peak_allocator": "BIGINT",
         "peak_device": "BIGINT", "peak_resident": "BIGINT",
     },
     "speed_statistics": {
