@@ -36,14 +36,14 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTH
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ProgramVerdict:
     """Whether a program came to its last line, and if not, what stopped it (one short line)."""
 
     passed: bool
     reason: str
 
 
-def run_program(tier: Tier, program: str, timeout_s: float) -> Verdict:
+def run_program(tier: Tier, program: str, timeout_s: float) -> ProgramVerdict:
     """Run one program under the tier for at most `timeout_s` seconds of wall time; NoIsolation where it does not start."""
     nonce = secrets.token_hex(16)
     arguments = [str(int(timeout_s) + 2), tier.walls, _call_filter(tier)]
@@ -101,7 +101,7 @@ def _call_filter(tier: Tier) -> str:
         raise NoIsolation(str(error.strerror)) from None
 
 
-def _verdict(process: subprocess.Popen[bytes], nonce: str, timeout_s: float, scratch: Path | None) -> Verdict:
+def _verdict(process: subprocess.Popen[bytes], nonce: str, timeout_s: float, scratch: Path | None) -> ProgramVerdict:
     """Read what the child reports, at most REPORT_BYTES of it, and judge."""
     ready = b"ready\n"
     said = _read(process, b"", len(ready), START_S)
@@ -112,15 +112,15 @@ def _verdict(process: subprocess.Popen[bytes], nonce: str, timeout_s: float, scr
     end = time.monotonic() + timeout_s
     said = _read(process, said, REPORT_BYTES, timeout_s, scratch).removeprefix(ready)
     if scratch and _overflows(scratch):
-        return Verdict(False, f"wrote more than {SCRATCH_BYTES // 2**20} MiB or {SCRATCH_FILES} files")
+        return ProgramVerdict(False, f"wrote more than {SCRATCH_BYTES // 2**20} MiB or {SCRATCH_FILES} files")
     try:
         code = process.wait(max(0.0, end - time.monotonic()))
     except subprocess.TimeoutExpired:
-        return Verdict(False, f"timed out after {timeout_s:g} s")
+        return ProgramVerdict(False, f"timed out after {timeout_s:g} s")
     if said == nonce[::-1].encode():
-        return Verdict(True, "passed")
+        return ProgramVerdict(True, "passed")
     reason = " ".join(said.decode(errors="replace").replace(nonce[::-1], "").split())
-    return Verdict(False, reason[:300] or f"ended before its last line (exit code {code})")
+    return ProgramVerdict(False, reason[:300] or f"ended before its last line (exit code {code})")
 
 
 def _read(

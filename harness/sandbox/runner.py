@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness.sandbox.process import Verdict, run_program
+from harness.sandbox.process import ProgramVerdict, run_program
 from harness.sandbox.tiers import UNSANDBOXED, Tier, allowed_tiers, hints
 from zoo.errors import NoIsolation
 
@@ -42,7 +42,7 @@ open("scratch", "w").close()
 """
 
 
-def run_programs(programs: Sequence[str], timeout_s: float = 3.0, workers: int | None = None) -> list[Verdict]:
+def run_programs(programs: Sequence[str], timeout_s: float = 3.0, workers: int | None = None) -> list[ProgramVerdict]:
     """Run every program for at most `timeout_s` seconds of wall time, `workers` at once (default: the CPU cores).
 
     Verdicts come in the order of the programs. Raises NoIsolation, before anything ran, where no tier works, and in

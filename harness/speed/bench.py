@@ -11,7 +11,7 @@ from harness.records.record import Record
 from harness.speed.loading import find_checkpoint, load
 from harness.speed.measure import PointOutcome, measure, own_rates
 from harness.speed.memory import check_fits
-from harness.speed.recorder import Measured, SpeedRecorder, recorded
+from harness.speed.recorder import MeasuredPoint, SpeedRecorder, recorded
 from harness.speed.request import BenchRequest
 from harness.speed.system import SystemUnderTest
 from harness.speed.workloads.workload import Point, Shape, Workload, points
@@ -36,7 +36,7 @@ class BenchWatcher(Protocol):
         ...
 
 
-def run(request: BenchRequest, results: Path, watcher: BenchWatcher | None = None) -> list[Measured]:
+def run(request: BenchRequest, results: Path, watcher: BenchWatcher | None = None) -> list[MeasuredPoint]:
     """Load the model, measure every point of the workload that it can take, record each.
 
     A point that does not fit into memory is recorded as `failed`, and ends a sweep of its shape. When the device or the
@@ -70,7 +70,7 @@ def fitting(workload: Workload, checkpoint: Checkpoint, watcher: BenchWatcher | 
 
 def measure_points(
     system: SystemUnderTest, workload: Workload, recorder: SpeedRecorder, watcher: BenchWatcher | None = None
-) -> Iterator[Measured]:
+) -> Iterator[MeasuredPoint]:
     """Measure and record every point of the workload in turn.
 
     A sweep of a shape ends with the first batch that does not fit, or when larger ones have long brought nothing
@@ -99,7 +99,7 @@ def is_over(swept: Sequence[Record], patience: int) -> bool:
     return 0 < patience < len(rates) and max(rates[-patience:]) <= max(rates[:-patience])
 
 
-def measure_point(system: SystemUnderTest, point: Point, workload: Workload, recorder: SpeedRecorder) -> Measured:
+def measure_point(system: SystemUnderTest, point: Point, workload: Workload, recorder: SpeedRecorder) -> MeasuredPoint:
     """Measure one point and record it, out of memory as `failed`; raises, after recording, where device or backend broke."""
 
     def outcome() -> PointOutcome:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.metrics.speed_metrics import trial_schema
+from harness.records.columns import arrow_schema
 from harness.records.files import new_run_id, write_record
 from harness.records.outcome import Failure, failure_of
 from harness.records.record import Record, Setting, Subject
 from harness.records.speed_record import Reason, SpeedComparison, SpeedFacts, Validity
 from harness.speed.measure import PointOutcome
-from harness.speed.probes.probe import SAMPLE_COLUMNS
+from harness.speed.probes.probe import TELEMETRY_COLUMNS
 from harness.speed.system import SystemUnderTest
 from harness.speed.workloads.workload import Point, Workload
 from zoo.errors import BackendBroke, DeviceLost, EnvironmentIssue, NotWritable
@@ -27,7 +28,7 @@ HINTS: dict[type[EnvironmentIssue], str] = {
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredPoint:
     """A point and its record. What is derived on read stands here too, computed by the same functions, to be shown."""
 
     record: Record
@@ -69,12 +70,12 @@ class SpeedRecorder:
     run_id: str = field(default_factory=new_run_id)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def measured(self, outcome: PointOutcome, comparisons: tuple[SpeedComparison, ...] = ()) -> Measured:
+    def measured(self, outcome: PointOutcome, comparisons: tuple[SpeedComparison, ...] = ()) -> MeasuredPoint:
         """Record a point that was measured, valid or not."""
         facts = outcome.facts.model_copy(update={"comparisons": comparisons})
-        return Measured(self._write(facts, None, _tables(outcome)), outcome)
+        return MeasuredPoint(self._write(facts, None, _tables(outcome)), outcome)
 
-    def failed(self, system: SystemUnderTest, point: Point, failure: Failure) -> Measured:
+    def failed(self, system: SystemUnderTest, point: Point, failure: Failure) -> MeasuredPoint:
         """Record a point that has no figures."""
         reason = Reason(code=failure.code, text=failure.message)
         facts = SpeedFacts(
@@ -88,7 +89,7 @@ class SpeedRecorder:
             validity=Validity(valid=False, reasons=(reason,)),
             load_s=system.load_s,
         )
-        return Measured(self._write(facts, failure, {}))
+        return MeasuredPoint(self._write(facts, failure, {}))
 
     def _write(self, facts: SpeedFacts, failure: Failure | None, tables: dict[str, Any]) -> Record:
         record = Record(
@@ -125,10 +126,8 @@ class SpeedRecorder:
 def _tables(outcome: PointOutcome) -> dict[str, Any]:
     import pyarrow as pa
 
-    types = {"DOUBLE": pa.float64(), "BIGINT": pa.int64()}
-    watched = pa.schema([(name, types[kind]) for name, kind in SAMPLE_COLUMNS.items()])
-    samples = [{name: sample.get(name) for name in SAMPLE_COLUMNS} for sample in outcome.samples]
+    samples = [{name: sample.get(name) for name in TELEMETRY_COLUMNS} for sample in outcome.samples]
     return {
         "trials": pa.Table.from_pylist(outcome.rows, schema=trial_schema()),
-        "telemetry": pa.Table.from_pylist(samples, schema=watched),
+        "telemetry": pa.Table.from_pylist(samples, schema=arrow_schema(TELEMETRY_COLUMNS)),
     }

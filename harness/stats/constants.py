@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
+from zoo import confidence
 
 RULE_VERSION = "2"
 """Changes with anything that changes a derived number; a store that was made by another version is made anew.
 
 `record/1` names the rule of records that carry their errors themselves (minizoo 0.1)."""
-CONFIDENCE = 0.95
+CONFIDENCE = confidence.CONFIDENCE
 POWER = 0.80
-Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+Z = confidence.Z
 """The two-sided quantile of the normal distribution at CONFIDENCE."""
 REPLICATES = 1000
 """Resamplings of a bootstrap of one score."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.records.record import Record
     from harness.records.speed_record import SpeedFacts, Statistic
     from harness.speed.measure import PointOutcome
-    from harness.speed.recorder import Measured
+    from harness.speed.recorder import MeasuredPoint
     from harness.speed.workloads.workload import Point, Shape
 
 GB = 1e9
@@ -45,7 +45,7 @@ class BenchNotes:
             note(f"{record.task} {record.status}: {record.reason}")
 
 
-def show_points(output: Output, measured: Sequence[Measured], results: Path) -> None:
+def show_points(output: Output, measured: Sequence[MeasuredPoint], results: Path) -> None:
     """A table of metrics for every point that was measured; one line a point beneath where there are several."""
     for point in measured:
         if point.outcome is not None:

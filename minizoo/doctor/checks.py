@@ -11,7 +11,7 @@ from pathlib import Path
 from minizoo.doctor.devices import check_device, check_gpu, check_speed
 from minizoo.doctor.hub import check_hub
 from minizoo.doctor.isolation import check_isolation
-from minizoo.doctor.result import CheckResult, Verdict
+from minizoo.doctor.result import CheckResult, Grade
 from minizoo.doctor.software import check_engines, check_packages, check_python, check_torch
 from minizoo.doctor.storage import check_cache, check_database, check_results
 from zoo.errors import one_line
@@ -37,7 +37,7 @@ def examine(results: Path) -> dict[str, CheckResult]:
     return {name: _careful(check, results) for name, check in CHECKS.items()}
 
 
-def worst(results_by_check: dict[str, CheckResult]) -> Verdict:
+def worst(results_by_check: dict[str, CheckResult]) -> Grade:
     """The gravest verdict of all."""
     verdicts = {result.verdict for result in results_by_check.values()}
     return "fail" if "fail" in verdicts else "warn" if "warn" in verdicts else "ok"

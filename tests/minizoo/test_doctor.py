@@ -26,7 +26,7 @@ from minizoo.doctor import checks, hub, software, storage
 from minizoo.doctor.checks import CHECKS, examine
 from minizoo.doctor.devices import check_device, check_gpu, check_speed
 from minizoo.doctor.isolation import check_isolation
-from minizoo.doctor.result import CheckResult, Verdict
+from minizoo.doctor.result import CheckResult, Grade
 
 HERE = Path()
 
@@ -237,7 +237,7 @@ def test_exit_code_is_4_only_when_something_fails(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    verdicts: list[Verdict],
+    verdicts: list[Grade],
     code: int,
 ):
     checked = {f"c{i}": CheckResult(verdict, "found this", "do this") for i, verdict in enumerate(verdicts)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.sandbox.process import Verdict
+from harness.sandbox.process import ProgramVerdict
 from harness.sandbox.runner import run_programs
 
 REFUSED = """
@@ -29,5 +29,5 @@ def refused(attempt: str, imports: str = "") -> str:
     return f"{imports}\n{REFUSED.format(attempt=attempt)}"
 
 
-def one(program: str, timeout_s: float = 3.0) -> Verdict:
+def one(program: str, timeout_s: float = 3.0) -> ProgramVerdict:
     return run_programs([program], timeout_s=timeout_s)[0]

@@ -1,7 +1,7 @@
 """Checks of claims that are more than one line of arithmetic: best of all, comparable, statements, shots, scores.
 
 Whether a lead is resolved rests on an upper bound: a score in [0, 1] over n items has a standard error of at most
-√(p(1−p)/n), whatever the items score (Bhatia–Davis), so a lead beyond 1.96 of the two errors together is real; one
+√(p(1−p)/n), whatever the items score (Bhatia–Davis), so a lead beyond Z of the two errors together is real; one
 below it is only not shown by its size. Pairing by item, which no table allows, could resolve more.
 """
 
@@ -10,19 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
+from zoo.confidence import Z
 from zoo.errors import InvalidRegistry, UnknownModel, UnknownName
 from zoo.names import closest
 from zoo.registry.loader import ComparedRow, Model, PublishedScore, Registry, same_figure
 from zoo.registry.statements import actual_value, agrees
 from zoo.strict import Slug, Strict, Text
-
-Z_95 = NormalDist().inv_cdf(0.975)
-"""Standard errors on either side of a normal estimate that hold 95 %: 1.95996."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ def run_analysis(analysis: Analysis, registry: Registry, measured: Measurements)
 
 def resolvable_lead(a: float, b: float, items: int) -> float:
     """The least difference in percent that two independent scores near `a` and `b` percent show at 95 % (bound)."""
-    return 100 * Z_95 * math.sqrt(sum(p / 100 * (1 - p / 100) for p in (a, b)) / items)
+    return 100 * Z * math.sqrt(sum(p / 100 * (1 - p / 100) for p in (a, b)) / items)
 
 
 def _best_on(claim: BestOn, registry: Registry) -> Iterator[ClaimStep]:

@@ -16,7 +16,7 @@ from harness.speed.compare.ratios import ComparedMetric, comparisons_of, publish
 from harness.speed.loading import Loaded, find_checkpoint, load
 from harness.speed.measure import PointOutcome, outcome_of, own_rates
 from harness.speed.memory import check_fits
-from harness.speed.recorder import Measured, SpeedRecorder, recorded
+from harness.speed.recorder import MeasuredPoint, SpeedRecorder, recorded
 from harness.speed.request import BenchRequest
 from harness.speed.system import SystemUnderTest
 from harness.speed.trials.point_run import PointRun, run_trials
@@ -29,8 +29,8 @@ class PairedPoint:
     """One pairing: the points of both models, the comparisons with the first; `refused` says why there are none."""
 
     pairing: Pairing
-    ours: Measured
-    theirs: Measured
+    ours: MeasuredPoint
+    theirs: MeasuredPoint
     comparisons: tuple[ComparedMetric, ...] = ()
     refused: str | None = None
 
@@ -95,7 +95,7 @@ class _Side:
     def system(self) -> SystemUnderTest:
         return self.loaded.system
 
-    def failed(self, failure: Failure) -> Measured:
+    def failed(self, failure: Failure) -> MeasuredPoint:
         return self.recorder.failed(self.system, self.point, failure)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-SAMPLE_COLUMNS: dict[str, str] = {
+TELEMETRY_COLUMNS: dict[str, str] = {
     "time_s": "DOUBLE",
     "power_w": "DOUBLE",
     "sm_mhz": "DOUBLE",
@@ -35,7 +35,7 @@ class Probe(Protocol):
         ...
 
     def sample(self) -> Sample:
-        """The present state, columns of SAMPLE_COLUMNS without the time. Raises DeviceGone."""
+        """The present state, columns of TELEMETRY_COLUMNS without the time. Raises DeviceGone."""
         ...
 
     def energy(self) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.nvml import DeviceGone
 from harness.speed.clock import Clock
-from harness.speed.probes.probe import SAMPLE_COLUMNS, Probe, Sample
+from harness.speed.probes.probe import TELEMETRY_COLUMNS, Probe, Sample
 
 WINDOW_S = 2.0
 """An energy counter ticks every 10 to 100 ms: over two seconds a tick is at most 5 %."""
@@ -97,7 +97,7 @@ class EnergyMeter:
 def summary(samples: list[Sample]) -> dict[str, float]:
     """Lowest, mean and highest of every column that was told, e.g. `power_w_mean`."""
     found: dict[str, float] = {}
-    for name in SAMPLE_COLUMNS:
+    for name in TELEMETRY_COLUMNS:
         told = [float(value) for sample in samples if (value := sample.get(name)) is not None]
         if told and name not in ("time_s", "clock_events"):
             found |= {f"{name}_min": min(told), f"{name}_mean": sum(told) / len(told), f"{name}_max": max(told)}

@@ -9,7 +9,7 @@ import pytest
 
 from harness.sandbox import runner as sandbox
 from harness.sandbox import tiers as ways
-from harness.sandbox.process import Verdict, run_program
+from harness.sandbox.process import ProgramVerdict, run_program
 from harness.sandbox.runner import isolation, run_programs
 from harness.sandbox.tiers import TIERS, TIERS_VARIABLE, Tier
 from zoo.errors import NoIsolation
@@ -46,8 +46,8 @@ def test_a_command_of_the_users_own_that_isolates_is_used_and_named(chosen):
     chosen.command = command
     assert isolation() == f"command: {' '.join(command)}"
     assert run_programs(["x = 1", "1 / 0"]) == [
-        Verdict(True, "passed"),
-        Verdict(False, "ZeroDivisionError: division by zero"),
+        ProgramVerdict(True, "passed"),
+        ProgramVerdict(False, "ZeroDivisionError: division by zero"),
     ]
 
 

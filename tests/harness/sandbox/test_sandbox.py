@@ -16,7 +16,7 @@ import pytest
 from support.paths import ROOT
 from support.programs import one, refused
 
-from harness.sandbox.process import Verdict
+from harness.sandbox.process import ProgramVerdict
 from harness.sandbox.runner import run_programs
 
 
@@ -72,7 +72,7 @@ for path in (b"/", b"/usr"):
 
 def test_scratch_is_private_and_empty_each_time(tier: str):
     keep = "import os\nassert os.getcwd().startswith('/tmp') and os.listdir() == []\nopen('note', 'w').write('x')"
-    assert run_programs([keep, keep, keep], workers=1) == [Verdict(True, "passed")] * 3
+    assert run_programs([keep, keep, keep], workers=1) == [ProgramVerdict(True, "passed")] * 3
     assert not Path("/tmp/note").exists()
 
 

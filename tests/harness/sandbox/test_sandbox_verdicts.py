@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from support.programs import DEEP, one
 
-from harness.sandbox.process import Verdict
+from harness.sandbox.process import ProgramVerdict
 from harness.sandbox.runner import run_programs
 
 
 def test_verdicts_come_in_the_order_of_the_programs(tier: str):
     programs = ["import time; time.sleep(0.4)", "assert 1 + 1 == 3, 'sums'", "x = 1"]
     assert run_programs(programs, workers=3) == [
-        Verdict(True, "passed"),
-        Verdict(False, "AssertionError: sums"),
-        Verdict(True, "passed"),
+        ProgramVerdict(True, "passed"),
+        ProgramVerdict(False, "AssertionError: sums"),
+        ProgramVerdict(True, "passed"),
     ]
 
 
@@ -62,7 +62,7 @@ def test_a_program_that_does_not_come_to_its_last_line_fails(tier: str, program:
     ],
 )
 def test_an_endless_program_is_stopped_at_its_time_limit(tier: str, program: str):
-    assert one(program, timeout_s=0.5) == Verdict(False, "timed out after 0.5 s")
+    assert one(program, timeout_s=0.5) == ProgramVerdict(False, "timed out after 0.5 s")
 
 
 def test_flooding_stdout_neither_hangs_nor_fails_a_program_that_ends(tier: str):
