@@ -21,8 +21,31 @@ MARKED = {
     "training": ["zoo/nano/test_nano_training.py"],
     "browser": ["reports/test_report_browser.py"],
     "e2e": ["e2e"],
+    "slow": [
+        "backends/packing/test_packed_hflm.py",
+        "docs",
+        "harness/accuracy/test_fewshot_seeds.py",
+        "harness/accuracy/test_local_models.py",
+        "harness/accuracy/test_many_processes.py",
+        "harness/accuracy/test_resume.py",
+        "harness/lmeval/test_chat.py",
+        "harness/lmeval/test_golden_prompts.py",
+        "harness/lmeval/test_groups.py",
+        "harness/lmeval/test_hflm_equality.py",
+        "harness/lmeval/test_prompts.py",
+        "harness/sandbox",
+        "harness/speed/test_comparison.py",
+        "harness/tasks",
+        "minizoo/test_bench_command.py",
+        "minizoo/test_data_command.py",
+        "minizoo/test_run_log.py",
+        "zoo/nano/test_nano_students.py",
+        "zoo/prune/test_importance_ablation.py",
+        "zoo/registry/test_registry_bad_input.py",
+    ],
 }
-"""Marker → test files or folders; what has none is in `make fast-test`."""
+"""Marker → test files or folders; what has none is in `make fast-test`. Slow are those of ten seconds or more: real benchmark
+data, processes and sandboxes, thousands of drawn inputs."""
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
