@@ -24,6 +24,7 @@ MARKED = {
     "slow": [
         "backends/packing/test_packed_hflm.py",
         "docs",
+        "harness/accuracy/test_bad_input.py",
         "harness/accuracy/test_fewshot_seeds.py",
         "harness/accuracy/test_local_models.py",
         "harness/accuracy/test_many_processes.py",
@@ -38,14 +39,15 @@ MARKED = {
         "harness/tasks",
         "minizoo/test_bench_command.py",
         "minizoo/test_data_command.py",
+        "minizoo/test_dry_run.py",
         "minizoo/test_run_log.py",
         "zoo/nano/test_nano_students.py",
         "zoo/prune/test_importance_ablation.py",
         "zoo/registry/test_registry_bad_input.py",
     ],
 }
-"""Marker → test files or folders; what has none is in `make fast-test`. Slow are those of ten seconds or more: real benchmark
-data, processes and sandboxes, thousands of drawn inputs."""
+"""Marker → test files or folders; what has none is in `make fast-test`. Slow is what takes long: real benchmark data,
+processes and sandboxes, thousands of drawn inputs."""
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

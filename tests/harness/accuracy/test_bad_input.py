@@ -149,7 +149,6 @@ def test_results_folder_that_takes_no_file(minizoo, stories, data):
     assert (ran.code, ran.json()["code"]) == (4, "not-writable")
 
 
-@pytest.mark.slow
 def test_disk_that_fills_up_keeps_what_was_finished(minizoo, stories, data, tmp_path):
     """The file-size limit stands in for a full disk: writes fail half-way, with the same kind of error."""
     argv = ["eval", "--model", stories, "--tasks", "winogrande", "--limit", 200, "--data", data, "--results", tmp_path]
