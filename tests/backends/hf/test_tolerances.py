@@ -60,6 +60,8 @@ def test_a_wrong_offset_does_not(model, text):
 
 
 def test_half_precision_does_not(model, text):
-    half = scored(copy.deepcopy(model).bfloat16(), text[:1], text[1:])
+    rounded = copy.deepcopy(model).bfloat16()
+    rounded.set_attn_implementation("eager")  # torch's fused bf16 kernel refuses ATen's plain kernels on an AVX-512 processor
+    half = scored(rounded, text[:1], text[1:])
     with pytest.raises(AssertionError):
         assert_logprobs(half.token_logprobs, scored(model, text[:1], text[1:]).token_logprobs)
