@@ -61,7 +61,8 @@ def test_a_wrong_offset_does_not(model, text):
 
 def test_half_precision_does_not(model, text):
     rounded = copy.deepcopy(model).bfloat16()
-    rounded.set_attn_implementation("eager")  # torch's fused bf16 kernel refuses ATen's plain kernels on an AVX-512 processor
+    # torch's fused bf16 kernel cannot run under ATen's plain kernels on an AVX-512 processor
+    rounded.set_attn_implementation("eager")
     half = scored(rounded, text[:1], text[1:])
     with pytest.raises(AssertionError):
         assert_logprobs(half.token_logprobs, scored(model, text[:1], text[1:]).token_logprobs)
