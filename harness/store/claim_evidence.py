@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.metrics.task_metadata import metadata_of
 from harness.store.query import query
-from harness.store.reproduction import beside
+from harness.store.reproduction import beside, newest
 from zoo.claims.analyses import Measured, Measurements
 from zoo.registry.loader import PublishedScore, Registry, same_figure
 
@@ -21,21 +21,13 @@ def claim_evidence(results: Path, registry: Registry) -> Measurements:
     A score that several sources print alike is compared once, with the source that `minizoo show` prefers too, so
     both commands give one verdict on a record.
     """
-    newest: dict[tuple[Any, ...], str] = {}
-    rows = query(results, "SELECT * FROM reproduction ORDER BY finished_at, run_id")
-    for row in rows:
-        newest[_series(row)] = row["run_id"]
-    current = [row for row in rows if newest[_series(row)] == row["run_id"]]
+    current = newest(query(results, "SELECT * FROM reproduction ORDER BY finished_at, run_id"))
 
     def measured(model: str, score: PublishedScore) -> Sequence[Measured]:
         same = [row for row in current if row["registry_id"] == model and _prints(registry, row, score)]
         return [_measured(row) for row in beside(same)]
 
     return measured
-
-
-def _series(row: Row) -> tuple[Any, ...]:
-    return row["registry_id"], row["task"], row["metric"], row["filter"], row["shots"]
 
 
 def _prints(registry: Registry, row: Row, score: PublishedScore) -> bool:

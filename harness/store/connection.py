@@ -55,3 +55,9 @@ def connected(path: Path, read_only: bool = False) -> Generator[Any]:
         yield connection
     finally:
         connection.close()
+
+
+def fetched(cursor: Any) -> list[dict[str, Any]]:
+    """Every row of an executed query, by column name."""
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.store.catch_up import catch_up
-from harness.store.connection import connected, database_path, locked
+from harness.store.connection import connected, database_path, fetched, locked
 
 
 def query(results: Path, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Catch up with the records (see `catch_up` for what it raises), run one query and return its rows as dictionaries."""
     catch_up(results)
     with locked(results), connected(database_path(results), read_only=True) as connection:
-        cursor = connection.execute(sql, list(parameters))
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return fetched(connection.execute(sql, list(parameters)))

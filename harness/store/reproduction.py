@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ def of_run(results: Path, run_id: str) -> list[Row]:
 def of_model(results: Path, model: str) -> list[Row]:
     """The newest score of each task, metric, filter and shots of a registry model beside its published one."""
     rows = query(results, "SELECT * FROM reproduction WHERE registry_id = ? ORDER BY finished_at, run_id", [model])
-    newest = {(row["task"], row["metric"], row["filter"], row["shots"]): row["run_id"] for row in rows}
-    return beside(
-        row for row in rows if newest[row["task"], row["metric"], row["filter"], row["shots"]] == row["run_id"]
-    )
+    return beside(newest(rows))
+
+
+def newest(rows: Sequence[Row]) -> list[Row]:
+    """Of rows in the order of time, those of the last run of each model, task, metric, filter and shots."""
+    last = {_series(row): row["run_id"] for row in rows}
+    return [row for row in rows if last[_series(row)] == row["run_id"]]
 
 
 def beside(rows: Iterable[Row]) -> list[Row]:
@@ -38,6 +41,10 @@ def verdict_words(row: Row) -> str:
     if row["needs_n"]:
         return f"{row['verdict']} (needs n = {row['needs_n']:,})"
     return f"{row['verdict']} ({row['reason']})" if row["reason"] else row["verdict"]
+
+
+def _series(row: Row) -> tuple[Any, ...]:
+    return row["registry_id"], row["task"], row["metric"], row["filter"], row["shots"]
 
 
 def _preference(row: Row) -> tuple[bool, float, str]:

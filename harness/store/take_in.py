@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.records.files import read_record
 from harness.records.record import Record
+from harness.store.connection import fetched
 from harness.store.rows.names import Identity, shown_names
 from harness.store.rows.protocols import expected_rows, protocol_row
 from harness.store.rows.published import published_rows
@@ -99,8 +100,7 @@ def _insert_verdicts(connection: Any, runs: list[str] | None) -> None:
     else:
         connection.execute("DELETE FROM verdicts WHERE run_id IN (SELECT unnest(?))", [runs])
         pairs = connection.execute(f"{PAIRED} AND s.run_id IN (SELECT unnest(?))", [runs])
-    names = [column[0] for column in pairs.description]
-    insert(connection, "verdicts", [verdict_row(dict(zip(names, row, strict=True))) for row in pairs.fetchall()])
+    insert(connection, "verdicts", [verdict_row(pair) for pair in fetched(pairs)])
 
 
 def _give_names(connection: Any, registry: Registry) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.metrics.speed_metrics import PointTrials, samples_of_points
 from harness.records.record import Record
+from harness.store.connection import fetched
 from harness.store.rows.speed import comparison_rows, derived_ratio, limit_rows, point_row, statistic_rows
 from harness.store.rows.tables import insert, insert_file
 
@@ -50,8 +51,7 @@ def _derive_ratios(connection: Any, runs: Sequence[str]) -> None:
         "WHERE c.run_id IN (SELECT unnest($runs)) OR c.against_run_id IN (SELECT unnest($runs)) GROUP BY ALL ORDER BY ALL",
         {"runs": list(runs)},
     )
-    names = [column[0] for column in pairs.description]
-    for pair in [dict(zip(names, row, strict=True)) for row in pairs.fetchall()]:
+    for pair in fetched(pairs):
         ours = _samples(connection, pair["metric"], pair["run_id"], pair["task"])
         theirs = _samples(connection, pair["metric"], pair["against_run_id"], pair["against_task"])
         made = derived_ratio(pair, ours, theirs)
