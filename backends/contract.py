@@ -7,8 +7,8 @@ A third party adds a backend through the entry-point group `minizoo.backends`: a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Tokens = tuple[int, ...]
 
@@ -70,20 +70,29 @@ class GenerateRequest:
     stop: tuple[str, ...] = ()
     """Generation may end once one of these appears in the decoded new text; the text is not cut here."""
     temperature: float = 0.0
-    top_p: float = 1.0
+    top_p: float | None = None
+    """None leaves it, like every setting that is not named, to the model's own generation_config.json."""
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Further settings by the names of transformers' `generate` (`backends.generation_settings`). A backend raises ValueError
+    or UnsupportedRequest for one that it does not follow."""
     seed: int = 0
     """Sampling depends on this seed alone, not on the neighbours in the batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """The answer to the request at position `index` of the call: new token ids, without the prompt and end-of-text."""
+    """The answer to the request at position `index` of the call: new token ids, without the prompt.
+
+    The token that ends a text is left out, unless it has a text of its own.
+    """
 
     index: int
     tokens: Tokens
     finish: Literal["stop", "length"]
     times: tuple[float, ...] | None = None
     """Seconds since the call at which each token was there, when streamed."""
+    finite: bool = True
+    """False where a token was chosen from logits without a finite maximum (NaN, +inf, or all -inf): it means nothing."""
 
 
 @dataclass(frozen=True, slots=True)

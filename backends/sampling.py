@@ -15,7 +15,7 @@ class TokenSampler:
 
     def __init__(self, request: GenerateRequest) -> None:
         self._temperature = TemperatureLogitsWarper(request.temperature)
-        self._top_p = TopPLogitsWarper(request.top_p)
+        self._top_p = TopPLogitsWarper(1.0 if request.top_p is None else request.top_p)
         self._generator = torch.Generator().manual_seed(request.seed)
 
     def sample(self, logits: Any) -> Any:

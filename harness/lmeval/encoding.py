@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.contract import GenerateRequest, ScoreRequest, Tokenizer, Tokens
+from harness.lmeval.generation import MAX_NEW_TOKENS as MAX_NEW_TOKENS
+from harness.lmeval.generation import normalized, refusal, request_options, stop_strings
 from harness.lmeval.prompts import Document
 from harness.lmeval.tasks import LoadedTask
 from zoo.errors import PromptImpossible, PromptTooLong, UnsupportedRequest
-
-MAX_NEW_TOKENS = 256
-"""lm-eval's default where a task names no limit."""
-GENERATION_KEYS = {"do_sample", "temperature", "top_p", "until", "max_gen_toks"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +89,8 @@ class Encoder:
 
     def stops(self, gen_kwargs: Mapping[str, Any]) -> list[str]:
         """The stop strings of a generation: the task's own and the end-of-text token's text, as in lm-eval."""
-        from lm_eval.models.utils import handle_stop_sequences
-
         eos = None if self._tokenizer.eos_id is None else self._tokenizer.decode([self._tokenizer.eos_id], False)
-        return handle_stop_sequences(_normalized(gen_kwargs)["until"], eos=eos)
+        return stop_strings(gen_kwargs, eos)
 
     def _loglikelihood(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
         pairs = self._encode_pairs([instance.args for _, instance in instances])
@@ -152,21 +148,33 @@ class Encoder:
     def _generation(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
         prompts = self._encode([instance.args[0] for _, instance in instances])
         for (doc_id, instance), tokens in zip(instances, prompts, strict=True):
-            options = _generation_options(loaded.name, instance.args[1])
+            if reason := refusal(instance.args[1]):
+                raise UnsupportedRequest(f"Task {loaded.name} is not run: {reason}.", "Leave the task out.")
             stop = tuple(self.stops(instance.args[1]))
-            room = self._max_length - options["max_new_tokens"]
-            if room <= 0:
+            cut = max(0, len(tokens) - self._room(loaded.name, normalized(instance.args[1])["max_gen_toks"]))
+            options = request_options(instance.args[1], len(tokens) - cut)
+            new = options["max_new_tokens"]
+            if not 0 < new <= self._max_length - (len(tokens) - cut):
                 raise PromptTooLong(
-                    f"Task {loaded.name} generates {options['max_new_tokens']} tokens, which leaves no room for a prompt in a "
-                    f"context of {self._max_length}.",
-                    "Leave the task out for this model.",
+                    f"Task {loaded.name}, document {doc_id}: max_length leaves {new} tokens after a prompt of "
+                    f"{len(tokens) - cut}, in a context of {self._max_length}.",
+                    "Leave the task out, or give it max_gen_toks instead.",
                 )
-            cut = max(0, len(tokens) - room)
             for part in range(instance.repeats or 1):
                 key = UnitKey(loaded.name, doc_id, instance.idx, part)
                 seed = self._seed if options["temperature"] == 0 else _seed_of(self._seed, key)
                 request = GenerateRequest(tuple(tokens[cut:]), stop=stop, seed=seed, **options)
                 yield Unit(key, loaded.name, request, cut)
+
+    def _room(self, task: str, new_tokens: int) -> int:
+        room = self._max_length - new_tokens
+        if room <= 0:
+            raise PromptTooLong(
+                f"Task {task} generates {new_tokens} tokens, which leaves no room for a prompt in a context of "
+                f"{self._max_length}.",
+                "Leave the task out for this model.",
+            )
+        return room
 
     def _encode_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[Tokens, Tokens]]:
         shifted = [_shift_spaces(context, continuation) for context, continuation in pairs]
@@ -222,27 +230,6 @@ def overflowing(units: Iterable[Unit]) -> list[Unit]:
 def _shift_spaces(context: str, continuation: str) -> tuple[str, str]:
     bare = context.rstrip()
     return bare, context[len(bare) :] + continuation
-
-
-def _generation_options(task: str, gen_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    kwargs = _normalized(gen_kwargs)
-    foreign = sorted(set(kwargs) - GENERATION_KEYS)
-    if foreign:
-        raise UnsupportedRequest(
-            f"Task {task} asks for {', '.join(foreign)} in generation, which minizoo does not offer.",
-            "Leave the task out.",
-        )
-    return {
-        "max_new_tokens": kwargs["max_gen_toks"],
-        "temperature": float(kwargs["temperature"]) if kwargs["do_sample"] else 0.0,
-        "top_p": float(kwargs.get("top_p", 1.0)),
-    }
-
-
-def _normalized(gen_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    from lm_eval.models.utils import normalize_gen_kwargs
-
-    return {**normalize_gen_kwargs(dict(gen_kwargs), MAX_NEW_TOKENS)}
 
 
 def _seed_of(seed: int, key: UnitKey) -> int:
