@@ -3,76 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
 
 from backends.contract import GenerateRequest, Generation, Tokenizer
+from backends.generation_settings import LOGITS, NO_EFFECT, SAMPLING, UNSUPPORTED
 from backends.hf.batching import length_batches
-from backends.sampling import StopMatcher, TokenSampler, ending, eos_ids
+from backends.sampling import Continuation, Decoding, extend
 
-Batch = list[tuple[int, GenerateRequest]]
+NEUTRAL: dict[str, Any] = {
+    **dict.fromkeys(LOGITS | SAMPLING | UNSUPPORTED.keys() | NO_EFFECT | {"max_length"}),
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    "do_sample": False,
+    "use_cache": True,
+}
+"""What makes `generate` take the best of the logits that it is given, whatever generation_config.json says."""
 
 
 def padded_generations(
     model: Any, tokenizer: Tokenizer, requests: Sequence[GenerateRequest], budget: int
 ) -> Iterator[Generation]:
-    """Yield the new tokens of each prompt, a batch of at most `budget` padded tokens at a time."""
-    lengths = [len(r.prompt) + r.max_new_tokens for r in requests]
-    for batch in length_batches(lengths, budget):
-        yield from _generate_batch(model, tokenizer, [(i, requests[i]) for i in batch])
+    """Yield the new tokens of each prompt, a batch of at most `budget` padded tokens at a time.
+
+    Raises what `Decoding` raises, before the first token.
+    """
+    decoding = Decoding(model, tokenizer, requests)
+    lengths = [len(r.prompt) + r.max_new_tokens for r in decoding.requests]
+    batches = length_batches(lengths, budget)
+    return chain.from_iterable(_generate_batch(model, [decoding.start(i) for i in batch]) for batch in batches)
 
 
 @torch.inference_mode()
-def _generate_batch(model: Any, tokenizer: Tokenizer, batch: Batch) -> Iterator[Generation]:
-    """Prompts are padded on the left; a row's own limit is applied at the end."""
-    longest = max(len(r.prompt) for _, r in batch)
-    ids = torch.zeros(len(batch), longest, dtype=torch.long)
+def _generate_batch(model: Any, rows: list[Continuation]) -> list[Generation]:
+    """Prompts are padded on the left. Each row is a sequence of its own, which sees no padding and ends by itself."""
+    longest = max(len(row.request.prompt) for row in rows)
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
     mask = torch.zeros_like(ids)
-    for row, (_, request) in enumerate(batch):
-        ids[row, longest - len(request.prompt) :] = torch.tensor(request.prompt)
-        mask[row, longest - len(request.prompt) :] = 1
-    eos = eos_ids(model, tokenizer)
-    out = model.generate(
+    for at, row in enumerate(rows):
+        ids[at, longest - len(row.request.prompt) :] = torch.tensor(row.request.prompt)
+        mask[at, longest - len(row.request.prompt) :] = 1
+    model.generate(
         input_ids=ids.to(model.device),
         attention_mask=mask.to(model.device),
-        max_new_tokens=max(r.max_new_tokens for _, r in batch),
-        do_sample=False,
-        logits_processor=[_SeededSampler([r for _, r in batch])],
-        stopping_criteria=[_StopStrings(tokenizer, [r for _, r in batch], longest)],
-        pad_token_id=min(eos, default=0),
-        use_cache=True,
+        logits_processor=[_OwnChoice(rows)],
+        stopping_criteria=[_OwnEnd(rows)],
+        **NEUTRAL | {"max_new_tokens": max(row.request.max_new_tokens for row in rows)},
     )
-    for row, (index, request) in enumerate(batch):
-        yield ending(index, request, out[row, longest:].tolist(), eos)
+    return [row.generation() for row in rows]
 
 
-class _SeededSampler(LogitsProcessor):
-    """Leaves only the token that a row's own sampler draws, which greedy search then takes; greedy rows stay as they are."""
+class _OwnChoice(LogitsProcessor):
+    """Leaves only the token that a row's own sequence chose, which greedy search then takes; an ended row gets token 0."""
 
-    def __init__(self, requests: list[GenerateRequest]) -> None:
-        self._rows = [(row, TokenSampler(r)) for row, r in enumerate(requests) if r.temperature > 0]
+    def __init__(self, rows: list[Continuation]) -> None:
+        self._rows = rows
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        for row, sampler in self._rows:
-            token = sampler.sample(scores[row : row + 1])
-            scores[row] = float("-inf")
-            scores[row, token] = 0.0
-        return scores
+        going = [at for at, row in enumerate(self._rows) if not row.over]
+        extend([self._rows[at] for at in going], scores[going])
+        chosen = [0 if row.over else row.tokens[-1] for row in self._rows]
+        return scores.fill_(float("-inf")).scatter_(1, torch.tensor(chosen, device=scores.device)[:, None], 0.0)
 
 
-class _StopStrings(StoppingCriteria):
-    """A row is done once its new text holds one of its stop strings, or its own limit is reached."""
+class _OwnEnd(StoppingCriteria):
+    """A row is done once its own sequence is over."""
 
-    def __init__(self, tokenizer: Tokenizer, requests: list[GenerateRequest], prompt_length: int) -> None:
-        self._stops = [StopMatcher(tokenizer, r) for r in requests]
-        self._limits = [r.max_new_tokens for r in requests]
-        self._start = prompt_length
-        self._done = [False] * len(requests)
+    def __init__(self, rows: list[Continuation]) -> None:
+        self._rows = rows
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        for row, tokens in enumerate(input_ids[:, self._start :].tolist()):
-            if not self._done[row]:
-                self._done[row] = len(tokens) >= self._limits[row] or self._stops[row](tokens)
-        return torch.tensor(self._done, device=input_ids.device)
+        return torch.tensor([row.is_over() for row in self._rows], device=input_ids.device)

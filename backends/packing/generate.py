@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import torch
 
 from backends.contract import GenerateRequest, Generation, OutOfMemory, Tokenizer
 from backends.packing.packed_model import PackedModel, out_of_memory
 from backends.packing.slots import Prefilled, SlotCache, prefilled
-from backends.sampling import StopMatcher, TokenSampler, ending, eos_ids
+from backends.sampling import Continuation, Decoding, extend
 
 SLOTS = {"cpu": 32, "cuda": 256}
 """Sequences that decode together at most."""
@@ -30,18 +29,21 @@ def continuous_generations(
 ) -> Iterator[Generation]:
     """Yield the new tokens of each prompt as it ends; prefill rows hold `budget` tokens.
 
-    When memory runs out, what has not ended starts again in half the slots. OutOfMemory where one slot is too many.
+    When memory runs out, what has not ended starts again in half the slots. OutOfMemory where one slot is too many. Raises
+    what `Decoding` raises, before the first token.
     """
-    left = dict(enumerate(requests))
-    slots = _affordable_slots(model, requests)
+    return _restarted(model, Decoding(model.twin, tokenizer, requests), budget)
+
+
+def _restarted(model: PackedModel, decoding: Decoding, budget: int) -> Iterator[Generation]:
+    left = set(range(len(decoding.requests)))
+    slots = _affordable_slots(model, decoding.requests)
     while left:
-        indices = list(left)
-        decoder = _Decoder(model, tokenizer, [left[i] for i in indices], budget, slots)
+        decoder = _Decoder(model, decoding, sorted(left), budget, slots)
         try:
             for generation in decoder.run():
-                index = indices[generation.index]
-                del left[index]
-                yield Generation(index, generation.tokens, generation.finish)
+                left.remove(generation.index)
+                yield generation
         except (torch.OutOfMemoryError, RuntimeError) as error:
             reason = out_of_memory(error)
             if slots == 1:
@@ -49,32 +51,14 @@ def continuous_generations(
             slots, budget = max(1, slots // 2), max(SHORTEST_ROW, budget // 2)
 
 
-@dataclass
-class _Sequence:
-    """An active sequence: its request, its new tokens, and how its next one is chosen."""
-
-    index: int
-    request: GenerateRequest
-    stops: StopMatcher
-    sampler: TokenSampler | None
-    tokens: list[int] = field(default_factory=list)
-
-    @property
-    def position(self) -> int:
-        """Where its newest token stands."""
-        return len(self.request.prompt) + len(self.tokens) - 1
-
-
 class _Decoder:
     """KV-cache slots: active sequences, and prefilled prompts that wait for a slot."""
 
-    def __init__(
-        self, model: PackedModel, tokenizer: Tokenizer, requests: Sequence[GenerateRequest], budget: int, slots: int
-    ) -> None:
-        self._model, self._tokenizer, self._requests = model, tokenizer, requests
-        self._eos = eos_ids(model.twin, tokenizer)
+    def __init__(self, model: PackedModel, decoding: Decoding, left: list[int], budget: int, slots: int) -> None:
+        self._model, self._decoding, self._left = model, decoding, left
+        requests = [decoding.requests[i] for i in left]
         longest = max(len(r.prompt) + r.max_new_tokens for r in requests)
-        self._slots: SlotCache[_Sequence] = SlotCache(model, slots, longest)
+        self._slots: SlotCache[Continuation] = SlotCache(model, slots, longest)
         self._waiting: deque[Prefilled] = deque()
         self._prefill = prefilled(model, [r.prompt for r in requests], budget)
         self._more = True
@@ -83,13 +67,13 @@ class _Decoder:
         """Yield every request's generation as it ends."""
         while self._more or self._waiting or self._slots.active:
             for sequence in self._advance():
-                yield ending(sequence.index, sequence.request, sequence.tokens, self._eos)
+                yield sequence.generation()
 
     @torch.inference_mode()
-    def _advance(self) -> list[_Sequence]:
+    def _advance(self) -> list[Continuation]:
         """Fill free slots, free those of ended sequences, decode one token of each that is left; returns the ended."""
         self._fill_slots()
-        ended = self._slots.remove(self._is_over)
+        ended = self._slots.remove(Continuation.is_over)
         active = self._slots.active
         if active:
             hidden = self._slots.decode([s.tokens[-1] for s in active], [s.position for s in active])
@@ -107,24 +91,13 @@ class _Decoder:
             sequences = [self._activate(prompt) for prompt in new]
             self._choose(sequences, torch.stack([prompt.hidden for prompt in new]))
 
-    def _activate(self, prompt: Prefilled) -> _Sequence:
-        request = self._requests[prompt.index]
-        sampler = TokenSampler(request) if request.temperature > 0 else None
-        sequence = _Sequence(prompt.index, request, StopMatcher(self._tokenizer, request), sampler)
+    def _activate(self, prompt: Prefilled) -> Continuation:
+        sequence = self._decoding.start(self._left[prompt.index])
         self._slots.add(prompt, sequence)
         return sequence
 
-    def _choose(self, sequences: list[_Sequence], hidden: torch.Tensor) -> None:
-        logits = self._model.logits(hidden).float()
-        tokens = logits.argmax(-1).tolist()
-        for row, sequence in enumerate(sequences):
-            token = sequence.sampler.sample(logits[row : row + 1]) if sequence.sampler else tokens[row]
-            sequence.tokens.append(int(token))
-
-    def _is_over(self, sequence: _Sequence) -> bool:
-        tokens = sequence.tokens
-        full = len(tokens) >= sequence.request.max_new_tokens
-        return full or tokens[-1] in self._eos or sequence.stops(tokens)
+    def _choose(self, sequences: list[Continuation], hidden: torch.Tensor) -> None:
+        extend(sequences, self._model.logits(hidden).float())
 
 
 def _affordable_slots(model: PackedModel, requests: Sequence[GenerateRequest]) -> int:
