@@ -20,14 +20,15 @@ from backends.contract import (
 )
 from backends.hf.generate import padded_generations
 from backends.hf.loading import load_pretrained, resolve_device
+from backends.hf.plain_stream import plain_stream
+from backends.hf.plain_ways import plain_ways
 from backends.hf.unpacked import unpacked_scores
 from backends.packing.generate import continuous_generations
 from backends.packing.score import check_score, packed_scores
-from backends.packing.stream import streamed
-from backends.packing.trial import packed_or_not
+from backends.packing.stream import streamed, within_memory
 from backends.tokenizer import HfTokenizer
+from backends.trial.packed_or_not import packed_or_not
 from zoo.checkpoint.locate import Checkpoint
-from zoo.errors import NoStreaming
 
 TOKEN_BUDGET = {"cpu": 1536, "cuda": 16384}
 """Tokens of a row, or padded tokens of a batch. On a CPU 1,024 to 3,072 are about as fast, and longer rows leave workers idle;
@@ -63,9 +64,11 @@ class HfBackend:
             "transformers": transformers.__version__,
             "scoring": how,
         }
-        self.capabilities = Capabilities(
-            score=True, generate=True, stream=self._packed is not None, max_length=checkpoint.max_length
-        )
+        if self._packed is None:
+            self._ways = plain_ways(self._model)
+            if self._ways.not_taken:
+                self.versions = {**self.versions, "plain": self._ways.not_taken}
+        self.capabilities = Capabilities(score=True, generate=True, stream=True, max_length=checkpoint.max_length)
         self._budget = options.token_budget or TOKEN_BUDGET[self.device.split(":")[0]]
 
     def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
@@ -73,7 +76,7 @@ class HfBackend:
         for request in requests:
             check_score(request, self.capabilities.max_length)
         if self._packed is None:
-            return unpacked_scores(self._model, requests, self._budget)
+            return unpacked_scores(self._model, requests, self._budget, self._ways.right_padded)
         return packed_scores(requests, self._packed, self._budget)
 
     def generate(self, requests: Sequence[GenerateRequest]) -> Iterator[Generation]:
@@ -85,10 +88,10 @@ class HfBackend:
         return continuous_generations(self._packed, self.tokenizer, requests, self._budget)
 
     def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
-        """See `StreamingBackend`; NoStreaming for a model whose attention packing does not follow."""
+        """See `StreamingBackend`; a model that packing does not follow decodes each sequence alone."""
         if self._packed is None:
-            raise NoStreaming(
-                f"{self.name} cannot stream this model ({self.versions['scoring']}).", "Take another backend or model."
+            return within_memory(
+                plain_stream(self._model, feed, room, clock, self._ways.streams_cached), self._model.device
             )
         return streamed(self._packed, feed, room, length, clock, self._budget)
 

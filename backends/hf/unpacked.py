@@ -14,10 +14,10 @@ from backends.hf.batching import length_batches
 Batch = list[tuple[int, ScoreRequest]]
 
 
-def unpacked_scores(model: Any, requests: Sequence[ScoreRequest], budget: int) -> Iterator[Score]:
-    """Yield Σ log p of each continuation, a batch of at most `budget` padded tokens at a time."""
+def unpacked_scores(model: Any, requests: Sequence[ScoreRequest], budget: int, padded: bool = True) -> Iterator[Score]:
+    """Yield Σ log p of each continuation, a batch of at most `budget` padded tokens at a time, or each sequence alone."""
     lengths = [len(r.context) + len(r.continuation) - 1 for r in requests]
-    for batch in length_batches(lengths, budget):
+    for batch in length_batches(lengths, budget if padded else 1):
         yield from _score_batch(model, [(i, requests[i]) for i in batch])
 
 
@@ -30,7 +30,9 @@ def _score_batch(model: Any, batch: Batch) -> Iterator[Score]:
         ids[row, : len(tokens)] = torch.tensor(tokens)
     first_scored = min(len(r.context) - 1 for _, r in batch)
     keep = torch.arange(first_scored, ids.shape[1], device=model.device)
-    logits = model(ids.to(model.device), use_cache=False, logits_to_keep=keep).logits
+    logits = model(input_ids=ids.to(model.device), use_cache=False, logits_to_keep=keep).logits
+    if logits.shape[1] != len(keep):  # a class that takes any argument and heeds not all
+        logits = logits[:, first_scored:]
     for row, (index, request) in enumerate(batch):
         start = len(request.context) - 1 - first_scored
         scored = F.log_softmax(logits[row, start : start + len(request.continuation)].float(), dim=-1)

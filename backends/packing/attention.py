@@ -1,18 +1,22 @@
 """Attention inside transformers' own models when the tokens are a row of a prefix tree.
 
-transformers calls an attention function by name for every layer; ours leaves it to the running pass which keys each query sees.
-A model's code, its norms, its rotary embedding and its scaling stay its own.
+transformers calls an attention function by name for every layer, and a mask function by the same name where the model builds
+its masks. Ours puts a `Reach` in the mask's place, which comes back with each layer's queries and keys: so a window is what the
+model's mask says, as in transformers' own attention. The running pass knows which tokens are on one path. A model's code, its
+norms, its rotary embedding and its scaling stay its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from transformers.masking_utils import causal_mask_function
 
 from backends.packing.attention_plan import Block, plan_attention
-from backends.packing.forward_pass import Layer, Unsupported, running_pass
+from backends.packing.forward_pass import Layer, Reach, Unsupported, running_pass
 from backends.packing.prefix_tree import Row
 
 NAME = "minizoo_tree"
@@ -32,9 +36,39 @@ def tree_attention(
 ) -> tuple[torch.Tensor, None]:  # fmt: skip
     """The function that transformers calls, once a layer; Unsupported for arguments that it does not follow."""
     foreign = [name for name in FOREIGN if more.get(name) is not None]
-    if foreign or attention_mask is not None:
-        raise Unsupported(f"its attention takes {', '.join(foreign) or 'a mask of its own'}")
-    return running_pass().attend(module.layer_idx, query, key, value, scaling, sliding_window), None
+    if foreign:
+        raise Unsupported(f"its attention takes {', '.join(foreign)}")
+    if more.get("is_causal") is False:
+        raise Unsupported("its attention sees later tokens")
+    # A model that builds no mask leaves the window to the attention function.
+    reach = Reach(window=sliding_window) if attention_mask is None else attention_mask
+    if not isinstance(reach, Reach):
+        raise Unsupported("its attention takes a mask of its own")
+    return running_pass().attend(module.layer_idx, query, key, value, scaling, reach), None
+
+
+def tree_mask(
+    *, mask_function: Callable[..., Any], local_size: int | None = None, use_vmap: bool = False, device: Any = None, **_: Any
+) -> Reach:  # fmt: skip
+    """The mask function that transformers calls, once a kind of layer: what the mask says by positions alone.
+
+    Raises Unsupported for a mask that is no causal, sliding or chunked one.
+    """
+    if use_vmap:
+        raise Unsupported("its mask has rules of its own")
+    if mask_function is causal_mask_function:
+        return Reach()
+    size = local_size or 64
+    at = torch.tensor([0, 1, size - 1, size, size + 1, 2 * size - 1, 2 * size, 2 * size + 1, 3 * size], device=device)
+    queries, keys = at[:, None], at[None, :]
+    try:
+        said = mask_function(at[0], at[0], queries, keys)
+    except IndexError:
+        raise Unsupported("its mask depends on more than positions") from None
+    for reach in (Reach(), Reach(window=local_size), Reach(chunk=local_size)):
+        if torch.equal(said.expand(len(at), len(at)), reach.sees(queries, keys)):
+            return reach
+    raise Unsupported("its mask is no causal, sliding or chunked one")
 
 
 class RowPass:
@@ -52,23 +86,23 @@ class RowPass:
         self._adds_to_kept = plan.carried < len(plan.kept)
         self._kept_index = _as_index(plan.kept, device)
         self.kept: list[Layer] = [] if self._adds_to_kept else shortened(path, plan.carried)
-        self._masks: dict[tuple[int, int | None, bool, int], torch.Tensor] = {}
+        self._masks: dict[tuple[int, Reach, bool, int], torch.Tensor] = {}
 
-    def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, window: int | None) -> torch.Tensor:
+    def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, reach: Reach) -> torch.Tensor:
         """See `Pass`. Layers are run in order; each leaves in `kept` what the next row needs of it."""
         if self._above:
             path_keys, path_values = self._path[layer]
             k, v = torch.cat([path_keys, k], 2), torch.cat([path_values, v], 2)
         self._keep(k, v)
         if layer == self._last:
-            return self._attend_last(q, k, v, scale, window)
-        out = torch.empty((1, q.shape[2], q.shape[1], q.shape[3]), dtype=q.dtype, device=q.device)
+            return self._attend_last(q, k, v, scale, reach)
+        out = torch.empty((1, q.shape[2], q.shape[1], v.shape[3]), dtype=q.dtype, device=q.device)
         for number, (block, keys) in enumerate(self._blocks):
             queries = slice(block.start, block.stop)
-            if block.plain(window):
+            if block.chain_length is not None and reach.covers(block.chain_length):
                 out[:, queries] = _causal(block, q, _take(k, keys), _take(v, keys), scale)
             else:
-                mask = self._mask((number, window, False), keys, queries, window, q, k)
+                mask = self._mask((number, reach, False), keys, queries, q, k)
                 out[:, queries] = _masked(q[:, :, queries], _take(k, keys), _take(v, keys), mask, scale)
         return out
 
@@ -80,17 +114,17 @@ class RowPass:
         self.kept.append((_take(k, index).clone(), _take(v, index).clone()) if isinstance(index, slice) else
                          (_take(k, index), _take(v, index)))  # fmt: skip
 
-    def _attend_last(self, q: Any, k: Any, v: Any, scale: float | None, window: int | None) -> torch.Tensor:
+    def _attend_last(self, q: Any, k: Any, v: Any, scale: float | None, reach: Reach) -> torch.Tensor:
         """Only queries whose outputs are wanted, whether `q` holds others too (whose outputs are 0 then) or not."""
         whole = q.shape[2] == self.size
         wanted = q[:, :, self.picked] if whole else q
-        out = torch.empty((1, wanted.shape[2], q.shape[1], q.shape[3]), dtype=q.dtype, device=q.device)
+        out = torch.empty((1, wanted.shape[2], q.shape[1], v.shape[3]), dtype=q.dtype, device=q.device)
         for number, (block, index) in enumerate(self._blocks):
             low, high = torch.searchsorted(
                 self.picked, torch.tensor([block.start, block.stop], device=q.device)
             ).tolist()
             if low < high:
-                mask = self._mask((number, window, True), index, self.picked[low:high], window, q, k)
+                mask = self._mask((number, reach, True), index, self.picked[low:high], q, k)
                 keys, values = _take(k, index), _take(v, index)
                 out[:, low:high] = _masked(wanted[:, :, low:high], keys, values, mask, scale)
         if not whole:
@@ -99,10 +133,8 @@ class RowPass:
         scattered[:, self.picked] = out
         return scattered
 
-    def _mask(
-        self, name: tuple[int, int | None, bool], keys: Index, queries: Any, window: int | None, q: Any, k: Any
-    ) -> torch.Tensor:
-        """0 where the key is the query or an ancestor of it (nearer than `window`), -inf elsewhere; made once a row.
+    def _mask(self, name: tuple[int, Reach, bool], keys: Index, queries: Any, q: Any, k: Any) -> torch.Tensor:
+        """0 where the key is the query or an ancestor of it that it sees, -inf elsewhere; made once a row.
 
         Where `_masked` folds heads, once for each of those that share a key head.
         """
@@ -112,8 +144,9 @@ class RowPass:
             place = self._order[self._above :][queries][:, None]
             order, ends = self._order[keys], self._ends[keys]
             seen = (order <= place) & (place < ends)
-            if window is not None:
-                seen &= self._depths[self._above :][queries][:, None] - self._depths[keys] < window
+            reach = name[1]
+            if reach != Reach():
+                seen &= reach.sees(self._depths[self._above :][queries][:, None], self._depths[keys])
             mask = torch.where(seen, 0.0, float("-inf")).to(q.dtype)
             self._masks[known] = mask.expand(groups, -1, -1).flatten(0, 1)
         return self._masks[known]

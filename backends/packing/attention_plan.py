@@ -50,10 +50,10 @@ class Block:
     causal_after: int | None
     """For a chain: how many ancestors stand before it; the block is then plain causal attention and needs no mask."""
 
-    def plain(self, window: int | None) -> bool:
-        """Whether causal attention is all there is to it: no key is further away than the window reaches."""
-        after = self.causal_after
-        return after is not None and (window is None or after + self.stop - self.start <= window)
+    @property
+    def chain_length(self) -> int | None:
+        """Tokens of a chain with its ancestors; None for a block under a mask."""
+        return None if self.causal_after is None else self.causal_after + self.stop - self.start
 
 
 @dataclass(frozen=True)

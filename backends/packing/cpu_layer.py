@@ -13,10 +13,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from backends.packing.forward_pass import running_pass
+from backends.packing.forward_pass import Reach, running_pass
 
-WINDOWED = {"LlamaDecoderLayer": False, "MistralDecoderLayer": True}
-"""Layers that are computed here, and whether they apply the configuration's sliding window."""
+LAYERS = {"LlamaDecoderLayer", "MistralDecoderLayer"}
+"""Layers that are computed here."""
 
 
 class CpuLayer(torch.nn.Module):
@@ -27,13 +27,14 @@ class CpuLayer(torch.nn.Module):
         self._last = last
         self.self_attn, self.mlp = layer.self_attn, layer.mlp
         self.before_attention, self.before_mlp = layer.input_layernorm, layer.post_attention_layernorm
-        windowed = WINDOWED[type(layer).__name__]
-        self._window: int | None = getattr(layer.self_attn.config, "sliding_window", None) if windowed else None
 
-    def forward(self, hidden_states: torch.Tensor, *, position_embeddings: Any, **_: Any) -> torch.Tensor:
+    def forward(
+        self, hidden_states: torch.Tensor, *, attention_mask: Reach, position_embeddings: Any, **_: Any
+    ) -> torch.Tensor:
         """The layer's output; of the last layer, that of the picked tokens alone."""
         picked = running_pass().picked if self._last else None
-        heads = self._attended(_normed(hidden_states, self.before_attention), position_embeddings, picked)
+        normed = _normed(hidden_states, self.before_attention)
+        heads = self._attended(normed, position_embeddings, attention_mask, picked)
         if picked is not None:
             hidden_states = hidden_states[:, picked]
         flat = hidden_states.reshape(-1, hidden_states.shape[-1])
@@ -43,7 +44,9 @@ class CpuLayer(torch.nn.Module):
         gated = F.silu(_product(normed, mlp.gate_proj), inplace=True).mul_(_product(normed, mlp.up_proj))
         return flat.addmm_(gated, mlp.down_proj.weight.float().T).view_as(hidden_states)
 
-    def _attended(self, normed: torch.Tensor, position_embeddings: Any, picked: torch.Tensor | None) -> torch.Tensor:
+    def _attended(
+        self, normed: torch.Tensor, position_embeddings: Any, reach: Reach, picked: torch.Tensor | None
+    ) -> torch.Tensor:
         """Attention's output before its last product, `[rows, tokens (or picked), heads, head dim]`."""
         attention: Any = self.self_attn
         rotations = _rotations(*position_embeddings)
@@ -55,7 +58,7 @@ class CpuLayer(torch.nn.Module):
             normed, rotations = normed[:, picked], rotations[:, picked]
         q = _rotated(_by_head(_product(normed, attention.q_proj), attention), rotations)
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))
-        return running_pass().attend(attention.layer_idx, q, k, v, attention.scaling, self._window)
+        return running_pass().attend(attention.layer_idx, q, k, v, attention.scaling, reach)
 
 
 def _product(x: torch.Tensor, linear: Any) -> torch.Tensor:
@@ -68,7 +71,7 @@ def _by_head(projected: torch.Tensor, attention: Any) -> torch.Tensor:
 
 def cpu_layer(layer: Any, last: bool) -> CpuLayer | None:
     """The layer as a CpuLayer; None where it has no such form (other families, biases, activations)."""
-    if type(layer).__name__ not in WINDOWED:
+    if type(layer).__name__ not in LAYERS:
         return None
     linear: list[Any] = [part for part in layer.modules() if isinstance(part, torch.nn.Linear)]
     fits = all(part.bias is None and part.weight.is_cpu for part in linear)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -22,6 +23,27 @@ Layer = tuple[torch.Tensor, torch.Tensor]
 
 class Unsupported(Exception):
     """The model computes in a way that packing does not follow."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Which of its ancestors a token sees: all of them, those nearer than `window` tokens, or those in its own `chunk`."""
+
+    window: int | None = None
+    chunk: int | None = None
+
+    def covers(self, length: int) -> bool:
+        """Whether in a sequence of that length every token sees all before it."""
+        return length <= min(self.window or length, self.chunk or length)
+
+    def sees(self, queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+        """For positions of queries and of keys on one path: whether the query sees the key."""
+        seen = keys <= queries
+        if self.window is not None:
+            seen = seen & (queries - keys < self.window)
+        if self.chunk is not None:
+            seen = seen & (queries // self.chunk == keys // self.chunk)
+        return seen
 
 
 class Pass(Protocol):
@@ -37,7 +59,7 @@ class Pass(Protocol):
         """Tokens of the pass."""
         ...
 
-    def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, window: int | None) -> torch.Tensor:
+    def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, reach: Reach) -> torch.Tensor:
         """Attention of `[1, heads, tokens, head dim]`; returns `[1, tokens, heads, head dim]`.
 
         In the last layer `q` may hold the picked tokens alone, and then so does what is returned.

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from backends.packing.head import Finish
+
 BUDGET = {"cpu": 8 << 20, "cuda": 256 << 20}
 """Bytes of fp32 logits that exist at a time. On a CPU the block stays in the cache."""
 POSITIONS = 512
@@ -30,12 +32,18 @@ class _Running:
 
 
 def target_logprobs(
-    hidden: torch.Tensor, head: Any, asked: torch.Tensor, targets: torch.Tensor, budget: int | None = None
+    hidden: torch.Tensor,
+    head: Any,
+    asked: torch.Tensor,
+    targets: torch.Tensor,
+    budget: int | None = None,
+    finish: Finish | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """log p(targets[i]) at hidden[asked[i]], and whether that token is the most probable one (the first among equals).
 
-    `hidden` is `[positions, width]`, `head` a Linear over the vocabulary, `asked` ascending. Returns fp32 `[questions]`
-    and bool `[questions]`. Logits are computed in fp32 from whatever the weights are held in.
+    `hidden` is `[positions, width]`, `head` a Linear over the vocabulary, `asked` ascending; `finish` is what the model does
+    to the head's logits. Returns fp32 `[questions]` and bool `[questions]`. Logits are computed in fp32 from whatever the
+    weights are held in.
     """
     budget = budget or BUDGET[hidden.device.type]
     logprobs = torch.empty(len(asked), dtype=torch.float32, device=hidden.device)
@@ -43,14 +51,16 @@ def target_logprobs(
     for start in range(0, len(hidden), POSITIONS):
         part = hidden[start : start + POSITIONS]
         low, high = torch.searchsorted(asked, torch.tensor([start, start + len(part)], device=asked.device)).tolist()
-        done = _run(part, head, asked[low:high] - start, targets[low:high], budget)
+        done = _run(part, head, asked[low:high] - start, targets[low:high], budget, finish)
         of = asked[low:high] - start
         logprobs[low:high] = done.logit - done.largest[of] - done.total[of].log()
         greedy[low:high] = done.greedy
     return logprobs, greedy
 
 
-def _run(hidden: torch.Tensor, head: Any, asked: torch.Tensor, targets: torch.Tensor, budget: int) -> _Running:
+def _run(
+    hidden: torch.Tensor, head: Any, asked: torch.Tensor, targets: torch.Tensor, budget: int, finish: Finish | None
+) -> _Running:
     vocabulary, rows = head.weight.shape[0], len(hidden)
     width = max(1, min(vocabulary, budget // (4 * rows)))
     buffer = torch.empty(rows * width, dtype=torch.float32, device=hidden.device)
@@ -65,7 +75,7 @@ def _run(hidden: torch.Tensor, head: Any, asked: torch.Tensor, targets: torch.Te
         high = min(low + width, vocabulary)
         logits = buffer[: rows * (high - low)].view(rows, high - low)
         _logits(hidden, head, low, high, logits)
-        _take_in(state, logits, low, asked, targets)
+        _take_in(state, logits if finish is None else finish(logits).float(), low, asked, targets)
     return state
 
 

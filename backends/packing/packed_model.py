@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from itertools import accumulate, chain
 from typing import Any
 
@@ -18,17 +19,20 @@ import torch
 from typing_extensions import TypeVar
 
 from backends.contract import OutOfMemory
-from backends.packing.attention import NAME, RowPass, shortened, tree_attention
+from backends.packing.attention import NAME, RowPass, shortened, tree_attention, tree_mask
 from backends.packing.cpu_layer import cpu_layer
-from backends.packing.forward_pass import Layer, Pass, Unsupported, running, running_pass
+from backends.packing.forward_pass import Layer, Pass, Reach, Unsupported, running, running_pass
+from backends.packing.head import OutputHead
 from backends.packing.logprobs import BUDGET, target_logprobs
 from backends.packing.prefix_tree import Row
 from backends.packing.scheduler import Answers
 from backends.packing.worker_pool import MAX_WORKERS, WorkerPool, single_worker, worker_threads
 
-LAYER_TYPES = {"full_attention", "sliding_attention"}
+LAYER_TYPES = {"full_attention", "sliding_attention", "chunked_attention"}
+LAYER_LISTS = ("layers", "h")
+"""What a decoder calls its layers."""
 LENGTH_DEPENDENT = {"dynamic", "longrope"}
-"""Kinds of RoPE scaling whose angles depend on the longest sequence of a call, which sharing would change."""
+"""Kinds of RoPE scaling whose angles depend on the longest sequence of a call."""
 LEAST_LOGITS = 1 << 20
 """Bytes of logits below which less at a time would not help."""
 
@@ -48,15 +52,11 @@ class PackedModel:
     def __init__(self, model: Any) -> None:
         _check_config(model)
         self.twin = _twin(model)
-        self.head: Any = self.twin.get_output_embeddings()
-        self.device = self.head.weight.device
+        self.head = OutputHead(self.twin)
+        self.device = self.head.linear.weight.device
         self._decoder: Any = self.twin.get_decoder()
-        if not hasattr(self._decoder, "layers"):
-            raise Unsupported("its layers are not where packing looks for them")
-        uses_cpu_layers = _use_cpu_layers(self._decoder)
-        self._picks = uses_cpu_layers or _trim_last_layer(self._decoder)
-        self._cached = torch.float32 if uses_cpu_layers else model.dtype
-        self._layers: Sequence[Any] = self._decoder.layers
+        self._picks = _use_cpu_layers(self._decoder) or _trim_last_layer(self._decoder)
+        self.num_layers = len(_layers(self._decoder))
 
     def workers(self, rows: int) -> AbstractContextManager[WorkerPool]:
         """See `RowEngine`. A GPU has one worker."""
@@ -93,7 +93,7 @@ class PackedModel:
         budget = BUDGET[self.device.type]
         while True:
             try:
-                return target_logprobs(hidden, self.head, asked, targets, budget)
+                return target_logprobs(hidden, self.head.linear, asked, targets, budget, self.head.finish)
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 reason = out_of_memory(error)
             budget //= 2
@@ -102,29 +102,53 @@ class PackedModel:
 
     def row_pass(self, row: Row, path: list[Layer], kind: type[P]) -> P:
         """The pass of a row over the kept keys and values of its path."""
-        return kind(row, path, len(self._layers) - 1, self.device)
+        return kind(row, path, self.num_layers - 1, self.device)
+
+    @cached_property
+    def kept_bytes(self) -> list[int]:
+        """Bytes of keys and values that one token leaves, for each time that attention is called."""
+        zero = torch.zeros((1, 1), dtype=torch.long, device=self.device)
+        watched = _KeptBytes()
+        self.hidden(zero, zero, watched)
+        return watched.kept
 
     def cache_bytes_per_token(self) -> int:
         """Bytes of keys and values that one token leaves in all layers."""
-        weights = (getattr(layer.self_attn, name).weight for layer in self._layers for name in ("k_proj", "v_proj"))
-        return self._cached.itemsize * sum(weight.shape[0] for weight in weights)
+        return sum(self.kept_bytes)
 
     @torch.inference_mode()
     def hidden(self, tokens: torch.Tensor, positions: torch.Tensor, current: Pass) -> torch.Tensor:
         """Hidden states behind the final norm of the pass's picked tokens, `[picked, width]`; tokens are `[rows, columns]`."""
+        # Without a mask of ones transformers takes positions that jump for sequences that do not see each other.
+        ones = torch.ones_like(tokens)
         with running(current):
-            states = self._decoder(input_ids=tokens, position_ids=positions, use_cache=False).last_hidden_state
-        states = states.flatten(0, 1)
+            out = self._decoder(input_ids=tokens, attention_mask=ones, position_ids=positions, use_cache=False)
+        states = out.last_hidden_state.flatten(0, 1)
         return states if self._picks or current.picked is None else states[current.picked]
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """The head at each of the hidden states, `[states, vocabulary]`, in the weights' precision."""
-        return self.head(hidden.to(self.head.weight.dtype))
+        """The model's logits at each of the hidden states, `[states, vocabulary]`, in the weights' precision."""
+        return self.head.logits(hidden)
 
     def row_hidden(self, row: Row, current: RowPass) -> torch.Tensor:
         """`hidden` of a row."""
         tokens = torch.from_numpy(row.tokens)[None].to(self.device)
         return self.hidden(tokens, torch.from_numpy(row.depths)[None].to(self.device), current)
+
+
+class _KeptBytes:
+    """A `Pass` of one token that notes what attention would keep, and attends to nothing."""
+
+    picked = None
+    size = 1
+
+    def __init__(self) -> None:
+        self.kept: list[int] = []
+
+    def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, reach: Reach) -> torch.Tensor:
+        """See `Pass`."""
+        self.kept.append(k.nbytes + v.nbytes)
+        return q.new_zeros(1, 1, q.shape[1], v.shape[3])
 
 
 def out_of_memory(error: Exception) -> str:
@@ -134,36 +158,49 @@ def out_of_memory(error: Exception) -> str:
     raise error
 
 
+def depends_on_length(model: Any) -> bool:
+    """Whether the angles of its RoPE depend on the longest sequence of a call, which sharing and padding would change."""
+    rope = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
+    scalings = {entry.get("rope_type") for entry in (rope, *rope.values()) if isinstance(entry, dict)}
+    return bool(scalings & LENGTH_DEPENDENT)
+
+
 def _check_config(model: Any) -> None:
-    config = model.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ()) - LAYER_TYPES
+    kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ()) - LAYER_TYPES
     if kinds:
         raise Unsupported(f"it has layers of kind {', '.join(sorted(map(str, kinds)))}")
-    rope = getattr(config, "rope_parameters", None) or {}
-    scalings = {entry.get("rope_type") for entry in (rope, *rope.values()) if isinstance(entry, dict)}
-    if scalings & LENGTH_DEPENDENT:
+    if depends_on_length(model):
         raise Unsupported("its RoPE scaling depends on the length of a call")
-    if not isinstance(model.get_output_embeddings(), torch.nn.Linear):
-        raise Unsupported("its head is not a linear layer")
+
+
+def _layers(decoder: Any) -> Any:
+    """The decoder's list of layers; Unsupported where it is not found."""
+    for name in LAYER_LISTS:
+        if isinstance(layers := getattr(decoder, name, None), torch.nn.ModuleList):
+            return layers
+    raise Unsupported("its layers are not where packing looks for them")
 
 
 def _twin(model: Any) -> Any:
     """A copy of the model with the same tensors and our attention."""
     from transformers import AttentionInterface
+    from transformers.masking_utils import AttentionMaskInterface
 
     AttentionInterface.register(NAME, tree_attention)
+    AttentionMaskInterface.register(NAME, tree_mask)
     shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     twin = copy.deepcopy(model, shared)
     twin.set_attn_implementation(NAME)
     if twin.config._attn_implementation != NAME:
-        raise Unsupported("its attention cannot be replaced")
+        raise Unsupported("its attention is code of its own, not transformers' interface")
     return twin
 
 
 def _use_cpu_layers(decoder: Any) -> bool:
     """Replace transformers' layers by `CpuLayer`s, which compute in fp32, where every layer has that form; whether it did."""
-    last = len(decoder.layers) - 1
-    layers = [made for number, layer in enumerate(decoder.layers) if (made := cpu_layer(layer, number == last))]
+    whole = _layers(decoder)
+    last = len(whole) - 1
+    layers = [made for number, layer in enumerate(whole) if (made := cpu_layer(layer, number == last))]
     if len(layers) <= last:
         return False
     decoder.layers = torch.nn.ModuleList(layers)
@@ -177,7 +214,7 @@ def _trim_last_layer(decoder: Any) -> bool:
     Returns whether the norm picks: then what comes out holds the picked tokens alone. A decoder with other names is left as
     it is.
     """
-    last = decoder.layers[-1]
+    last = _layers(decoder)[-1]
     for module in (getattr(getattr(last, "self_attn", None), "o_proj", None), getattr(last, "mlp", None)):
         if module is not None:
             module.register_forward_pre_hook(_pick)

@@ -29,14 +29,19 @@ def streamed(
     model: PackedModel, feed: Feed, room: int, length: int, clock: Callable[[], float], budget: int
 ) -> Iterator[Step]:
     """Yield each step as it is done on the device; see `StreamingBackend.stream`. Prefill rows hold `budget` tokens."""
+    return within_memory(_Streamer(model, feed, room, length, clock, budget).run(), model.device)
+
+
+def within_memory(steps: Iterator[Step], device: torch.device) -> Iterator[Step]:
+    """The steps; OutOfMemory, with nothing held, where the device's memory runs out."""
     try:
-        yield from _Streamer(model, feed, room, length, clock, budget).run()
+        yield from steps
     except (torch.OutOfMemoryError, RuntimeError) as error:
         reason = out_of_memory(error)
     else:
         return
     # Outside the handler the traceback, which holds the tensors, is gone.
-    if model.device.type == "cuda":
+    if device.type == "cuda":
         torch.cuda.empty_cache()
     raise OutOfMemory(reason)
 

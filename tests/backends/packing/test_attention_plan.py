@@ -35,9 +35,7 @@ def test_a_long_chain_is_plain_causal_attention_after_its_ancestors(small, monke
     tree = PrefixTree([(A, B, C, D, E, F)], [(0,)])
     (block,) = plan_attention(tree.row(1, 6), "cpu").blocks
     assert (block.start, block.stop, block.causal_after) == (0, 5, 1)
-    assert block.plain(None)
-    assert block.plain(6)
-    assert not block.plain(5)
+    assert block.chain_length == 6
 
 
 sequences = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=30), min_size=1, max_size=10)

@@ -10,7 +10,7 @@ from backends.hf.unpacked import unpacked_scores
 from backends.packing.cpu_layer import CpuLayer, cpu_layer
 from backends.packing.packed_model import PackedModel
 from backends.packing.score import packed_scores, tree_of
-from backends.packing.trial import tried_model
+from backends.trial.packed_or_not import tried_model
 
 
 def logprobs(scores):

@@ -18,7 +18,7 @@ from backends.packing.forward_pass import Unsupported
 from backends.packing.logprobs import target_logprobs
 from backends.packing.packed_model import PackedModel
 from backends.packing.score import packed_scores, tree_of
-from backends.packing.trial import packed_or_not, tried_model
+from backends.trial.packed_or_not import packed_or_not, tried_model
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
@@ -135,11 +135,11 @@ def test_the_head_takes_fewer_logits_at_a_time_where_memory_runs_out(monkeypatch
     (expected,) = packed.answer([row], [states])
     budgets = []
 
-    def cramped(hidden, head, asked, targets, budget):
+    def cramped(hidden, head, asked, targets, budget, finish):
         budgets.append(budget)
         if budget > 2 << 20:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return target_logprobs(hidden, head, asked, targets, budget)
+        return target_logprobs(hidden, head, asked, targets, budget, finish)
 
     monkeypatch.setattr("backends.packing.packed_model.target_logprobs", cramped)
     (found,) = packed.answer([row], [states])
@@ -159,7 +159,7 @@ def full():
     [
         (lambda: config_of("llama", rope_parameters=DYNAMIC_ROPE), "length of a call"),
         (lambda: __import__("transformers").Gemma2Config(**DIMS), "softcap"),
-        (lambda: __import__("transformers").GPT2Config(vocab_size=300, n_embd=48, n_layer=2, n_head=4), "layers"),
+        (lambda: __import__("transformers").BloomConfig(vocab_size=300, hidden_size=48, n_layer=2, n_head=4), "code of its own"),
     ],
 )
 def test_models_that_packing_does_not_follow_are_scored_plainly_and_told(config, reason):
