@@ -27,6 +27,8 @@ def config_of(model: Any, request: GenerateRequest) -> Any:
         called["temperature"] = request.temperature
     if request.top_p is not None:
         called["top_p"] = request.top_p
+    if not model.can_generate():
+        raise UnsupportedRequest(f"transformers generates no text with {type(model).__name__}.", "Leave the task out.")
     try:
         config, unknown = model._prepare_generation_config(None, **called)
     except (TypeError, ValueError) as error:

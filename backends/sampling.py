@@ -102,8 +102,8 @@ def extend(sequences: Sequence[Continuation], logits: torch.Tensor) -> None:
     finite = logits.gather(-1, best[:, None])[:, 0].isfinite()
     for row, (sequence, token) in enumerate(zip(sequences, torch.where(finite, best, ~best).tolist(), strict=True)):
         sequence.finite &= token >= 0
-        chosen = sequence.chooser.choose(logits[row : row + 1]) if sequence.chooser else max(token, ~token)
-        sequence.tokens.append(chosen)
+        own = sequence.chooser if token >= 0 else None
+        sequence.tokens.append(own.choose(logits[row : row + 1]) if own else max(token, ~token))
 
 
 class TokenChooser:
