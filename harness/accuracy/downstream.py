@@ -44,6 +44,6 @@ def task_scorer(
         value = record.scores[0].value if record.status == "ok" else None
         if value is None:
             raise TaskFailed(f"{task} could not be scored on layers {list(kept)} ({record.reason}).", "Run again.")
-        return value if record.scores[0].higher_is_better else -value
+        return -value if record.scores[0].higher_is_better is False else value
 
     return score

@@ -41,7 +41,7 @@ def compare(shipped: str, rebuilt: str) -> Iterator[RebuiltScore]:
             yield RebuiltScore(*key, float("nan"), float("nan"), 0.0, False)
             continue
         allowed = Z * ((estimate(a).stderr or 0.0) ** 2 + (estimate(b).stderr or 0.0) ** 2) ** 0.5
-        worse = (a.value - b.value) * (1 if a.higher_is_better else -1)
+        worse = (a.value - b.value) * (-1 if a.higher_is_better is False else 1)
         yield RebuiltScore(*key, a.value, b.value, allowed, worse <= allowed)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from backends.contract import GenerateRequest, ScoreRequest, Tokenizer, Tokens
 from harness.lmeval.generation import MAX_NEW_TOKENS as MAX_NEW_TOKENS
@@ -29,7 +29,7 @@ class UnitKey:
     doc_id: int
     """The document's place in its data set."""
     request: int
-    """lm-eval's number of the request within the document (`Instance.idx`): which ending of a multiple choice."""
+    """The request's place among the document's, as lm-eval orders them: which ending of a multiple choice."""
     part: int
     """The window of a rolling request, or the repeat of a generation; else 0."""
 
@@ -57,6 +57,15 @@ class Unit:
         return len(self.request.prompt) + self.request.max_new_tokens
 
 
+class Asked(NamedTuple):
+    """One of lm-eval's requests, and where it stands."""
+
+    doc_id: int
+    place: int
+    """Among the document's requests."""
+    instance: Any
+
+
 class Encoder:
     """Turns a task's documents into units for one tokenizer and context length."""
 
@@ -68,36 +77,36 @@ class Encoder:
         self._bos_text = tokenizer.decode([self.prefix], skip_special_tokens=False) if self.prefix is not None else None
 
     def units(self, loaded: LoadedTask, documents: Sequence[Document]) -> list[Unit]:
-        """Every unit of the task, in document order.
+        """Every unit of the task, in document order; a document may ask for several kinds of request.
 
         Raises PromptTooLong and PromptImpossible for a request that no rule can make fit, UnsupportedRequest for one that
         minizoo does not run.
         """
-        instances = [(d.doc_id, i) for d in documents for i in d.instances]
-        kind = instances[0][1].request_type if instances else ""
         make = {
             "loglikelihood": self._loglikelihood,
             "loglikelihood_rolling": self._rolling,
             "generate_until": self._generation,
         }
-        if kind not in make:
-            raise UnsupportedRequest(
-                f"Task {loaded.name} makes requests of kind '{kind}', which minizoo does not run.",
-                "Leave the task out.",
-            )
-        return list(make[kind](loaded, instances))
+        asked: dict[str, list[Asked]] = {}
+        for document in documents:
+            for place, instance in enumerate(document.instances):
+                asked.setdefault(instance.request_type, []).append(Asked(document.doc_id, place, instance))
+        made = [unit for kind, listed in asked.items() for unit in make[kind](loaded, listed)]
+        order = {document.doc_id: place for place, document in enumerate(documents)}
+        return sorted(made, key=lambda unit: (order[unit.key.doc_id], unit.key.request, unit.key.part))
 
     def stops(self, gen_kwargs: Mapping[str, Any]) -> list[str]:
         """The stop strings of a generation: the task's own and the end-of-text token's text, as in lm-eval."""
         eos = None if self._tokenizer.eos_id is None else self._tokenizer.decode([self._tokenizer.eos_id], False)
         return stop_strings(gen_kwargs, eos)
 
-    def _loglikelihood(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
-        pairs = self._encode_pairs([instance.args for _, instance in instances])
-        for (doc_id, instance), (context, continuation) in zip(instances, pairs, strict=True):
-            if not continuation:
+    def _loglikelihood(self, loaded: LoadedTask, asked: Sequence[Asked]) -> Iterator[Unit]:
+        pairs = self._encode_pairs([each.instance.args for each in asked])
+        for (doc_id, place, instance), (context, continuation) in zip(asked, pairs, strict=True):
+            if not continuation or not context:
+                part = f"the ending {instance.args[1]!r}" if context else f"the context {instance.args[0]!r}"
                 raise PromptImpossible(
-                    f"Task {loaded.name}, document {doc_id}: the ending {instance.args[1]!r} has no token of its own.",
+                    f"Task {loaded.name}, document {doc_id}: {part} has no token of its own.",
                     "The tokenizer merges it into its context; such a request has no score.",
                 )
             if len(continuation) > self._max_length:
@@ -108,24 +117,24 @@ class Encoder:
                 )
             cut = max(0, len(context) + len(continuation) - (self._max_length + 1))
             request = ScoreRequest(tuple(context[cut:]), tuple(continuation))
-            yield Unit(UnitKey(loaded.name, doc_id, instance.idx, 0), loaded.name, request, cut)
+            yield Unit(UnitKey(loaded.name, doc_id, place, 0), loaded.name, request, cut)
 
-    def _rolling(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
+    def _rolling(self, loaded: LoadedTask, asked: Sequence[Asked]) -> Iterator[Unit]:
         from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
-        texts = self._encode([instance.args[0] for _, instance in instances])
+        texts = self._encode([each.instance.args[0] for each in asked])
         if window := window_of(loaded):
-            yield from self._windows(loaded, instances, texts, window)
+            yield from self._windows(loaded, asked, texts, window)
             return
         prefix = self._needed_prefix(loaded.name)
-        for (doc_id, instance), tokens in zip(instances, texts, strict=True):
+        for (doc_id, place, _), tokens in zip(asked, texts, strict=True):
             windows = get_rolling_token_windows(list(tokens), prefix, self._max_length, context_len=1)
             for part, (context, continuation) in enumerate(map(make_disjoint_window, windows)):
                 request = ScoreRequest(tuple(context), tuple(continuation))
-                yield Unit(UnitKey(loaded.name, doc_id, instance.idx, part), loaded.name, request)
+                yield Unit(UnitKey(loaded.name, doc_id, place, part), loaded.name, request)
 
     def _windows(
-        self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]], texts: Sequence[Tokens], window: int
+        self, loaded: LoadedTask, asked: Sequence[Asked], texts: Sequence[Tokens], window: int
     ) -> Iterator[Unit]:
         """Windows of `window` tokens that see nothing of each other, their first token given; what is left over is left out."""
         if window > self._max_length:
@@ -133,7 +142,7 @@ class Encoder:
                 f"Task {loaded.name} needs windows of {window} tokens, and the model's context is {self._max_length}.",
                 "Leave the task out for this model.",
             )
-        for (doc_id, instance), tokens in zip(instances, texts, strict=True):
+        for (doc_id, place, _), tokens in zip(asked, texts, strict=True):
             if len(tokens) < window:
                 raise PromptImpossible(
                     f"Task {loaded.name}, document {doc_id}: its text has {len(tokens)} tokens, less than one window of "
@@ -143,11 +152,16 @@ class Encoder:
             for part in range(len(tokens) // window):
                 cut = tokens[part * window : (part + 1) * window]
                 request = ScoreRequest(tuple(cut[:1]), tuple(cut[1:]))
-                yield Unit(UnitKey(loaded.name, doc_id, instance.idx, part), loaded.name, request)
+                yield Unit(UnitKey(loaded.name, doc_id, place, part), loaded.name, request)
 
-    def _generation(self, loaded: LoadedTask, instances: Sequence[tuple[int, Any]]) -> Iterator[Unit]:
-        prompts = self._encode([instance.args[0] for _, instance in instances])
-        for (doc_id, instance), tokens in zip(instances, prompts, strict=True):
+    def _generation(self, loaded: LoadedTask, asked: Sequence[Asked]) -> Iterator[Unit]:
+        prompts = self._encode([each.instance.args[0] for each in asked])
+        for (doc_id, place, instance), tokens in zip(asked, prompts, strict=True):
+            if not tokens:
+                raise PromptImpossible(
+                    f"Task {loaded.name}, document {doc_id}: its prompt has no token, so nothing can follow it.",
+                    "Check doc_to_text in the task's YAML, or leave the task out for this model.",
+                )
             if reason := refusal(instance.args[1]):
                 raise UnsupportedRequest(f"Task {loaded.name} is not run: {reason}.", "Leave the task out.")
             stop = tuple(self.stops(instance.args[1]))
@@ -161,7 +175,7 @@ class Encoder:
                     "Leave the task out, or give it max_gen_toks instead.",
                 )
             for part in range(instance.repeats or 1):
-                key = UnitKey(loaded.name, doc_id, instance.idx, part)
+                key = UnitKey(loaded.name, doc_id, place, part)
                 seed = self._seed if options["temperature"] == 0 else _seed_of(self._seed, key)
                 request = GenerateRequest(tuple(tokens[cut:]), stop=stop, seed=seed, **options)
                 yield Unit(key, loaded.name, request, cut)

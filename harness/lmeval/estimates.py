@@ -40,10 +40,12 @@ def statistics_of(
 ) -> LeafStatistics | None:
     """The sufficient statistics of lm-eval's aggregate of the items. `clusters` are used where there is an item a document.
 
-    None where a sum is not finite, or resampling does not tell.
+    None where a sum is not finite, resampling does not tell, or there is no number (`bypass`).
     """
     from lm_eval.api import metrics
 
+    if aggregate is metrics.bypass_agg:
+        return None
     if aggregate is None or aggregate is metrics.mean:
         shared = clusters if len(clusters) == len(items) else ()
         made = mean_statistics([float(item) for item in items], shared, metric in UNIT_INTERVAL_METRICS)
@@ -69,9 +71,14 @@ def statistics_of(
 
 
 def value_of(aggregate: Callable[[Sequence[Any]], float] | None, items: Sequence[Any]) -> float:
-    """lm-eval's own number: its aggregate of the items, the mean where a task names none."""
+    """lm-eval's own number: its aggregate of the items, the mean where a task names none.
+
+    NaN for `bypass`, which stands for no number at all: lm-eval prints 999.
+    """
     from lm_eval.api import metrics
 
+    if aggregate is metrics.bypass_agg:
+        return math.nan
     if aggregate is None or aggregate is metrics.mean:
         return math.fsum(float(item) for item in items) / len(items)
     return float(aggregate(items))
@@ -99,27 +106,6 @@ def strata_of(weighted: bool, below: Sequence[MetricScore]) -> StrataStatistics:
         ),
         unit_interval=all(score.metric in UNIT_INTERVAL_METRICS for score in below),
     )
-
-
-def chance_of(loaded: LoadedTask, metric: str, documents: Sequence[Document]) -> float | None:
-    """What guessing scores; None where that is unknown or means nothing."""
-    known = loaded.metadata.chance.get(metric)
-    if known is not None:
-        return known
-    if loaded.task.OUTPUT_TYPE != "multiple_choice" or metric not in ("acc", "acc_norm", "acc_bytes"):
-        return None
-    if loaded.name == "truthfulqa_mc2":
-        labels = [document.doc["mc2_targets"]["labels"] for document in documents]
-        return sum(sum(listed) / len(listed) for listed in labels) / len(labels)
-    return sum(1 / len(document.instances) for document in documents) / len(documents)
-
-
-def group_chance(below: Sequence[MetricScore]) -> float | None:
-    """A group's chance by its leaves' sizes; None where a leaf has none."""
-    if any(score.chance is None for score in below):
-        return None
-    sizes = [score.total or score.n for score in below]
-    return sum((score.chance or 0.0) * size for score, size in zip(below, sizes, strict=True)) / sum(sizes)
 
 
 def _leaf(score: MetricScore) -> LeafStatistics | None:

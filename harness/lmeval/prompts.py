@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from harness.lmeval.requests import check_requests, in_order
 from harness.lmeval.tasks import LoadedTask
+from zoo.errors import InvalidTask, MinizooError, one_line
 
 SALT = "minizoo/1"
 FEWSHOT_SEED = 1234
@@ -51,7 +54,8 @@ def build_documents(
 ) -> tuple[list[Document], int]:
     """The chosen documents in data-set order with their requests, and how many documents the task has in all.
 
-    With `chat` every prompt goes through a chat template, examples as turns.
+    With `chat` every prompt goes through a chat template, examples as turns. Raises InvalidTask where the data does not suit
+    the task, UnsupportedRequest for requests of a kind that is not run.
     """
     loaded.task.set_fewshot_seed(seed=fewshot_seed)
     docs = list(loaded.task.eval_docs)
@@ -59,8 +63,7 @@ def build_documents(
     chosen = choose(keys, count_of(len(docs), loaded.limit, loaded.entry.share))
     last = max(chosen, default=-1)
     built = [
-        Document(i, docs[i], *keys[i], tuple(instances))
-        for i, instances in _requests(loaded, docs[: last + 1], chosen, chat)
+        Document(i, docs[i], *keys[i], instances) for i, instances in _requests(loaded, docs[: last + 1], chosen, chat)
     ]
     return built, len(docs)
 
@@ -80,34 +83,55 @@ def choose(keys: Sequence[tuple[str, int]], limit: int | None) -> set[int]:
 
 def _requests(
     loaded: LoadedTask, docs: Sequence[Any], chosen: set[int], chat: Chat | None
-) -> Iterator[tuple[int, list[Any]]]:
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
     from lm_eval.api.task import ConfigurableTask
 
     task = loaded.task
     # A task class with its own way of making contexts is rendered in full: only then is its generator surely in step.
     skips = isinstance(task, ConfigurableTask) and type(task).fewshot_context is ConfigurableTask.fewshot_context
     for doc_id, doc in enumerate(docs):
-        if doc_id not in chosen and skips:
-            if loaded.shots > 0:
-                task.sampler.sample(
-                    n=loaded.shots, eval_doc=doc if task.fewshot_cfg.split == task.config.test_split else None
-                )
-            continue
-        context = task.fewshot_context(
-            doc, num_fewshot=loaded.shots, gen_prefix=task.doc_to_prefix(doc), **_chat_words(chat, multiturn=True)
-        )
-        made = task.construct_requests(
-            doc=doc, ctx=context, metadata=(task.config["task"], doc_id, task.config.repeats), **_chat_words(chat)
-        )
+        with _told(loaded.name, doc_id):
+            if doc_id not in chosen and skips:
+                if loaded.shots > 0:
+                    task.sampler.sample(
+                        n=loaded.shots, eval_doc=doc if task.fewshot_cfg.split == task.config.test_split else None
+                    )
+                continue
+            made = in_order(_made(loaded, doc_id, doc, chat))
+            check_requests(loaded.name, doc_id, made)
         if doc_id in chosen:
-            yield doc_id, made if isinstance(made, list) else [made]
+            yield doc_id, made
 
 
-def _chat_words(chat: Chat | None, multiturn: bool = False) -> dict[str, Any]:
-    """lm-eval's own words for a chat template, as its `simple_evaluate` gives them; none without one."""
-    if chat is None:
-        return {}
-    return {"apply_chat_template": True, "chat_template": chat} | ({"fewshot_as_multiturn": True} if multiturn else {})
+def _made(loaded: LoadedTask, doc_id: int, doc: Any, chat: Chat | None) -> Any:
+    """The requests of a document, made with the words with which lm-eval's `build_all_requests` makes them."""
+    task = loaded.task
+    words = {"apply_chat_template": chat is not None, "chat_template": chat}
+    context = task.fewshot_context(
+        doc,
+        num_fewshot=loaded.shots,
+        system_instruction=None,
+        fewshot_as_multiturn=chat is not None,
+        gen_prefix=task.doc_to_prefix(doc),
+        **words,
+    )
+    metadata = (task.config["task"], doc_id, task.config.repeats)
+    return task.construct_requests(doc=doc, ctx=context, metadata=metadata, **words)
+
+
+@contextmanager
+def _told(task: str, doc_id: int) -> Generator[None]:
+    """Inside, what a task's templates and code raise becomes InvalidTask; minizoo's own errors pass."""
+    try:
+        yield
+    except MinizooError:
+        raise
+    except Exception as error:  # jinja's, Python's own for a literal that is none, whatever a task's code raises
+        raise InvalidTask(
+            f"Task {task}, document {doc_id}: lm-eval cannot build its prompts from the data ({type(error).__name__}: "
+            f"{one_line(error)[:200]}).",
+            "Check that the data has the columns that the task's YAML names, and enough few-shot examples.",
+        ) from None
 
 
 def _keys(docs: Sequence[Any]) -> list[tuple[str, int]]:

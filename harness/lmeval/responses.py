@@ -37,9 +37,9 @@ def fill_responses(
         parts.setdefault(place, []).append((unit, answers[unit.key]))
     for task, listed in documents.items():
         for document in listed:
-            for instance in document.instances:
-                answered = parts.get((task, document.doc_id, instance.idx), [])
-                instance.resps = _responses(instance.request_type, answered, windowed)
+            for place, instance in enumerate(document.instances):
+                answered = parts.get((task, document.doc_id, place), [])
+                instance.resps = _responses(instance, answered, windowed)
 
 
 def clear_responses(documents: Iterable[Document]) -> None:
@@ -49,14 +49,19 @@ def clear_responses(documents: Iterable[Document]) -> None:
             instance.resps, instance.filtered_resps = [], {}
 
 
-def _responses(kind: str, answered: Sequence[tuple[Unit, Answer]], windowed: bool) -> list[Any]:
+def _responses(instance: Any, answered: Sequence[tuple[Unit, Answer]], windowed: bool) -> list[Any]:
+    """A response a repeat: each generation is one of its own, a score is computed once and is the same every time."""
+    if instance.request_type == "generate_until":
+        return [cut_at_stops(answer["text"], getattr(unit.request, "stop", ())) for unit, answer in answered]
+    return [_scored(instance.request_type, answered, windowed)] * (instance.repeats or 1)
+
+
+def _scored(kind: str, answered: Sequence[tuple[Unit, Answer]], windowed: bool) -> Any:
     if kind == "loglikelihood":
-        return [(answered[0][1]["logprob"], answered[0][1]["greedy"])]
-    if kind == "loglikelihood_rolling" and windowed:
-        return [[(answer["logprob"], _scored_tokens(unit)) for unit, answer in answered]]
-    if kind == "loglikelihood_rolling":
-        return [sum(answer["logprob"] for _, answer in answered)]
-    return [cut_at_stops(answer["text"], getattr(unit.request, "stop", ())) for unit, answer in answered]
+        return answered[0][1]["logprob"], answered[0][1]["greedy"]
+    if windowed:
+        return [(answer["logprob"], _scored_tokens(unit)) for unit, answer in answered]
+    return sum(answer["logprob"] for _, answer in answered)
 
 
 def _scored_tokens(unit: Unit) -> int:

@@ -8,15 +8,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.lmeval.estimates import (
-    chance_of,
-    clusters_of,
-    group_chance,
-    noise_of,
-    statistics_of,
-    strata_of,
-    value_of,
-)
+from harness.lmeval.chance import chance_of, group_chance
+from harness.lmeval.encoding import window_of
+from harness.lmeval.estimates import clusters_of, noise_of, statistics_of, strata_of, value_of
 from harness.lmeval.prompts import Document
 from harness.lmeval.tasks import LoadedTask
 from harness.records.record import MetricScore
@@ -35,11 +29,12 @@ def score_task(
     task.apply_filters()
     values: dict[tuple[str, str], list[Any]] = defaultdict(list)
     rows: list[dict[str, Any]] = []
+    windowed = window_of(loaded) is not None  # a document's value then is a list: an observation a window
     for name in task.instances[0].filtered_resps:
         for document in documents:
             filtered = [instance.filtered_resps[name] for instance in document.instances]
             for metric, value in task.process_results(document.doc, filtered).items():
-                windows = _is_windows(value)
+                windows = windowed and isinstance(value, list)
                 values[metric, name] += value if windows else [value]
                 whole = tuple(map(sum, zip(*value, strict=True))) if windows else value
                 rows.append(_row(task, document, name, metric, whole, filtered))
@@ -65,7 +60,7 @@ def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list
     for key in [key for key in found if "," in key and "_stderr," not in key]:
         metric, name = key.split(",", 1)
         below = [s for listed in scores.values() for s in listed if (s.metric, s.filter) == (metric, name)]
-        value = float(found[key])
+        value, by_size = float(found[key]), weighted.get(metric, True)
         made.append(
             MetricScore(
                 metric=metric,
@@ -73,9 +68,9 @@ def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list
                 value=value if math.isfinite(value) else None,
                 n=sum(s.n for s in below),
                 total=None if any(s.total is None for s in below) else sum(s.total or 0 for s in below),
-                statistics=strata_of(weighted.get(metric, True), below),
-                higher_is_better=below[0].higher_is_better,
-                chance=group_chance(below),
+                statistics=strata_of(by_size, below),
+                higher_is_better=_common([s.higher_is_better for s in below]),
+                chance=group_chance(below, by_size),
             )
         )
     return made
@@ -97,7 +92,7 @@ def _metric_score(
         total=total if by_document else None,
         statistics=statistics_of(metric, aggregate, items, clusters),
         noise=noise_of(loaded, metric, items) if by_document else None,
-        higher_is_better=loaded.task.higher_is_better().get(metric) is not False,
+        higher_is_better=loaded.task.higher_is_better().get(metric),
         chance=chance_of(loaded, metric, documents),
     )
 
@@ -120,9 +115,9 @@ def _row(task: Any, document: Document, name: str, metric: str, value: Any, filt
     }
 
 
-def _is_windows(value: Any) -> bool:
-    """Whether a document's value is a list of (log-likelihood, weight) pairs, each an observation of its own."""
-    return isinstance(value, list) and bool(value) and all(isinstance(v, tuple) and len(v) == 2 for v in value)
+def _common(directions: list[bool | None]) -> bool | None:
+    """The direction of all of them; None where they disagree, as in lm-eval."""
+    return directions[0] if len(set(directions)) == 1 else None
 
 
 def _real(value: Any) -> float | None:

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 UNIT_INTERVAL_METRICS = frozenset(
-    {"acc", "acc_norm", "acc_bytes", "exact_match", "em", "f1", "rouge1", "rouge2", "rougeL", "pass@1", "pass@10",
-     "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc", "inst_level_loose_acc"}
+    {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "em", "f1", "rouge1", "rouge2", "rougeL", "pass@1",
+     "pass@10", "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc", "inst_level_loose_acc"}
 )  # fmt: skip
 """Metrics whose value for a document lies between 0 and 1."""
 

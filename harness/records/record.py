@@ -23,7 +23,8 @@ class MetricScore(Frozen):
     filter: str
     value: float | None
     n: int
-    higher_is_better: bool
+    higher_is_better: bool | None
+    """None where the task does not say and lm-eval does not know the metric."""
     chance: float | None
     """What guessing would score; None where that is unknown or means nothing."""
     clusters: int | None = None
@@ -116,7 +117,7 @@ class Record(Frozen):
     task: str
     status: Status
     reason: str | None = None
-    """Why it failed, in one sentence; None when it did not."""
+    """Why it failed, or which metrics have no finite value, in one sentence; None when neither is so."""
     code: str | None = None
     """The cause's code (docs/errors.md); None for a success."""
     suite: str
@@ -132,8 +133,14 @@ class Record(Frozen):
     """Samples a document, temperature (0 is greedy) and top-p of a task that generates text."""
     isolation: str | None = None
     """How generated code was kept apart, where a task runs any."""
+    code_packages: dict[str, str] | None = None
+    """What that code could import beside the standard library: name → version, or why not; None where a task runs none."""
     chat_template: str | None = None
     """sha256 of the chat template that prompts went through, as lm-eval's `chat_template_sha`; None for plain text."""
+    context: int | None = None
+    """Tokens that the model was taken to attend to; None in records of before 0.3 and in imported ones."""
+    context_assumed: str | None = None
+    """Where config.json states no context: what was taken instead, in words."""
     started_at: datetime
     finished_at: datetime
     subject: Subject

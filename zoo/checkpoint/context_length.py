@@ -30,6 +30,11 @@ class ContextLength:
     assumed: str | None = None
     """Where the configuration states none: what was taken instead, in words. None where it is stated."""
 
+    @property
+    def note(self) -> str | None:
+        """What the user is told; None where there is nothing to tell."""
+        return f"The context is assumed: {self.assumed}." if self.assumed else None
+
 
 def context_length(config: Mapping[str, Any], folder: Path) -> ContextLength:
     """The context of a model with this config.json, whose tokenizer is in `folder`.

@@ -81,7 +81,7 @@ def test_the_text_models_keys_are_read_as_the_class_spells_them(
 def test_a_context_that_is_no_number_of_tokens_is_refused(value: object, nested: bool, tmp_path: Path) -> None:
     stated: dict[str, Any] = {"max_position_embeddings": value}
     config = {"model_type": "gemma3", "text_config": stated} if nested else {"model_type": "llama", **stated}
-    with pytest.raises(InvalidConfig, match="max_position_embeddings is .* which is no number of tokens"):
+    with pytest.raises(InvalidConfig, match=r"max_position_embeddings is .* which is no number of tokens"):
         _ = context_length(config, tmp_path).tokens
 
 
