@@ -21,6 +21,8 @@ LIBRARIES = ("lm_eval", "datasets", "huggingface_hub", "transformers")
 """Libraries whose loggers write to the terminal by themselves; here they write to the log file."""
 TERMINAL = "minizoo.terminal"
 """The logger of what the terminal shows anyway (notes, errors) and of tracebacks, which goes to the file alone."""
+WARNING = "minizoo: %(message)s"
+"""How a warning of a room is shown on the terminal."""
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -42,7 +44,7 @@ class RunLog:
         self._before: list[tuple[Logger, list[Handler], bool]] = []
 
     def start(self, command: str, verbose: bool) -> None:
-        """Open the file and route all loggers into it; with `verbose` to stderr as well."""
+        """Open the file and route all loggers into it; with `verbose` to stderr as well, else the rooms' warnings alone."""
         import logging
 
         self._handlers = [self._file(command) or logging.NullHandler()]
@@ -51,8 +53,9 @@ class RunLog:
         for handler in self._handlers:
             handler.setFormatter(logging.Formatter(FORMAT))
         self._route(logging.getLogger(TERMINAL), self._handlers[:1], False)
+        shown = [] if verbose else [_warnings_on_terminal()]
         for name in ROOMS:
-            self._route(logging.getLogger(name), [*logging.getLogger(name).handlers, *self._handlers], True)
+            self._route(logging.getLogger(name), [*logging.getLogger(name).handlers, *self._handlers, *shown], True)
         for name in LIBRARIES:
             self._route(_library_logger(name), self._handlers, False)
         log = logging.getLogger("minizoo")
@@ -96,6 +99,15 @@ class RunLog:
             return None
         self.path = Path(handler.baseFilename)
         return handler
+
+
+def _warnings_on_terminal() -> Handler:
+    import logging
+
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter(WARNING))
+    return handler
 
 
 def _library_logger(name: str) -> Logger:

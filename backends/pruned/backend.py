@@ -15,20 +15,15 @@ import torch
 from backends.contract import Options
 from backends.hf.backend import HfBackend
 from backends.hf.loading import compute_dtype, transformers_config, within_memory
-from zoo.arch.config_keys import FAMILIES
+from zoo.arch.config_keys import FAMILIES, ConfigView
+from zoo.checkpoint.head import with_stored_head
 from zoo.checkpoint.locate import Checkpoint
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
-from zoo.checkpoint.safetensors import read_header, safetensors_files
-from zoo.checkpoint.tensor_rows import BITS
+from zoo.checkpoint.precision import check_float, check_unquantised
+from zoo.checkpoint.safetensors import stored_tensors
 from zoo.checkpoint.torch_tensors import TORCH_DTYPE, as_tensor
-from zoo.errors import (
-    InvalidConfig,
-    UnsupportedArchitecture,
-    UnsupportedDtype,
-    WeightsMismatch,
-    WeightsMissing,
-    one_line,
-)
+from zoo.checkpoint.weight_files import weight_files
+from zoo.errors import InvalidConfig, UnsupportedArchitecture, WeightsMismatch, WeightsMissing, one_line
 from zoo.prune.parent import open_parent
 from zoo.prune.plan import read_plan
 from zoo.prune.write.blocks import cut_blocks
@@ -56,11 +51,13 @@ def load_pruned(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
         raise UnsupportedArchitecture(
             f"The pruned backend runs {', '.join(FAMILIES)}, not '{checkpoint.config.get('model_type')}'.", "Use hf."
         )
-    sliced = _cuts(checkpoint.folder)
+    sliced = _cuts(checkpoint)
+    config = transformers_config(checkpoint.folder)
+    config.tie_word_embeddings = bool(ConfigView(checkpoint.config).value("tied_embeddings"))
     wanted = compute_dtype(dtype, device)
-    chosen = TORCH_DTYPE.get(sliced[0].source.dtype, torch.float32) if wanted == "auto" else wanted
+    chosen = (config.dtype or TORCH_DTYPE[sliced[0].source.dtype]) if wanted == "auto" else wanted  # as from_pretrained
     with within_memory(checkpoint, device):
-        model = _skeleton(checkpoint, chosen)
+        model = _skeleton(checkpoint, config, chosen)
         _check_shapes(model, sliced, checkpoint.folder)
         model.load_state_dict(dict(_on_device(sliced, device, chosen)), assign=True, strict=False)
     model.tie_weights()
@@ -68,25 +65,23 @@ def load_pruned(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     return model.eval()
 
 
-def _cuts(folder: Path) -> list[Cut]:
+def _cuts(checkpoint: Checkpoint) -> list[Cut]:
     """What to read: slices of the plan's parent, or the folder's own tensors whole."""
+    folder = checkpoint.folder
     parent = virtual_parent(folder)
     if parent is not None:
         return list(cuts(read_plan(folder / "plan.json"), open_parent(parent)))
-    stored = [tensor for file in safetensors_files(folder) for tensor in read_header(file).values()]
-    for tensor in stored:
-        if tensor.dtype not in BITS:
-            raise UnsupportedDtype(
-                f"{tensor.name} in {tensor.file} is {tensor.dtype}.", f"pruned reads {', '.join(BITS)}."
-            )
-    return [Cut(tensor.name, tensor, None, None, tensor.shape) for tensor in stored]
+    check_unquantised(checkpoint.config, folder)
+    _, stored = with_stored_head(checkpoint.config, stored_tensors(weight_files(folder).read))
+    for tensor in stored.values():
+        check_float(tensor)
+    return [Cut(name, tensor, None, None, tensor.shape) for name, tensor in stored.items()]
 
 
-def _skeleton(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
+def _skeleton(checkpoint: Checkpoint, config: Any, dtype: torch.dtype) -> Any:
     """transformers' model without weights, its layers brought to their own widths."""
     from transformers import AutoModelForCausalLM, GenerationConfig
 
-    config = transformers_config(checkpoint.folder)
     try:
         with torch.device("meta"):
             model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype)

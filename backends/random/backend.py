@@ -9,8 +9,9 @@ from typing import Any
 from backends.contract import Options, Tokenizer
 from backends.hf.backend import HfBackend
 from backends.random.draw import check_finite, random_model
+from zoo.arch.config_keys import ConfigView
 from zoo.checkpoint.locate import Checkpoint
-from zoo.errors import TokenizerUnreadable
+from zoo.errors import InvalidConfig, TokenizerUnreadable
 
 
 @dataclass
@@ -35,7 +36,8 @@ def open_random(
 ) -> HfBackend:
     """The `hf` backend over random weights; `versions["weights"]` says how they were drawn and how large activations are.
 
-    Raises WeightsNotFinite where an activation is not finite, DeviceMemory where the device is too small.
+    Raises InvalidConfig for a configuration without a vocabulary, WeightsNotFinite where an activation is not finite,
+    DeviceMemory where the device is too small.
     """
     ranges: list[tuple[float, float]] = []
 
@@ -44,8 +46,17 @@ def open_random(
         ranges.append(check_finite(model, seed))
         return model
 
-    backend = HfBackend(checkpoint, options, load, tokenizer or NoTokenizer(int(checkpoint.config["vocab_size"])))
+    backend = HfBackend(checkpoint, options, load, tokenizer or NoTokenizer(_vocabulary(checkpoint)))
     low, high = ranges[0]
     drawn = f"random, N(0, 1/fan-in), seed {seed}; activations finite, rms {low:.2g} to {high:.2g}"
     backend.versions = {**backend.versions, "weights": drawn}
     return backend
+
+
+def _vocabulary(checkpoint: Checkpoint) -> int:
+    size = ConfigView(checkpoint.config).value("vocab_size")
+    if not isinstance(size, int) or size < 1:
+        raise InvalidConfig(
+            f"{checkpoint.folder / 'config.json'} has no usable vocab_size ({size!r}).", "Write it again."
+        )
+    return size

@@ -7,9 +7,11 @@ from typing import Any
 
 from zoo.arch.dims import Dense, RopeScaling
 from zoo.arch.hf_config import read_config
+from zoo.checkpoint.head import config_as_stored
 from zoo.checkpoint.locate import Checkpoint
 from zoo.checkpoint.model_ref import ModelRef
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS
+from zoo.checkpoint.precision import check_unquantised
 from zoo.errors import UnsupportedArchitecture
 from zoo.registry.loader import Model
 
@@ -24,8 +26,8 @@ LLAMA3_ROPE = {"low_freq_factor": 1.0, "high_freq_factor": 4.0}
 def random_checkpoint(ref: ModelRef) -> Checkpoint:
     """A checkpoint that is a configuration and nothing else: of a registry model, or of a folder with a config.json.
 
-    Raises UnsupportedArchitecture for a quantised entry, a hybrid, a hub model that is in no registry, and layers of unlike
-    widths.
+    Where the folder has weights its head is theirs, tied or not. Raises UnsupportedArchitecture for a quantised entry, a
+    hybrid, a hub model that is in no registry, and layers of unlike widths, UnsupportedDtype for a quantised folder.
     """
     if ref.entry is not None:
         return Checkpoint(ref, Path(ref.id), config_of(ref.entry).to_dict())
@@ -39,7 +41,8 @@ def random_checkpoint(ref: ModelRef) -> Checkpoint:
         raise UnsupportedArchitecture(
             f"The layers of {ref.folder} differ in width.", "Random weights are drawn for uniform models only."
         )
-    return Checkpoint(ref, ref.folder, config)
+    check_unquantised(config, ref.folder)
+    return Checkpoint(ref, ref.folder, config_as_stored(config, ref.folder))
 
 
 def config_of(model: Model) -> Any:

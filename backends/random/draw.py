@@ -16,6 +16,7 @@ import torch
 from backends.hf.loading import compute_dtype, transformers_config, within_memory
 from backends.random.config import config_of
 from zoo.arch.parameters import count_parameters
+from zoo.checkpoint.head import KEY as HEAD_KEY
 from zoo.checkpoint.locate import Checkpoint
 from zoo.errors import WeightsMismatch, WeightsNotFinite
 
@@ -70,7 +71,10 @@ def check_finite(model: Any, seed: int = 0) -> tuple[float, float]:
 def _config_of(checkpoint: Checkpoint) -> Any:
     if checkpoint.model is not None:
         return config_of(checkpoint.model)
-    return transformers_config(checkpoint.folder)
+    config = transformers_config(checkpoint.folder)
+    if checkpoint.config.get(HEAD_KEY) is False:  # also where config.json ties a head that is stored apart
+        config.tie_word_embeddings = False
+    return config
 
 
 @torch.inference_mode()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minizoo.display.accuracy import or_note, show_beside
 from minizoo.output import Column, Output
-from zoo.arch.config_comparison import Difference
 from zoo.registry.describe import facts
 from zoo.registry.lineage import family_tree, root_of
 
 if TYPE_CHECKING:
+    from zoo.checkpoint.folder_check import FolderCheck
     from zoo.registry.loader import Model, Registry
 
 UNKNOWN = "unknown"
@@ -55,12 +55,15 @@ def show_model(output: Output, model: Model, registry: Registry, measured: list[
     show_beside(output, measured)
 
 
-def show_check(output: Output, model: str, where: str, differences: Sequence[Difference]) -> int:
-    """A row a difference between the config at `where` and the entry; the exit code, 1 where one contradicts it."""
+def show_check(output: Output, model: str, where: str, check: FolderCheck) -> int:
+    """A row a difference between what is at `where` and the entry, and the weights that were read; the exit code, 1 where one
+    contradicts it."""
+    differences = check.differences
     contradictions = sum(difference.contradicts for difference in differences)
     if output.as_json:
         listed = [{**asdict(difference), "contradicts": difference.contradicts} for difference in differences]
-        output.document("check", {"model": model, "config": where, "differences": listed})
+        weights = {"weights": check.weights, "parameters": check.parameters, "told": list(check.told)}
+        output.document("check", {"model": model, "config": where, "differences": listed, **weights})
         return 1 if contradictions else 0
     if differences:
         columns = [Column("dimension"), Column("key in the config"), Column("entry"), Column("config"), Column("")]
@@ -69,6 +72,11 @@ def show_check(output: Output, model: str, where: str, differences: Sequence[Dif
             for d in differences
         ]
         output.table(columns, rows)
+    if check.weights is not None:
+        count = "" if check.parameters is None else f", {check.parameters:,} parameters"
+        output.text(f"Weights: {check.weights}{count}.")
+    for line in check.told:
+        output.text(line)
     verdict = f"contradicts the entry in {contradictions} dimensions" if contradictions else "agrees with the entry"
     output.text(f"{where} {verdict} '{model}'.")
     return 1 if contradictions else 0

@@ -6,18 +6,12 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model")
 
-
-def tokenizer_files(folder: Path) -> list[Path]:
-    """The tokenizer's files that the folder has."""
-    return [path for name in TOKENIZER_FILES if (path := folder / name).is_file()]
-
-
-def digest_of(paths: Iterable[Path]) -> str:
-    """sha256 over each file's name and its own sha256, in the order given."""
+def digest_of(paths: Iterable[Path], within: Path | None = None) -> str:
+    """sha256 over each file's name and its own sha256, in the order given; the name is its path `within` a folder."""
     whole = hashlib.sha256()
     for path in paths:
+        name = path.relative_to(within).as_posix() if within else path.name
         with path.open("rb") as file:
-            whole.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+            whole.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return whole.hexdigest()

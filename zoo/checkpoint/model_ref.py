@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of, read_config
+from zoo.checkpoint.head import config_as_stored
 from zoo.errors import FileMissing, InvalidOption, UnknownModel, UnsupportedArchitecture, WeightsNotPublic
 from zoo.names import closest
 from zoo.registry.loader import Model, load_registry
@@ -59,7 +60,7 @@ class ModelRef:
 
     @property
     def dims(self) -> Dense | Hybrid:
-        """The registry's dimensions, else those of the folder's config.json.
+        """The registry's dimensions, else those of the folder's config.json, with the head that its weights have.
 
         Raises UnsupportedArchitecture where a config has no closed form here, and for a hub model that is in no registry.
         """
@@ -70,7 +71,7 @@ class ModelRef:
                 f"The dimensions of {self.id} are not known before it is fetched.",
                 "Give a folder, a model of the registry, or add it to one (MINIZOO_REGISTRY).",
             )
-        return dims_of(read_config(str(self.folder)), self.folder)
+        return dims_of(config_as_stored(read_config(str(self.folder)), self.folder), self.folder)
 
     @property
     def dense_dims(self) -> Dense:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import InvalidFile, WeightsMissing, WeightsTruncated
+from zoo.errors import WeightsMismatch, WeightsTruncated
 
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+BLOCK = 4 << 20
+"""Bytes that are compared at a time."""
 
 
 @dataclass(frozen=True)
@@ -25,34 +28,36 @@ class StoredTensor:
     size: int
 
 
-def safetensors_files(folder: Path) -> list[Path]:
-    """The weight files: those that the index names, else every *.safetensors. WeightsMissing; InvalidFile for the index."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidFile(f"{index} is not a safetensors index ({error}).", "Fetch the file again.") from None
-        files = [folder / str(name) for name in names]
-        missing = [path.name for path in files if not path.is_file()]
-        if missing:
-            raise WeightsMissing(
-                f"{folder} lacks {len(missing)} of the {len(files)} weight files that its index names, first {missing[0]}.",
-                "Fetch the missing files again.",
-            )
-        return files
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise WeightsMissing(
-            f"{folder} holds no *.safetensors file.",
-            "minizoo reads safetensors only; convert other weights with transformers' save_pretrained.",
-        )
-    return files
+def stored_tensors(files: Iterable[Path]) -> dict[str, StoredTensor]:
+    """The tensors of all files by name, whole by their headers.
+
+    Raises WeightsTruncated for a file that is not as long as its header says, WeightsMismatch for a tensor that two files
+    hold with other bytes: transformers would take the last one's.
+    """
+    found: dict[str, StoredTensor] = {}
+    for file in files:
+        for name, tensor in read_header(file).items():
+            if name in found and not same_bytes(found[name], tensor):
+                raise WeightsMismatch(
+                    f"{name} is in {found[name].file.name} and, with other values, in {file.name} of {file.parent}.",
+                    "The folder mixes two saves: fetch or write the checkpoint again.",
+                )
+            found[name] = tensor
+    return found
 
 
-def check_whole(path: Path) -> None:
-    """Raise WeightsTruncated unless the file's length is exactly what its safetensors header says."""
-    read_header(path)
+def same_bytes(one: StoredTensor, other: StoredTensor) -> bool:
+    """Whether two tensors are stored alike: dtype, shape and bytes. Reads up to the first difference."""
+    if (one.dtype, one.shape, one.size) != (other.dtype, other.shape, other.size):
+        return False
+    with one.file.open("rb") as first, other.file.open("rb") as second:
+        first.seek(one.start)
+        second.seek(other.start)
+        for at in range(0, one.size, BLOCK):
+            length = min(BLOCK, one.size - at)
+            if first.read(length) != second.read(length):
+                return False
+    return True
 
 
 def read_header(path: Path) -> dict[str, StoredTensor]:

@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 from zoo.arch.dims import Dense
 from zoo.arch.hf_config import dims_of, read_config
-from zoo.checkpoint.safetensors import StoredTensor, read_header, safetensors_files
-from zoo.checkpoint.tensor_rows import BITS
-from zoo.errors import UnsupportedDtype, WeightsMismatch, WeightsMissing
+from zoo.checkpoint.head import missing_head_hint, with_stored_head
+from zoo.checkpoint.precision import check_float, check_not_packed, check_unquantised
+from zoo.checkpoint.safetensors import StoredTensor, stored_tensors
+from zoo.checkpoint.weight_files import weight_files
+from zoo.errors import WeightsMismatch, WeightsMissing
 from zoo.prune.plan import ParentIdentity
 
 SAMPLE = 4096
@@ -47,11 +49,6 @@ class Parent:
     tensors: Mapping[str, StoredTensor]
 
     @property
-    def dtype(self) -> str:
-        """The safetensors dtype of the weights."""
-        return next(iter(self.tensors.values())).dtype
-
-    @property
     def identity(self) -> ParentIdentity:
         """What a plan for this parent names. Reads samples of the weights, for the digest."""
         return ParentIdentity(name=self.name, digest=self.digest, dims=self.dims)
@@ -73,22 +70,28 @@ class Parent:
 
 
 def open_parent(folder: Path, name: str = "") -> Parent:
-    """Open a folder in Hugging Face form.
+    """Open a folder in Hugging Face form; `config` and `dims` have the head that the weights have.
 
-    Raises UnsupportedArchitecture and InvalidConfig for a config.json of another model class, WeightsMissing and
-    WeightsTruncated for an absent or incomplete file or tensor, WeightsMismatch for a tensor of another shape than
-    config.json says, UnsupportedDtype for weights that are not all fp32, all bf16 or all fp16.
+    Raises UnsupportedArchitecture and InvalidConfig for a config.json of another model class, UnsupportedDtype for weights
+    that are quantised or no floats of 16 or 32 bits (each tensor may have its own), what `weight_files` and `stored_tensors`
+    raise, WeightsMissing for an absent tensor, WeightsMismatch for one of another shape than config.json says.
     """
-    config = read_config(str(folder))
+    stated = read_config(str(folder))
+    dims_of(stated, folder)  # a model of another class is refused before its weights are looked at
+    check_unquantised(stated, folder)
+    config, found = with_stored_head(stated, stored_tensors(weight_files(folder).read))
     dims = dims_of(config, folder)
-    found = {n: t for file in safetensors_files(folder) for n, t in read_header(file).items()}
     attention_bias, mlp_bias = bool(config.get("attention_bias")), bool(config.get("mlp_bias"))
     expected = dict(expected_tensors(dims, attention_bias, mlp_bias))
+    for tensor_name in expected:
+        if tensor_name in found:
+            check_float(found[tensor_name])
     missing = [n for n in expected if n not in found]
     if missing:
+        check_not_packed(missing[0], found)
         raise WeightsMissing(
             f"{folder} lacks {len(missing)} of the {len(expected)} tensors of its config.json, first {missing[0]}.",
-            "Fetch or write the checkpoint again.",
+            missing_head_hint(dims, missing),
         )
     for tensor_name, shape in expected.items():
         tensor = found[tensor_name]
@@ -96,11 +99,6 @@ def open_parent(folder: Path, name: str = "") -> Parent:
             raise WeightsMismatch(
                 f"{tensor_name} in {tensor.file} has shape {tensor.shape}, its config.json calls for {shape}.",
                 "Check config.json against the weights (head_dim above all).",
-            )
-        if tensor.dtype not in BITS or tensor.dtype != found["model.embed_tokens.weight"].dtype:
-            raise UnsupportedDtype(
-                f"{tensor_name} in {tensor.file} is {tensor.dtype}; minizoo prunes weights of one dtype of {', '.join(BITS)}.",
-                "Prune the model before it is quantised.",
             )
     return Parent(
         name or folder.resolve().name, folder, config, dims, attention_bias, mlp_bias,

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zoo.arch.hf_config import read_config
 from zoo.checkpoint.locate import locate
 from zoo.checkpoint.model_ref import resolve
+from zoo.checkpoint.precision import check_unquantised
 from zoo.errors import ConflictingOptions
 from zoo.prune.calibration import CalibrationText, read_calibration
 from zoo.prune.parent import Parent, open_parent
@@ -142,6 +144,8 @@ def work_folder(out: Path) -> Path:
 def _preview(request: PruneRequest) -> PruneOutcome:
     """The shape, and the plan where it can be made, from the registry or config.json alone."""
     ref = resolve(request.parent)
+    if ref.folder is not None:
+        check_unquantised(read_config(ref.folder), ref.folder)
     parent = ParentIdentity(name=ref.shown, dims=ref.dense_dims)
     scores = load_scores(request.scores_file) if request.scores_file else None
     plan = build_plan(parent, request, scores)

@@ -1,4 +1,4 @@
-"""The small files of a pruned folder: config.json, tokenizer, plan.json, minizoo.json and the model card."""
+"""The small files of a pruned folder: config.json, what goes with the parent, plan.json, minizoo.json and the model card."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS
+from zoo.checkpoint.small_files import small_files
 from zoo.prune.parent import Parent
 from zoo.prune.plan import Plan
 from zoo.prune.write.card import model_card
-
-COPIED = ("generation_config.json", "tokenizer*", "special_tokens_map.json", "*.model", "vocab.json", "merges.txt")
 
 
 def describe_child(plan: Plan, parent: Parent, folder: Path, with_weights: bool) -> dict[str, Any]:
@@ -26,9 +25,10 @@ def describe_child(plan: Plan, parent: Parent, folder: Path, with_weights: bool)
         "parameters": expected_count(plan, parent),
         "parent_folder": None if with_weights else str(parent.folder.resolve()),
     }
-    for pattern in COPIED:
-        for path in sorted(parent.folder.glob(pattern)):
-            shutil.copyfile(path, folder / path.name)
+    for path in small_files(parent.folder):
+        copy = folder / path.relative_to(parent.folder)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, copy)
     write_json(folder / "config.json", child_config(plan, parent))
     (folder / "plan.json").write_text(plan.text())
     write_json(folder / "minizoo.json", note)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from zoo.checkpoint.safetensors import header_bytes, nbytes, read_header
+from zoo.checkpoint.safetensors import BYTES, header_bytes, nbytes, read_header
 from zoo.errors import Busy, DiskFull, InternalError, NotWritable, OutputExists
 from zoo.files import atomic_file, fsync_path, publish_folder, write_atomically
 from zoo.prune.parent import Parent
@@ -41,7 +41,7 @@ FLUSHED_AT_ONCE = 64 << 20
 
 @dataclass(frozen=True)
 class Shard:
-    """One file of the child, its tensors in the order of the parent's bytes."""
+    """One file of the child, its tensors in the order of the parent's bytes, those of a wider dtype first."""
 
     name: str
     cuts: tuple[Cut, ...]
@@ -96,7 +96,10 @@ def write_virtual(
 
 
 def shards_of(plan: Plan, parent: Parent, shard_bytes: int = SHARD_BYTES) -> list[Shard]:
-    """The child's files: as many tensors each as fit into `shard_bytes`, named as the hub names them."""
+    """The child's files: as many tensors each as fit into `shard_bytes`, named as the hub names them.
+
+    Inside a file wider dtypes come first, so that every tensor begins at a multiple of its own width, as readers want it.
+    """
     groups: list[list[Cut]] = [[]]
     filled = 0
     for cut in cuts(plan, parent):
@@ -105,6 +108,7 @@ def shards_of(plan: Plan, parent: Parent, shard_bytes: int = SHARD_BYTES) -> lis
             filled = 0
         groups[-1].append(cut)
         filled += _size(cut)
+    groups = [sorted(group, key=lambda cut: -BYTES[cut.source.dtype]) for group in groups]
     if len(groups) == 1:
         return [Shard("model.safetensors", tuple(groups[0]))]
     return [

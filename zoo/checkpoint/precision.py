@@ -1,0 +1,51 @@
+"""Which weights can be cut and computed with as they are stored: floats of 16 and 32 bits, mixed or not. No quantised ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.checkpoint.safetensors import StoredTensor
+from zoo.checkpoint.tensor_rows import BITS
+from zoo.errors import UnsupportedDtype
+
+QUANTISED_BY = ("quantization_config", "compression_config")
+"""Keys of config.json under which a quantiser describes itself."""
+WIDE = ("F64", "C64")
+"""Dtypes that are no quantisation and yet not read."""
+TAKE_WHOLE = "Take the model that it was quantised from; a child can be quantised afterwards."
+
+
+def check_unquantised(config: Mapping[str, Any], folder: Path) -> None:
+    """Raise UnsupportedDtype where config.json says that the weights are quantised."""
+    for key in QUANTISED_BY:
+        stated = config.get(key)
+        if stated:
+            method = stated.get("quant_method") or stated.get("quant_algo") if isinstance(stated, Mapping) else None
+            raise UnsupportedDtype(
+                f"The weights of {folder} are quantised ({method or 'method unnamed'}: {key} in its config.json).",
+                TAKE_WHOLE,
+            )
+
+
+def check_float(tensor: StoredTensor) -> None:
+    """Raise UnsupportedDtype for a weight that is none of the floats in BITS."""
+    if tensor.dtype in BITS:
+        return
+    if tensor.dtype in WIDE:
+        hint = f"minizoo reads {', '.join(BITS)}: save the model in one of them (`save_pretrained` after `.to(dtype)`)."
+        raise UnsupportedDtype(f"{tensor.name} in {tensor.file} is {tensor.dtype}.", hint)
+    raise UnsupportedDtype(
+        f"{tensor.name} in {tensor.file} is {tensor.dtype}: these weights are quantised, and minizoo reads "
+        f"{', '.join(BITS)}.",
+        TAKE_WHOLE,
+    )
+
+
+def check_not_packed(missing: str, tensors: Mapping[str, StoredTensor]) -> None:
+    """Raise UnsupportedDtype where a missing weight is there in a packed form (`q_proj.qweight` for `q_proj.weight`)."""
+    stem = missing.removesuffix("weight")
+    for name, tensor in tensors.items():
+        if name.startswith(stem) and tensor.dtype not in (*BITS, *WIDE):
+            check_float(tensor)

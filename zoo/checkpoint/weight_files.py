@@ -1,0 +1,184 @@
+"""Which files of a folder are its weights: transformers' own rule, so that whatever reads weights reads the same ones.
+
+A whole model.safetensors comes before an index and its shards (modeling_utils._get_resolved_checkpoint_files), unless
+config.json names a file. What else lies there is not read, and `told` says so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from zoo.arch.hf_config import read_config
+from zoo.errors import InvalidConfig, InvalidFile, WeightsMissing
+
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+NAMED = "transformers_weights"
+"""Key of config.json that names another file of weights, or another index."""
+DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
+"""Files of a distributed save, which transformers 5.23 takes before all others and 5.17 does not know."""
+SCORES = "importance/scores.safetensors"
+"""What `minizoo prune` writes beside weights: no candidate for them."""
+SHOWN = 4
+"""Names of unread files that a message lists."""
+
+
+@dataclass(frozen=True)
+class WeightFiles:
+    """What is read, in the order of transformers, and what lies beside it unread."""
+
+    folder: Path
+    read: tuple[Path, ...]
+    index: str | None = None
+    """The index that names them, where there is one."""
+    unread: tuple[str, ...] = ()
+    """Other indexes and safetensors, by their names inside the folder."""
+
+    @property
+    def described(self) -> str:
+        """What is read, in words: `model.safetensors`, or an index and how many files it names."""
+        if self.index is None:
+            return self.read[0].name
+        return f"{self.index} and the {len(self.read)} files that it names"
+
+    @property
+    def told(self) -> str | None:
+        """Which weights are read where others lie beside them; None where there is nothing to tell."""
+        if not self.unread:
+            return None
+        more = f" and {len(self.unread) - SHOWN} more" if len(self.unread) > SHOWN else ""
+        return (
+            f"Of {self.folder} the weights are {self.described}, as transformers takes them; "
+            f"not read: {', '.join(self.unread[:SHOWN])}{more}."
+        )
+
+
+def weight_files(folder: Path) -> WeightFiles:
+    """The weights of a folder in Hugging Face form.
+
+    Raises WeightsMissing where transformers would find none or a shard is not there, InvalidFile for an index that is
+    broken or names files that are no safetensors of this folder, InvalidConfig for a config.json that names such a file.
+    """
+    _refuse_distributed(folder)
+    named = _named_by_config(folder)
+    entry = named or next((name for name in (WHOLE, INDEX) if (folder / name).is_file()), None)
+    if entry is None:
+        raise _missing(folder)
+    index = entry if entry.endswith(".json") else None
+    read = tuple(folder / name for name in (shard_names(folder / entry) if index else [entry]))
+    gone = [path.name for path in read if not path.is_file()]
+    if gone:
+        raise WeightsMissing(
+            f"{folder} lacks {len(gone)} of the {len(read)} weight files that its {index or 'config.json'} names, "
+            f"first {gone[0]}.",
+            "Fetch the missing files again.",
+        )
+    return WeightFiles(folder, read, index, tuple(_others(folder, {entry, *(_inside(folder, path) for path in read)})))
+
+
+def shard_names(index: Path) -> list[str]:
+    """The files that an index names, in order. InvalidFile for one that is broken, names none, or names files elsewhere."""
+    try:
+        content: Any = json.loads(index.read_text("utf-8"))
+        names: list[str] = sorted(set(content["weight_map"].values()))
+        content["metadata"]  # transformers reads it and fails without
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InvalidFile(
+            f"{index} is not a safetensors index ({type(error).__name__}: {error}).",
+            "Fetch the file again; it is an object with `metadata` and `weight_map`.",
+        ) from None
+    wrong = next((name for name in names if not _is_ours(name)), None)
+    if wrong is not None or not names:
+        what = "names no file" if wrong is None else f"names '{wrong}', which is no safetensors file of its folder"
+        raise InvalidFile(f"{index} {what}.", "Fetch the checkpoint again; nothing outside its folder is read.")
+    return names
+
+
+def named_by_config(config: dict[str, Any], where: Path) -> str | None:
+    """The file of weights that config.json itself names; None where it names none, InvalidConfig for one elsewhere."""
+    named = config.get(NAMED)
+    if named is None:
+        return None
+    if not (isinstance(named, str) and _is_ours(named.removesuffix(".index.json"))):
+        raise InvalidConfig(
+            f"{where / 'config.json'} names {named!r} as its {NAMED}, which is no safetensors file of its folder.",
+            "Name a file inside the folder, or leave the key out.",
+        )
+    return named
+
+
+def _named_by_config(folder: Path) -> str | None:
+    if not (folder / "config.json").is_file():
+        return None
+    return named_by_config(read_config(folder), folder)
+
+
+def _is_ours(name: Any) -> bool:
+    """Whether a name is that of a safetensors file inside the folder, by its words alone: links are followed."""
+    if not isinstance(name, str) or not name.endswith(".safetensors"):
+        return False
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _others(folder: Path, read: set[str]) -> list[str]:
+    """Safetensors and indexes of the folder, and of folders in it, that are not read."""
+    patterns = ("*.safetensors", "*.safetensors.index.json", "*/*.safetensors")
+    found = [_inside(folder, path) for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
+    return [name for name in found if name not in read and name != SCORES]
+
+
+def _inside(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _refuse_distributed(folder: Path) -> None:
+    shard = next(
+        (path.name for path in sorted(folder.glob("shard-*.safetensors")) if DISTRIBUTED.fullmatch(path.name)), ""
+    )
+    if shard:
+        raise WeightsMissing(
+            f"{folder} holds a distributed save ({shard} …), which minizoo does not read and transformers would.",
+            "Load it with transformers and save it again with save_pretrained, or remove these files.",
+        )
+
+
+HINTS: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (
+        lambda name: re.search(r"-\d+-of-\d+\.safetensors$", name) is not None,
+        f"They look like shards: fetch {INDEX} too, which names them.",
+    ),
+    (
+        lambda name: re.fullmatch(r"model\..+\.safetensors(\.index\.json)?", name) is not None and name != INDEX,
+        f"It looks like a variant: rename it to {WHOLE} if these weights are the ones that are meant.",
+    ),
+    (
+        lambda name: name.endswith(".safetensors"),
+        f"If one of them is the model as transformers saves it, rename it to {WHOLE}.",
+    ),
+)
+"""What the name of a safetensors file that transformers does not load says about what to do."""
+
+
+def _missing(folder: Path) -> WeightsMissing:
+    """Why transformers finds no weights here."""
+    link = next((name for name in (WHOLE, INDEX) if (folder / name).is_symlink()), None)
+    if link is not None:
+        return WeightsMissing(f"{folder / link} is a link to a file that is not there.", "Fetch the checkpoint again.")
+    there = sorted(path.name for path in folder.glob("*.safetensors*") if path.is_file())
+    if not there:
+        return WeightsMissing(
+            f"{folder} holds no *.safetensors file.",
+            "minizoo reads safetensors only; convert other weights with transformers' save_pretrained.",
+        )
+    hint = next((hint for says, hint in HINTS if says(there[0])), f"Write {WHOLE} with save_pretrained.")
+    more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+    return WeightsMissing(
+        f"{folder} holds neither {WHOLE} nor {INDEX}, the names that transformers loads, "
+        f"only {', '.join(there[:SHOWN])}{more}.",
+        hint,
+    )
