@@ -1,4 +1,4 @@
-"""What a reader makes of another tool's result, before it becomes a record; and how printed figures become statistics."""
+"""What a reader makes of another tool's result, before it becomes a record."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.metrics.speed_metrics import mean_statistic, percentile_statistic
+from harness.imports.figures import Figures
 from harness.records.record import MetricScore
-from harness.records.speed_record import Reason, SpeedFacts, Statistic, Validity
-from harness.stats.percentiles import Refused as RefusedPercentile
-from harness.stats.percentiles import minimum_samples
+from harness.records.speed_record import Reason, SpeedFacts, Validity
 
 UNKNOWN = "unknown"
 LONGEST_TEXT = 300
-MOST_FACTS = 300
-MS = 1e-3
+MOST_FACTS = 3000
+"""AIPerf writes some hundred metrics of up to sixteen figures each."""
+LONGEST_LIST = 32
 
 CLIENT_SIDE = Reason(
     code="client-side-times", text="times were taken at the client, with its own overhead and the network's"
@@ -92,37 +91,19 @@ class Draft:
     """What else the file says, dotted names to plain values."""
 
 
-def printed(metric: str, figures: Mapping[str, float | None], n: int, scale: float = 1.0) -> list[Statistic]:
-    """A tool's printed figures of a metric: `p50`, `p99`, `mean` … by name. `scale` brings them to the metric's unit.
-
-    They have no interval, for the samples are not there. A percentile that `n` independent samples cannot state is refused,
-    as it is for minizoo's own.
-    """
-    return [_one(metric, name, value * scale, n) for name, value in figures.items() if value is not None]
-
-
-def sampled(metric: str, values: Sequence[float], percents: Sequence[int] = (50, 90, 99)) -> list[Statistic]:
-    """The percentiles of samples that the file does hold, with order-statistic intervals; the mean where there are few."""
-    if not values:
-        return []
-    found = [percentile_statistic(metric, values, percent) for percent in percents]
-    return [*found, mean_statistic(metric, values)]
-
-
-def rate(metric: str, value: float | None) -> list[Statistic]:
-    """A rate over the whole run: one number, of one sample."""
-    return [] if value is None else [Statistic(metric=metric, statistic="mean", value=value, n=1)]
-
-
 def point(
-    tool: str, workload: str, lengths: tuple[int | None, int | None], how: str, figures: Sequence[Statistic], seconds: float,
+    tool: str, workload: str, lengths: tuple[int | None, int | None], how: str, figures: Figures, seconds: float,
     reasons: Sequence[Reason] = (), notes: Sequence[Reason] = (), batch: int | None = None, arriving: float | None = None,
     room: int | None = None, trials: int = 1,
 ) -> SpeedFacts:  # fmt: skip
     """The facts of an imported point, named as minizoo's own are (`128x128.b8`; `any` for a length that is not told).
 
     It is never valid, for what makes a measurement invalid was not watched; `reasons` are what else speaks against it.
+    Unusable where there is no figure at all.
     """
+    if not figures.found:
+        why = "; ".join(reason.text for reason in figures.notes())
+        raise Unusable(f"there is no figure in it{f' ({why})' if why else ''}", "Measure again.")
     told = f"imported from {tool}: clocks, throttling, other processes and warm-up were not watched by minizoo"
     unwatched = Reason(code="not-watched", text=told)
     return SpeedFacts(
@@ -134,20 +115,15 @@ def point(
         rate=arriving,
         room=room,
         weights="unknown",
-        validity=Validity(valid=False, reasons=(unwatched, *reasons), notes=tuple(notes)),
+        validity=Validity(valid=False, reasons=(unwatched, *reasons), notes=(*notes, *figures.notes())),
         trials=trials,
         seconds=seconds,
-        statistics=tuple(figures),
+        statistics=tuple(figures.found),
     )
 
 
-def requests_failed(failed: int, total: int) -> Reason:
-    """The reason that speaks against a run in which requests failed."""
-    return Reason(code="requests-failed", text=f"{failed} of {total} requests failed")
-
-
 def scalars(document: Mapping[str, Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Every plain value of a document under its dotted name: numbers, truths and short texts, no lists."""
+    """Every plain value of a document under its dotted name: numbers, truths, short texts, and short lists of numbers."""
     found: dict[str, Any] = {}
     for name, value in _leaves(document, "", leave_out):
         if len(found) == MOST_FACTS:
@@ -170,15 +146,6 @@ def moment(text: str, form: str | None = None) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
-def _one(metric: str, name: str, value: float, n: int) -> Statistic:
-    share = float(name[1:]) / 100 if name[:1] == "p" else None
-    if share is not None and 0 < share < 1 and n < (needed := minimum_samples(share)):
-        return Statistic(
-            metric=metric, statistic=name, value=None, n=n, refused=str(RefusedPercentile(share, n, needed))
-        )
-    return Statistic(metric=metric, statistic=name, value=value, n=n)
-
-
 def _leaves(document: Mapping[str, Any], above: str, leave_out: Sequence[str]) -> Iterator[tuple[str, Any]]:
     for key, value in document.items():
         name = f"{above}{key}"
@@ -188,3 +155,12 @@ def _leaves(document: Mapping[str, Any], above: str, leave_out: Sequence[str]) -
             yield from _leaves(value, f"{name}.", leave_out)
         elif isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
             yield name, value
+        elif isinstance(value, list) and _is_short(numbers := cast("list[Any]", value)):
+            yield name, numbers
+
+
+def _is_short(values: list[Any]) -> bool:
+    """Whether a list has few values, all of them numbers."""
+    if not 0 < len(values) <= LONGEST_LIST:
+        return False
+    return all(isinstance(one, int) or (isinstance(one, float) and math.isfinite(one)) for one in values)

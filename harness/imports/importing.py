@@ -12,19 +12,15 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from pydantic import ValidationError
-
-from harness.imports.aiperf import read_aiperf
-from harness.imports.drafts import UNKNOWN, Draft, Given, Unusable
-from harness.imports.lm_eval_results import read_lm_eval
-from harness.imports.trtllm import read_trtllm
-from harness.imports.vllm import read_latency, read_serve, read_throughput
+from harness.imports.drafts import UNKNOWN, Draft, Given
+from harness.imports.formats import SUPPORTED, drafts_of, one_line
+from harness.imports.other_tools import tool_of_text
 from harness.records.files import folder_name, new_run_id, run_folder, write_record
 from harness.records.record import Imported, Record, Setting, Subject
 from harness.store.query import query
@@ -40,28 +36,6 @@ HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 """An escape that may be half of a surrogate pair: JSON can write one, UTF-8 cannot, and it becomes a question mark."""
 LARGEST = 2 << 30
 """Bytes of a file; vLLM's detailed files with every generated text can be large, but not as large as this."""
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of document, known by keys that all of its kind have; and its reader."""
-
-    name: str
-    keys: frozenset[str]
-    read: Callable[[Mapping[str, Any], Given], list[Draft]]
-
-
-FORMATS = (
-    Format("lm-eval results_….json", frozenset({"results", "configs", "versions"}), read_lm_eval),
-    Format("vllm bench serve", frozenset({"duration", "completed", "request_throughput"}), read_serve),
-    Format(
-        "vllm bench throughput", frozenset({"elapsed_time", "num_requests", "requests_per_second"}), read_throughput
-    ),
-    Format("vllm bench latency", frozenset({"avg_latency", "latencies"}), read_latency),
-    Format("trtllm-bench --report_json", frozenset({"engine", "request_info", "performance"}), read_trtllm),
-    Format("AIPerf profile_export_aiperf.json", frozenset({"request_latency", "request_count"}), read_aiperf),
-)
-SUPPORTED = "; ".join(form.name for form in FORMATS)
 
 
 @dataclass(frozen=True)
@@ -97,28 +71,6 @@ def import_files(paths: Sequence[Path], results: Path, given: Given | None = Non
     return taken
 
 
-def drafts_of(where: str, document: Any, given: Given) -> list[Draft]:
-    """What one parsed document says; UnknownTool or InvalidImport, with `where` in it, for one that cannot be taken."""
-    form = next((f for f in FORMATS if isinstance(document, dict) and f.keys <= document.keys()), None)
-    if form is None:
-        raise UnknownTool(f"{where} is the result of no tool that minizoo knows.", f"It imports: {SUPPORTED}.")
-    try:
-        drafts = form.read(document, given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        at = _one_line(".".join(map(str, first["loc"])))
-        raise InvalidImport(
-            f"{where} looks like {form.name}, but {at}: {first['msg'].lower()}, not {first['input']!r:.40}."
-            if first["type"] != "missing"
-            else f"{where} looks like {form.name}, but has no {at}.",
-            "Nothing was stored. Write the file again with the tool.",
-        ) from None
-    except Unusable as error:
-        reason, hint = error.args
-        raise InvalidImport(f"{where} ({form.name}): {_one_line(reason)}.", f"Nothing was stored. {hint}") from None
-    return [_completed(where, draft, given) for draft in drafts]
-
-
 def _read(path: Path, given: Given) -> _File:
     try:
         if path.stat().st_size > LARGEST:
@@ -134,38 +86,38 @@ def _read(path: Path, given: Given) -> _File:
 
 
 def _documents(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
-    """The JSON documents of a file and what to call them: one, or several, as `vllm bench serve --append-result` leaves."""
+    """The JSON documents of a file and what to call them: one, several, as `vllm bench serve --append-result` leaves, or a
+    list of them, as `vllm bench sweep` does."""
     decoder, position, count = json.JSONDecoder(), 0, 0
+    text = ""
     try:
         text = content.decode("utf-8-sig").strip()
         while position < len(text):
             document, position = decoder.raw_decode(text, position)
             if HALF_PAIR.search(text):
                 document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
-            count += 1
-            yield (str(path) if count == 1 else f"{path} (document {count})"), document
+            for one in _of_list(document):
+                count += 1
+                yield (str(path) if count == 1 else f"{path} (document {count})"), one
             while position < len(text) and text[position].isspace():
                 position += 1
     except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else _one_line(str(error))
+        if known := tool_of_text(text):
+            tool, instead = known
+            raise UnknownTool(
+                f"{path} is a result of {tool}, in a form that minizoo does not import.",
+                instead or f"It imports: {SUPPORTED}.",
+            ) from None
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else one_line(str(error))
         raise InvalidImport(f"{path} is not JSON ({reason}).", f"minizoo imports: {SUPPORTED}.") from None
     if not count:
         raise InvalidImport(f"{path} is empty.", f"minizoo imports: {SUPPORTED}.")
 
 
-def _one_line(text: str) -> str:
-    """Names in a file may hold line breaks, and be long."""
-    return " ".join(text.split())[:200]
-
-
-def _completed(where: str, draft: Draft, given: Given) -> Draft:
-    """The draft with what the user says in place of what the file says."""
-    model = given.model or draft.model
-    if not model:
-        raise InvalidImport(
-            f"{where} ({draft.tool}) does not name one model.", "Nothing was stored. Name it: --model NAME."
-        )
-    return replace(draft, model=model, gpu=given.gpu or draft.gpu, dtype=given.dtype or draft.dtype)
+def _of_list(document: Any) -> list[Any]:
+    """The documents of a list of documents; any other document by itself."""
+    listed = cast("list[Any]", document) if isinstance(document, list) else []
+    return listed if listed and all(isinstance(one, dict) for one in listed) else [document]
 
 
 def _apart(drafts: Sequence[Draft]) -> tuple[Draft, ...]:

@@ -23,6 +23,7 @@ INVALID: dict[str, str] = {
     "not-watched": "imported: minizoo did not watch clocks, throttling and other processes",
     "requests-failed": "imported: some requests failed",
     "run-incomplete": "imported: the run was cancelled or not completed",
+    "counts-inconsistent": "imported: the file's counts of requests contradict one another",
 }
 """Reasons: each makes the result invalid."""
 
@@ -36,6 +37,7 @@ NOTES: dict[str, str] = {
     "percentiles-refused": "too few samples for a percentile",
     "client-side-times": "imported: times were taken at the client",
     "multiple-gpus": "imported: several GPUs worked together",
+    "figure-absent": "imported: a figure that cannot exist, such as a time of 0 s, was left out",
 }
 """Notes: none makes the result invalid."""
 

@@ -5,29 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 from support.foreign_results import AIPERF, EVERY, LATENCY, SERVE, THROUGHPUT, TRTLLM, changed, detailed
+from support.imported import figures, taken, written
 
-from harness.imports.drafts import Given
 from harness.imports.importing import import_files
 from harness.records.files import read_record, run_folder
 from harness.store.check import check
 from harness.store.query import query
-
-
-def written(folder, name, document):
-    path = folder / f"{name}.json"
-    path.write_text(document if isinstance(document, str) else json.dumps(document))
-    return path
-
-
-def taken(folder, document, **given):
-    """The one record that the document becomes."""
-    (one,) = import_files([written(folder, "result", document)], folder / "results", Given(**given))
-    (record,) = one.records
-    return record
-
-
-def figures(record):
-    return {(s.metric, s.statistic): s for s in record.speed.statistics}
 
 
 def test_vllm_serve_is_read_in_seconds_and_filed_under_the_registrys_name(tmp_path):

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.foreign_releases import RELEASES
 from support.foreign_results import AIPERF, EVERY, LATENCY, SERVE, THROUGHPUT, TRTLLM, changed, detailed
 
 from harness.imports.drafts import Given
-from harness.imports.importing import _documents, _File, _record, drafts_of, import_files
+from harness.imports.formats import drafts_of
+from harness.imports.importing import _documents, _File, _record, import_files
 from harness.lmeval.directions import higher_is_better
 from harness.records.files import new_run_id
 from harness.records.record import Record
@@ -135,8 +137,9 @@ LM_EVAL = {
 }  # fmt: skip
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=5), st.just("\ud800"),
-    st.just([]), st.just({}), st.just([{}]), st.just([None]), st.just({"x": {}}), st.just(10**400),
+    st.just([]), st.just({}), st.just([{}]), st.just([None]), st.just({"x": {}}), st.just(10**400), st.just(...),
 )  # fmt: skip
+"""Values of any type; `...` for a key that is not there."""
 
 
 def places(document, above=()):
@@ -157,19 +160,32 @@ def read_or_refused(document):
         return [], str(refusal)
 
 
-@settings(max_examples=400, deadline=None)
-@given(st.sampled_from([*EVERY.values(), detailed(), LM_EVAL]), st.data())
-def test_any_value_in_any_place_is_taken_or_refused_in_words(document, data):
-    path = data.draw(st.sampled_from(list(places(document))))
-    odd = deepcopy(document)
-    part = odd
+def mutated(document, path, value):
+    """A copy with another value there, or without the key."""
+    copy = deepcopy(document)
+    part = copy
     for key in path[:-1]:
         part = part[key]
-    part[path[-1]] = data.draw(ODD)
+    if value is ...:
+        del part[path[-1]]
+    else:
+        part[path[-1]] = value
+    return copy
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from([*EVERY.values(), *RELEASES.values(), detailed(), LM_EVAL]), st.data())
+def test_any_value_in_any_place_is_taken_or_refused_in_words(document, data):
+    odd = mutated(document, data.draw(st.sampled_from(list(places(document)))), data.draw(ODD))
+    again = list(places(odd))
+    if again and data.draw(st.booleans()):
+        odd = mutated(odd, data.draw(st.sampled_from(again)), data.draw(ODD))
     found, refused = read_or_refused(odd)
     assert found or (refused.startswith("file.json") and len(refused) < 900)
     for draft in found:
         assert draft.scores or "without_direction" in draft.rest or draft.speed.statistics
+        for one in draft.speed.statistics if draft.speed else ():
+            assert one.value is None or one.metric == "goodput" or 0 < one.value < float("inf")
         file = _File(Path("file.json"), "0" * 64, datetime.now(UTC), (draft,))
         record = _record(new_run_id(), file, draft)
         assert Record.model_validate(json.loads(record.model_dump_json())) == record  # it can be written and read
