@@ -81,7 +81,7 @@ def applied_settings(model: Any) -> str:
     always = _set(drawn, (LOGITS - {"eos_token_id"}) | {"max_new_tokens"} | UNSUPPORTED.keys())
     if len(eos_ids(drawn)) > 1:
         always["eos_token_id"] = sorted(eos_ids(drawn))
-    sampled = _set(drawn, SAMPLING - {"temperature"})
+    sampled = _set(drawn, SAMPLING - {"temperature", "top_k"})
     if drawn.top_k:
         sampled["top_k"] = drawn.top_k
     parts = [", ".join(f"{name}={found[name]}" for name in sorted(found)) for found in (always, sampled)]
