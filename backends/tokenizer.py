@@ -6,25 +6,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ChatTemplateMissing, TokenizerUnreadable
+from backends.tokenizer_rules import by_file
+from zoo.errors import ChatTemplateMissing, TokenizerUnreadable, one_line
 
 
 class HfTokenizer:
     """A transformers tokenizer read from a folder; no code of the checkpoint's is run. TokenizerUnreadable where it cannot be.
 
-    `chat_template` is the text of its chat template (`default` where it has several), None where it has none.
+    Text is cut by the rules of the folder's tokenizer.json where it has one; where the class that transformers makes of the
+    folder has other rules, `rules` (for the record) and `note` (for the user) say so, else they are None. `chat_template` is
+    the text of its chat template (`default` where it has several), None where it has none.
     """
 
     def __init__(self, folder: Path) -> None:
         from transformers import AutoTokenizer
 
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            loaded: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except Exception as error:  # transformers raises whatever its parser met
             raise TokenizerUnreadable(
-                f"{folder} has no tokenizer that transformers can read ({str(error).splitlines()[0][:160]}).",
+                f"{folder} has no tokenizer that transformers can read ({one_line(error)[:160] or type(error).__name__}).",
                 "Put tokenizer.json and tokenizer_config.json beside config.json.",
             ) from None
+        self._tokenizer, disagreement = by_file(loaded, folder)
+        self.rules = disagreement.rules if disagreement else None
+        self.note = disagreement.note if disagreement else None
         self.bos_id: int | None = self._tokenizer.bos_token_id
         self.eos_id: int | None = self._tokenizer.eos_token_id
         self.vocab_size = len(self._tokenizer)
