@@ -191,6 +191,10 @@ class InvalidData(InputError):
     """A mirror's file or manifest is broken."""
 
 
+class TokenOutsideVocabulary(InputError):
+    """A prompt has a token id that the model's embedding does not have: the tokenizer is another model's, or was added to."""
+
+
 class WorkloadTooLong(InputError):
     """No shape of the workload fits into the model's context."""
 
@@ -241,6 +245,10 @@ class BackendBroke(EnvironmentIssue):
 
 class TaskFailed(EnvironmentIssue):
     """A task has no score, because its own code raised while it judged the answers; its record says why."""
+
+
+class ScoresNotFinite(EnvironmentIssue):
+    """A task has no score, because answers of the model, or a metric of them, are NaN or infinite."""
 
 
 class NoIsolation(EnvironmentIssue):

@@ -10,6 +10,7 @@ from backends.tokenizer import HfTokenizer
 from harness.accuracy.entry_work import EntryWork, counted, estimated, planned
 from harness.accuracy.plan import make_plan
 from harness.accuracy.prepare import EvalRequest, chat_of
+from harness.accuracy.vocabulary import check_vocabulary, rows_of
 from harness.data.offline import hub_offline
 from harness.lmeval.encoding import Encoder
 from harness.lmeval.prompts import Chat
@@ -62,13 +63,15 @@ class DryRun:
     tasks: Sequence[PlannedTask]
     missing: Mapping[str, MinizooError]
     """What is not at hand (the tokenizer, the chat template, an entry's data), and why."""
+    notes: Sequence[str] = ()
+    """What else the user is to know."""
 
 
 def dry_run(request: EvalRequest, tokenizer: Path | None = None) -> DryRun:
     """Plan the evaluation and run nothing; nothing is downloaded.
 
     `tokenizer` stands in for the checkpoint's own. Prompts that do not fit are counted, not refused. Raises what the
-    request's words raise, and what locating a local checkpoint raises.
+    request's words raise, what locating a local checkpoint raises, and TokenOutsideVocabulary.
     """
     with hub_offline():
         return _dry_run(request, tokenizer)
@@ -80,8 +83,10 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
     tokenizer, encoder = _encoder(request, model, tokenizer_folder, missing)
     chat = _chat(suite, tokenizer, model, missing)
     loaded = load_tasks(suite, request.data, request.rules.limit, request.rules.overflow, missing)
-    if encoder is not None:
-        works = planned(make_plan(loaded, encoder, request.rules.fewshot_seeds, chat))
+    if tokenizer is not None and encoder is not None:
+        plans = make_plan(loaded, encoder, request.rules.fewshot_seeds, chat)
+        check_vocabulary(plans, _rows(model), tokenizer)
+        works = planned(plans)
     else:
         works = counted(loaded.tasks.values(), request.rules.fewshot_seeds)
     if suite.chat and chat is None:
@@ -92,7 +97,7 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
         _row(entry, works.get(entry.task) or estimated(suite, entry, request.rules, registry), request, expected)
         for entry in suite.tasks
     ]
-    return DryRun(model, suite, tasks, missing)
+    return DryRun(model, suite, tasks, missing, _notes(model, tokenizer))
 
 
 def _encoder(
@@ -111,6 +116,17 @@ def _encoder(
         folder, context = folder or checkpoint.folder, checkpoint.max_length
     tokenizer = HfTokenizer(folder)
     return tokenizer, Encoder(tokenizer, context, request.seed)
+
+
+def _rows(model: ModelRef) -> int | None:
+    """Rows of the embedding: the registry's, else those of a local config.json."""
+    return model.entry.architecture.vocab_size if model.entry else rows_of(locate(model).config)
+
+
+def _notes(model: ModelRef, tokenizer: HfTokenizer | None) -> tuple[str, ...]:
+    """What is told of the tokenizer, and of the context of a model that is no entry of the registry."""
+    context = None if model.entry else locate(model).context.note
+    return tuple(filter(None, (tokenizer.note if tokenizer else None, context)))
 
 
 def _chat(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from backends.contract import Options
 from backends.opening import check_backend
 from backends.tokenizer import HfTokenizer
 from harness.accuracy.plan import TaskPlan, check_overflow, make_plan
+from harness.accuracy.vocabulary import check_vocabulary, rows_of
 from harness.lmeval.encoding import Encoder
 from harness.lmeval.prompts import Chat
 from harness.lmeval.tasks import LoadedSuite, load_tasks
@@ -72,13 +73,18 @@ class Evaluation:
     plans: Sequence[TaskPlan]
     chat_template: str | None = None
     """sha256 of the chat template that every prompt went through; None for plain text."""
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the record says of the tokenizer beside the versions of software: nothing of an ordinary one."""
+    notes: Sequence[str] = ()
+    """What the user is to know before anything runs."""
 
 
 def prepare(request: EvalRequest) -> Evaluation:
     """Find the checkpoint, load the tasks, build and encode every prompt.
 
     Raises UnknownModel, UnknownName, UnknownTask and ConflictingOptions for the request's words, what `locate` raises for a
-    checkpoint, ChatTemplateMissing, what loading a task raises, and PromptTooLong where the rule is `refuse`.
+    checkpoint, ChatTemplateMissing, what loading a task raises, TokenOutsideVocabulary, and PromptTooLong where the rule is
+    `refuse`.
     """
     model, suite = request.resolve()
     checkpoint = locate(model)
@@ -87,9 +93,12 @@ def prepare(request: EvalRequest) -> Evaluation:
     loaded = load_tasks(suite, request.data, request.rules.limit, request.rules.overflow)
     encoder = Encoder(tokenizer, checkpoint.max_length, request.seed)
     plans = make_plan(loaded, encoder, request.rules.fewshot_seeds, chat)
+    check_vocabulary(plans, rows_of(checkpoint.config), tokenizer)
     check_overflow(plans)
     template = hashlib.sha256((tokenizer.chat_template or "").encode()).hexdigest() if chat else None
-    return Evaluation(request, checkpoint, suite, loaded, plans, template)
+    versions = {"tokenizer": tokenizer.rules} if tokenizer.rules else {}
+    notes = tuple(filter(None, (tokenizer.note, checkpoint.context.note)))
+    return Evaluation(request, checkpoint, suite, loaded, plans, template, versions, notes)
 
 
 def chat_of(suite: Suite, tokenizer: HfTokenizer, model: ModelRef) -> Chat | None:

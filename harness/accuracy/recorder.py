@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.contract import Backend
+from harness.accuracy.finite import metrics_not_finite, whole_groups
 from harness.accuracy.plan import TaskPlan
 from harness.accuracy.prepare import Evaluation
 from harness.accuracy.resume_log import ResumeLog
@@ -28,7 +29,8 @@ class Recorder:
         self._log = log
         self._started = datetime.now(UTC)
         self._subject = subject
-        self._setting = setting_of(backend, evaluation.request.seed)
+        setting = setting_of(backend, evaluation.request.seed)
+        self._setting = setting.model_copy(update={"versions": {**setting.versions, **evaluation.versions}})
         self._scores: dict[str, Sequence[MetricScore]] = {}
 
     def recorded_before(self, task: str) -> Iterator[Record]:
@@ -44,14 +46,20 @@ class Recorder:
                 yield self._known(run_id, group.name) or self._group(group)
 
     def success(
-        self, plan: TaskPlan, scores: list[MetricScore], samples: list[dict[str, Any]], reused: int
+        self,
+        plan: TaskPlan,
+        scores: list[MetricScore],
+        samples: list[dict[str, Any]],
+        reused: int,
+        absent: str | None = None,
     ) -> Iterator[Record]:
-        """Record a task that went well, then every group that is complete with it."""
+        """Record a task that went well, then every group that is complete with it. `absent`: metrics without a value."""
         yield self._write(
             samples,
             **self._about(plan),
             status="ok",
-            isolation=_isolation(plan),
+            reason=absent,
+            **_of_code(plan),
             counts=_counts(plan, reused),
             scores=tuple(scores),
         )
@@ -65,7 +73,8 @@ class Recorder:
 
     def _group(self, group: Any) -> Record:
         leaves = [task.task_name for task in group.get_all_tasks()]
-        scores = score_group(group, {name: self._scores[name] for name in leaves})
+        below = {name: self._scores[name] for name in leaves}
+        scores = whole_groups(score_group(group, below), below.values())
         loaded = [self._evaluation.loaded.tasks[name] for name in leaves]  # of one suite entry, so alike in its rules
         shots = {leaf.shots for leaf in loaded}
         return self._write(
@@ -78,6 +87,7 @@ class Recorder:
             overflow=loaded[0].overflow,
             members=tuple(leaves),
             status="ok",
+            reason=metrics_not_finite(scores),
             counts=_summed([_counts(plan, 0) for plan in self._evaluation.plans if plan.name in leaves]),
             scores=tuple(scores),
         )
@@ -92,6 +102,8 @@ class Recorder:
             subject=self._subject,
             setting=self._setting,
             chat_template=self._evaluation.chat_template,
+            context=self._evaluation.checkpoint.context.tokens,
+            context_assumed=self._evaluation.checkpoint.context.assumed,
             **fields,
         )
         write_record(self._results, record, samples)
@@ -138,10 +150,10 @@ def _summed(counts: Sequence[Counts]) -> Counts:
     return Counts(**{name: sum(getattr(each, name) for each in counts) for name in Counts.model_fields})
 
 
-def _isolation(plan: TaskPlan) -> str | None:
-    """How generated code was kept apart, for a task that runs any."""
+def _of_code(plan: TaskPlan) -> dict[str, Any]:
+    """How generated code was kept apart and what it could import, for a task that runs any."""
     if not plan.loaded.runs_code:
-        return None
-    from harness.sandbox.runner import isolation
+        return {}
+    from harness.sandbox.runner import isolation, packages_here
 
-    return isolation()
+    return {"isolation": isolation(), "code_packages": packages_here()}

@@ -32,8 +32,11 @@ class ResumeLog:
     """Task → the run that recorded it. Only a run that ended in a fault leaves some behind under another id."""
     answers: dict[str, Answer]
     """Unit key as text → its answer, as read at the start: none of these is computed again."""
+    fault: tuple[str, int] | None
+    """What broke the run before it off, and how many answers were kept by then; None where nothing did."""
     _lock: FileLock
     _log: IO[str] = field(init=False)
+    _added: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self._log = (self.folder / "answers.jsonl").open("a", encoding="utf-8")
@@ -42,10 +45,16 @@ class ResumeLog:
         """Add one answer and hand it to the operating system at once."""
         self._log.write(json.dumps({"key": key, **answer}) + "\n")
         self._log.flush()
+        self._added += 1
 
-    def hand_over(self, run_id: str, finished: Mapping[str, str]) -> None:
+    @property
+    def kept(self) -> int:
+        """Answers in the log by now."""
+        return len(self.answers) + self._added
+
+    def hand_over(self, run_id: str, finished: Mapping[str, str], fault: str) -> None:
         """After a fault: leave the answers to a next run of another id, with the tasks that are recorded already."""
-        _write_run(self.folder, run_id, finished)
+        _write_run(self.folder, run_id, finished, (fault, self.kept))
         self.release()
 
     def discard(self) -> None:
@@ -91,7 +100,7 @@ def open_resume_log(results: Path, key: str, run_id: str, fresh: bool = False) -
         raise InternalError(f"{folder} is locked although it is new.")
     folder.mkdir()
     _write_run(folder, run_id, {})
-    return ResumeLog(folder, run_id, {}, {}, lock)
+    return ResumeLog(folder, run_id, {}, {}, None, lock)
 
 
 def _try_lock(folder: Path) -> FileLock | None:
@@ -104,15 +113,18 @@ def _try_lock(folder: Path) -> FileLock | None:
     return lock
 
 
-def _write_run(folder: Path, run_id: str, finished: Mapping[str, str]) -> None:
-    write_atomically(folder / "run.json", json.dumps({"run_id": run_id, "finished": dict(finished)}).encode())
+def _write_run(folder: Path, run_id: str, finished: Mapping[str, str], fault: tuple[str, int] | None = None) -> None:
+    run = {"run_id": run_id, "finished": dict(finished), "fault": fault}
+    write_atomically(folder / "run.json", json.dumps(run).encode())
 
 
-def _read(folder: Path) -> tuple[str, dict[str, str], dict[str, Answer]] | None:
+def _read(folder: Path) -> tuple[str, dict[str, str], dict[str, Answer], tuple[str, int] | None] | None:
     """What a dead run left, or None when it died before writing anything."""
     try:
         run = json.loads((folder / "run.json").read_text("utf-8"))
-        return run["run_id"], run["finished"], dict(_answers(folder / "answers.jsonl"))
+        message, kept = run.get("fault") or (None, 0)  # absent in what earlier versions left
+        fault = None if message is None else (message, kept)
+        return run["run_id"], run["finished"], dict(_answers(folder / "answers.jsonl")), fault
     except (OSError, ValueError, KeyError):
         return None
 

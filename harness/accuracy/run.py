@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from backends.contract import Backend, ScoreRequest
+from backends.contract import Backend, Generation, Score, ScoreRequest
 from backends.opening import open_backend
+from harness.accuracy.faults import EngineRaisedError, answers_of, broken_off, not_written
 from harness.accuracy.fewshot_draws import with_draws
+from harness.accuracy.finite import ENOUGH, answers_not_finite, is_finite, is_kept, metrics_not_finite
 from harness.accuracy.plan import TaskPlan
 from harness.accuracy.prepare import EvalRequest, Evaluation, prepare
 from harness.accuracy.recorder import Recorder
@@ -21,8 +23,8 @@ from harness.lmeval.scores import score_task
 from harness.records.files import new_run_id
 from harness.records.outcome import Failure, failure_of
 from harness.records.provenance import subject_of
-from harness.records.record import Record, Subject
-from zoo.errors import MinizooError, NoIsolation, NotWritable, TaskFailed, one_line
+from harness.records.record import MetricScore, Record, Subject
+from zoo.errors import MinizooError, NoIsolation, ScoresNotFinite, TaskFailed, one_line
 from zoo.files import check_writable
 
 
@@ -31,6 +33,10 @@ class EvalWatcher(Protocol):
 
     def planned(self, plans: Sequence[TaskPlan]) -> None:
         """This is what will be done."""
+        ...
+
+    def noted(self, note: str) -> None:
+        """This is to be known of the run, whatever comes of it."""
         ...
 
     def answered(self, unit: Unit, computed: bool) -> None:
@@ -60,6 +66,8 @@ def run(request: EvalRequest, results: Path, fresh: bool = False, watcher: EvalW
     check_writable(results)
     evaluation = prepare(request)
     if watcher:
+        for note in evaluation.notes:
+            watcher.noted(note)
         watcher.planned(evaluation.plans)
     backend = open_backend(evaluation.checkpoint, request.backend, request.options)
     try:
@@ -74,10 +82,10 @@ def evaluate(
     """Run the evaluation and record every task of it below `results`.
 
     Goes on with a run of the same key whose process is dead (`fresh` discards that one instead). A task that fails by
-    itself is recorded as `failed` and the others go on. When the backend raises, the tasks not yet recorded are recorded
-    with what `failure_of` says, their answers are kept for a next run, and that cause (BackendBroke, DeviceMemory,
-    DeviceLost) is raised; likewise NotWritable when a record cannot be written, but for the recording. An interrupt keeps
-    everything and records nothing.
+    itself (its own code raised, an answer is NaN or infinite) is recorded as `failed` and the others go on. When the backend
+    raises, the tasks not yet recorded are recorded with what `failure_of` says, their answers are kept for a next run, and
+    that cause (BackendBroke, DeviceMemory, DeviceLost) is raised; likewise NotWritable when a record cannot be written, but
+    for the recording. An interrupt keeps everything and records nothing.
     """
     subject = subject_of(evaluation.checkpoint)
     log = open_resume_log(results, _key(evaluation, backend, subject), new_run_id(), fresh)
@@ -87,20 +95,15 @@ def evaluate(
         current.go()
     except OSError as error:
         log.release()
-        raise NotWritable(
-            f"A result could not be written to {results} ({error.strerror or error}).",
-            "What was finished is kept: free some space, and the same command goes on from there.",
-        ) from error
+        raise not_written(results, error) from error
     except (KeyboardInterrupt, MinizooError):
         log.release()
         raise
     except Exception as error:
-        failure = failure_of(error)
+        raised = error.__cause__ if isinstance(error, EngineRaisedError) else error
+        failure = failure_of(raised if isinstance(raised, Exception) else error)
         current.give_up(failure)
-        raise failure.cause(
-            f"The {backend.name} backend broke on {backend.device} ({failure.message}).",
-            "What was answered is kept: the same command goes on from there. `minizoo --debug` shows the traceback.",
-        ) from error
+        raise broken_off(failure, backend, log, evaluation.request.options.eager) from raised
     log.discard()
     return current.outcome
 
@@ -124,6 +127,7 @@ class _InFlight:
         self._plans = {plan.name: plan for plan in plans}
         self._answers: dict[str, dict[UnitKey, Answer]] = {name: {} for name in self._plans}
         self._reused: Counter[str] = Counter()
+        self._bad: dict[str, set[UnitKey]] = {name: set() for name in self._plans}
 
     def go(self) -> None:
         """Take what is recorded, then what is answered, then compute the rest: scores first, generations after."""
@@ -143,7 +147,7 @@ class _InFlight:
         for name in list(self._answers):
             self._add(self._recorder.failure(self._plans[name], failure.status, failure.code, failure.message))
         done = {record.task: record.run_id for record in self.outcome.records if record.status == "ok"}
-        self._log.hand_over(new_run_id(), done)
+        self._log.hand_over(new_run_id(), done, failure.message)
 
     def _refuse_code(self) -> None:
         """Where generated code cannot be run, the tasks that need it fail before a model spends hours on writing it."""
@@ -156,14 +160,14 @@ class _InFlight:
             require_isolation()
         except NoIsolation as error:
             for plan in waiting:
-                self._add(self._recorder.failure(plan, "failed", error.code, str(error)))
+                self._fail(plan, error)
 
     def _take_answered(self, plan: TaskPlan) -> list[Unit]:
         """Take the answers that an interrupted run left for this task; return the units still to be computed."""
         left: list[Unit] = []
         for unit in plan.units:
             known = self._log.answers.get(str(unit.key))
-            if known is None:
+            if known is None or not is_kept(known):
                 left.append(unit)
             else:
                 self._reused[plan.name] += 1
@@ -172,13 +176,34 @@ class _InFlight:
         return left
 
     def _compute(self, units: list[Unit], call: Callable[[list[Any]], Iterable[Any]]) -> None:
-        for result in call([unit.request for unit in units]) if units else ():
-            unit = units[result.index]
-            answer = answer_of(result, self._backend.tokenizer)
+        """Ask for every unit; where a task is given up meanwhile, ask anew without what it still wants."""
+        while units := [unit for unit in units if unit.task in self._answers]:
+            units = self._ask(units, call)
+
+    def _ask(self, units: list[Unit], call: Callable[[list[Any]], Iterable[Any]]) -> list[Unit]:
+        """Take answers until there are no more, or a task is given up: then the units not yet answered."""
+        left = dict(enumerate(units))
+        answers = answers_of(call, [unit.request for unit in units])
+        for result in answers:
+            if (unit := left.pop(result.index, None)) is None:
+                raise ValueError(f"an answer to request {result.index}, which was not asked or is answered already")
+            self._take(unit, result)
+            if unit.task not in self._answers and any(other.task == unit.task for other in left.values()):
+                answers.close()
+                return list(left.values())
+        if left:
+            raise RuntimeError(f"{len(left):,} of {len(units):,} requests have no answer")
+        return []
+
+    def _take(self, unit: Unit, result: Score | Generation) -> None:
+        answer = answer_of(result, self._backend.tokenizer)
+        if is_finite(result):
             self._log.append(str(unit.key), answer)
-            self.outcome.computed += 1
-            self._answer(unit, answer, computed=True)
-            self._finish_if_complete(unit.task)
+        else:
+            self._bad[unit.task].add(unit.key)
+        self.outcome.computed += 1
+        self._answer(unit, answer, computed=True)
+        self._finish_if_complete(unit.task)
 
     def _answer(self, unit: Unit, answer: Answer, computed: bool) -> None:
         self._answers[unit.task][unit.key] = answer
@@ -186,22 +211,36 @@ class _InFlight:
             self._watcher.answered(unit, computed)
 
     def _finish_if_complete(self, name: str) -> None:
-        plan, answers = self._plans[name], self._answers[name]
-        if len(answers) < len(plan.units):
+        plan, answers, bad = self._plans[name], self._answers[name], self._bad[name]
+        if len(answers) < (min(ENOUGH, len(plan.units)) if bad else len(plan.units)):
+            return
+        if bad:
+            self._fail(plan, answers_not_finite(plan, bad, len(answers), self._backend))
             return
         fill_responses(plan.sets, plan.units, answers, window_of(plan.loaded) is not None)
         try:
             scores, samples = score_task(plan.loaded, plan.documents, plan.documents_total)
             drawn = [score_task(plan.loaded, draw.documents)[0] for draw in plan.draws]
         except MinizooError as error:
-            self._add(self._recorder.failure(plan, "failed", error.code, str(error)))
+            self._fail(plan, error)
+        except OverflowError as error:  # lm-eval's exp() of a perplexity that no float holds
+            self._fail(plan, ScoresNotFinite(f"The answers are finite, a metric of them is not ({one_line(error)})."))
         except Exception as error:  # a task's own code: whatever it raises is that task's failure, not the run's
-            reason = f"{type(error).__name__}: {one_line(error)}"
-            self._add(self._recorder.failure(plan, "failed", TaskFailed.code, reason))
+            self._fail(plan, TaskFailed(f"{type(error).__name__}: {one_line(error)}"))
         else:
-            for record in self._recorder.success(plan, with_draws(scores, drawn), samples, self._reused[name]):
-                self._add(record)
+            self._succeed(plan, with_draws(scores, drawn), samples)
         clear_responses(document for documents in plan.sets.values() for document in documents)
+
+    def _succeed(self, plan: TaskPlan, scores: list[MetricScore], samples: list[dict[str, Any]]) -> None:
+        absent = metrics_not_finite(scores)
+        if absent and all(score.value is None for score in scores):
+            self._fail(plan, ScoresNotFinite(absent))
+            return
+        for record in self._recorder.success(plan, scores, samples, self._reused[plan.name], absent):
+            self._add(record)
+
+    def _fail(self, plan: TaskPlan, error: MinizooError) -> None:
+        self._add(self._recorder.failure(plan, "failed", error.code, str(error)))
 
     def _add(self, record: Record) -> None:
         self._answers.pop(record.task, None)
@@ -222,6 +261,6 @@ def _key(evaluation: Evaluation, backend: Backend, subject: Subject) -> str:
             "limit": evaluation.request.rules.limit,
             "seed": evaluation.request.seed,
             "backend": [backend.name, backend.device, backend.dtype],
-            "versions": dict(backend.versions),
+            "versions": {**backend.versions, **evaluation.versions},
         }
     )

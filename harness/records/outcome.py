@@ -1,13 +1,36 @@
-"""What a record says when an engine fails: one mapping from exceptions to status, cause and message."""
+"""What a record says when an engine fails: exceptions to status, cause and message, and whether it may pass."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from backends.contract import OutOfMemory
 from harness.nvml import DeviceGone
 from zoo.errors import BackendBroke, DeviceLost, DeviceMemory, EnvironmentIssue, MinizooError, one_line
+
+LASTING_OS = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
+"""What the system refuses until somebody mends it; any other OSError (a connection, a timeout, a full disk) may pass."""
+MEMORY_WORDS = re.compile(r"out of memory|(can't|cannot) allocate memory|alloc_failed", re.IGNORECASE)
+"""torch's RuntimeErrors that mean memory, where a backend let them through."""
+PASSING_WORDS = re.compile(
+    r"\b(is|was|device|gpu) lost|hardware error|uncorrectable|f[ae]ll(en)? off|timed? ?out|connect(ion|error)"
+    r"|network (is )?(unreachable|down|error)|temporarily|busy or unavailable|nccl error|launch failure|ecc error",
+    re.IGNORECASE,
+)
+"""What CUDA, NCCL and clients of servers say of causes that may pass, in exceptions that are RuntimeErrors or their own."""
+FAULTS = (
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    NameError,
+    AssertionError,
+    NotImplementedError,
+    ArithmeticError,
+)
+"""What a program raises because of what it is and what it was given, whatever the words."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +40,8 @@ class Failure:
     status: Literal["failed", "infra_failed"]
     cause: type[EnvironmentIssue]
     message: str
+    may_pass: bool = True
+    """Whether the same call may succeed another time; where not it will break at the same place again."""
 
     @property
     def code(self) -> str:
@@ -28,8 +53,15 @@ def failure_of(error: Exception) -> Failure:
     """The failure that an engine's exception means; raises a MinizooError again, which is for the user as it stands."""
     if isinstance(error, MinizooError):
         raise error
-    if isinstance(error, OutOfMemory):
+    memory = isinstance(error, RuntimeError) and MEMORY_WORDS.search(str(error))
+    if memory or isinstance(error, OutOfMemory | MemoryError):
         return Failure("failed", DeviceMemory, f"out of memory: {one_line(error)}")
     if isinstance(error, DeviceGone):
         return Failure("infra_failed", DeviceLost, f"device lost: {one_line(error)}")
-    return Failure("infra_failed", BackendBroke, f"{type(error).__name__}: {one_line(error)}")
+    return Failure("infra_failed", BackendBroke, f"{type(error).__name__}: {one_line(error)}", _may_pass(error))
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return not isinstance(error, LASTING_OS)
+    return not isinstance(error, FAULTS) and PASSING_WORDS.search(f"{type(error).__name__} {error}") is not None

@@ -20,6 +20,8 @@ def show_dry_run(output: Output, plan: DryRun, told_reasons: bool) -> None:
     """A row a task; ≈ marks an estimate. `told_reasons`: say of all that is missing why."""
     from harness.accuracy.dry_run import TEMPLATE
 
+    for told in plan.notes:
+        note(told)
     if plan.missing:
         note(f"Estimated where not at hand: {', '.join(plan.missing)}. --tokenizer and --data give exact numbers.")
     for what, reason in plan.missing.items():

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from minizoo.output import note
+
 if TYPE_CHECKING:
     from harness.accuracy.plan import TaskPlan
     from harness.lmeval.encoding import Unit
@@ -66,6 +68,10 @@ class EvalProgress(TerminalBar):
         if self._bar:
             total = sum(plan.tokens for plan in plans)
             self._task = self._bar.add_task(f"{len(plans)} tasks", total=total)
+
+    def noted(self, line: str) -> None:
+        """Tell it at once, with --json too: it goes to stderr."""
+        note(line)
 
     def answered(self, unit: Unit, computed: bool) -> None:
         """Advance by the unit's tokens."""
