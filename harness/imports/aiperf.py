@@ -103,7 +103,8 @@ def read_aiperf(document: Mapping[str, Any], given: Given) -> list[Draft]:
     if not requests:
         raise Unusable("not one request was completed", "Look at AIPerf's log and measure again.")
     config = file.input_config or _Config()
-    phase = next((p for p in config.phases if "profiling" in (p.kind, p.name)), _Phase())
+    profiling = [phase for phase in config.phases if "profiling" in (phase.kind, phase.name)]
+    phase = profiling[0] if len(profiling) == 1 else _Phase()
     how = f"r{phase.rate:g}" if phase.rate else f"c{phase.concurrency}" if phase.concurrency else "all"
     lengths = mean(file.input_sequence_length), mean(file.output_sequence_length)
     figures = Figures()

@@ -77,9 +77,8 @@ TEXTS = (
     ("Metric,avg,min,max,p99", "AIPerf or GenAI-Perf", "Import the .json that it writes beside it."),
     ("Metric,avg,min,max,sum,p1", "AIPerf or GenAI-Perf", "Import the .json that it writes beside it."),
     ("Type,Name,Request Count,Failure Count", "Locust", ""),
-    ("| model ", "llama.cpp's llama-bench", ""),
 )
-"""What the text of a file that is not JSON begins with, the tool, and what to do instead."""
+"""What stands at the beginning of a file that is not JSON, the tool, and what to do instead."""
 BEGINNING = 2000
 
 

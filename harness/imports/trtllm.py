@@ -1,4 +1,4 @@
-"""Results of `trtllm-bench throughput` and `latency` (`--report_json`), from 0.17 to 1.3, by their sources.
+"""Results of `trtllm-bench throughput` and `latency` (`--report_json`), to 1.3, by their sources.
 
 Its TPOT is (end − first token) / (output tokens − 1) a request, as minizoo's `tpot`, but 0 for an answer of one token; a
 percentile is sorted[int(n·q)], one rank above ours at most. Streaming figures are there only with `--streaming`, and always

@@ -1,4 +1,4 @@
-"""Results of `vllm bench throughput` and `latency` (`--output-json`) and of the scripts before them: the same keys from 0.4 to
+"""Results of `vllm bench throughput` and `latency` (`--output-json`) and of the scripts before them: the same keys to
 0.32, and since 0.33 the model's name."""
 
 from __future__ import annotations

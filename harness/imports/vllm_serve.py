@@ -120,7 +120,7 @@ def _arrival(file: _Serve) -> tuple[str, float | None]:
 def _faults(file: _Serve) -> Iterator[Reason]:
     """Requests that failed or were lost, and counts that contradict one another.
 
-    Releases before 0.11.1 count no failures, and none does for pooling models: there the lists or `num_prompts` tell. With
+    Releases before 0.11.2 count no failures, and none does for pooling models: there the lists or `num_prompts` tell. With
     `total_input_sequences` a request has several prompts.
     """
     completed, listed = file.completed, file.listed()
@@ -185,7 +185,7 @@ def _figures(file: _Serve, document: Mapping[str, Any], mean_output: float | Non
 
 
 def _latencies(file: _Serve) -> list[float]:
-    """Since 0.29 each request's latency, details or not; without the errors only where every request went well."""
+    """Since 0.32 each request's latency, details or not; without the errors only where every request went well."""
     whole = len(file.latencies) == file.completed and not file.failed and not any(file.errors)
     return [seconds for seconds in file.latencies if seconds] if whole else []
 
@@ -209,7 +209,7 @@ def _requests(file: _Serve) -> list[_Request]:
 
 
 def _request(ttft: float, gaps: list[float], out: int, took: float | None) -> _Request:
-    """Before 0.29 no file has the latency, which is TTFT and the gaps together where the answer was streamed."""
+    """Before 0.32 no file has the latency, which is TTFT and the gaps together where the answer was streamed."""
     e2e = took or (ttft + sum(gaps) if ttft else None)
     tpot = (e2e - ttft) / (out - 1) if e2e and ttft and out > 1 else None
     return _Request(ttft or None, tpot if tpot and tpot > 0 else None, e2e, out)

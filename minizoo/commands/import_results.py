@@ -53,13 +53,14 @@ def _show(output: Output, records: list[Record]) -> None:
     columns = [Column(h) for h in ("model", "task", "metric", "statistic")]
     columns += [Column(h, True) for h in ("value", "interval", "n")]
     output.table(columns, [row for record in records for row in _rows(record)], "Imported")
-    refused = {s.refused for record in records if record.speed for s in record.speed.statistics if s.refused}
-    for why in sorted(refused):
-        output.text(f"Refused: {why}.")
-    for reason in sorted(
-        {reason.text for record in records if record.speed for reason in record.speed.validity.reasons}
+    measured = [record.speed for record in records if record.speed]
+    for word, texts in (
+        ("Refused", {s.refused for speed in measured for s in speed.statistics if s.refused}),
+        ("Left out", {n.text for speed in measured for n in speed.validity.notes if n.code == "figure-absent"}),
+        ("Not valid", {reason.text for speed in measured for reason in speed.validity.reasons}),
     ):
-        output.text(f"Not valid: {reason}.")
+        for text in sorted(texts):
+            output.text(f"{word}: {text}.")
 
 
 def _rows(record: Record) -> list[list[str]]:
