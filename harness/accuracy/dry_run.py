@@ -82,7 +82,8 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
     missing: dict[str, MinizooError] = {}
     tokenizer, encoder = _encoder(request, model, tokenizer_folder, missing)
     chat = _chat(suite, tokenizer, model, missing)
-    loaded = load_tasks(suite, request.data, request.rules.limit, request.rules.overflow, missing)
+    counts = tokenizer_folder or model.folder
+    loaded = load_tasks(suite, request.data, request.rules.limit, request.rules.overflow, missing, counts)
     if tokenizer is not None and encoder is not None:
         plans = make_plan(loaded, encoder, request.rules.fewshot_seeds, chat)
         check_vocabulary(plans, _rows(model), tokenizer)

@@ -6,7 +6,7 @@ lm-eval scans all of its 14,000 YAML files at every start, which takes seven sec
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -59,12 +59,17 @@ def _index() -> dict[str, Any]:
     return index
 
 
-def _build() -> dict[str, Any]:
+def stock() -> Mapping[str, Any]:
+    """lm-eval's own index of all of its tasks, Python classes, groups and tags, each with its YAML, functions as paths."""
     from lm_eval.tasks import TaskManager
 
+    return TaskManager().task_index
+
+
+def _build() -> dict[str, Any]:
     root = lm_eval_tasks()
     index: dict[str, Any] = {}
-    for name, entry in TaskManager().task_index.items():
+    for name, entry in stock().items():
         folder = entry.yaml_path.parent.relative_to(root).as_posix() if entry.yaml_path else ""
         # For a tag, `tags` holds the tasks that carry it; for a task, the tags that it carries.
         tagged = entry.tags if entry.kind.name == "TAG" else set[str]()

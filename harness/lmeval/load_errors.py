@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from zoo.errors import DataMissing, InvalidTask, MinizooError, PackageMissing, one_line
+from zoo.errors import DataMissing, HubUnreachable, InvalidTask, MinizooError, PackageMissing, one_line
 
 UNREACHABLE = {"ConnectionError", "OfflineModeIsEnabled", "LocalEntryNotFoundError", "DatasetNotFoundError"}
 """Exception classes by name: their modules differ between versions of the hub's client."""
@@ -14,24 +14,34 @@ UNREACHABLE = {"ConnectionError", "OfflineModeIsEnabled", "LocalEntryNotFoundErr
 
 @contextmanager
 def translated_load_errors(task: str, config: Mapping[str, Any]) -> Generator[None]:
-    """Inside, a foreign exception becomes PackageMissing, DataMissing or InvalidTask; minizoo's own pass."""
+    """Inside, a foreign exception becomes PackageMissing, HubUnreachable, DataMissing or InvalidTask; minizoo's own pass.
+
+    A task's module that ends the program (SLR-Bench without Prolog) is held likewise.
+    """
     try:
         yield
     except MinizooError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _cause(error, task, config.get("dataset_path")) from None
 
 
-def _cause(error: Exception, task: str, dataset: str | None) -> MinizooError:
-    if isinstance(error, ImportError):
+def _cause(error: BaseException, task: str, dataset: str | None) -> MinizooError:
+    if "Couldn't find a module script" in str(error):
+        return HubUnreachable(
+            f"Task {task} needs a metric of the evaluate library, which is not in the cache and cannot be had from the hub "
+            f"({one_line(error)[:200]}).",
+            "Run again with the network up.",
+        )
+    if isinstance(error, ImportError | SystemExit) or "pip install" in str(error):
         return PackageMissing(
-            f"Task {task} needs a package that is not installed ({error}).",
+            f"Task {task} needs something that is not installed ({one_line(error)}).",
             "`pip install 'minizoo[instruct]'` has what the tasks of minizoo's suites need beyond the rest.",
         )
     if _is_missing_data(error):
+        what = f"the data set {dataset}" if dataset else "its data set"
         return DataMissing(
-            f"Task {task} needs the data set {dataset}, which is not in the cache and the hub cannot "
+            f"Task {task} needs {what}, which is not in the cache and the hub cannot "
             f"be reached ({type(error).__name__}).",
             "Give a local mirror with --data DIR, or run again with the network up.",
         )

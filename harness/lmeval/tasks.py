@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.data.manifest import LOCAL_FORMATS
 from harness.data.mirror import mirrored
+from harness.data.offline import hub_offline
 from harness.lmeval.expansion import expand, make_group
-from harness.lmeval.index import folders_of, lm_eval_tasks
+from harness.lmeval.generation import request_options
+from harness.lmeval.index import folders_of
 from harness.lmeval.load_errors import translated_load_errors
+from harness.lmeval.own_data import mirrored_class, with_tokenizer
+from harness.lmeval.support import check_loaded, refused, task_class
 from harness.metrics.task_metadata import TaskMetadata, metadata_of
 from harness.suites.suite import Overflow, Suite, SuiteTask, known_folders
-from zoo.errors import EnvironmentIssue, InvalidTask, MinizooError, UnknownTask, UnsafeTask
+from zoo.errors import EnvironmentIssue, InvalidTask, MinizooError, UnknownTask
 from zoo.names import unknown
 
 
@@ -42,16 +48,37 @@ class LoadedTask:
 
     @property
     def decoding(self) -> dict[str, Any] | None:
-        """Samples a document, temperature and top-p of a task that generates text; None for one that does not."""
-        if self.task.OUTPUT_TYPE != "generate_until":
+        """Samples a document, temperature and top-p of a task that generates text; None for one that does not, and for a
+        Python class, whose requests say it one by one."""
+        from lm_eval.api.task import ConfigurableTask
+
+        if self.task.OUTPUT_TYPE != "generate_until" or type(self.task) is not ConfigurableTask:
             return None
-        kwargs = self.task.config.generation_kwargs or {}
-        sampled = kwargs.get("do_sample", bool(kwargs.get("temperature")))
+        options = request_options(self.task.config.generation_kwargs or {}, prompt=0)
         return {
             "n": self.task.config.repeats or 1,
-            "temperature": float(kwargs.get("temperature") or 1.0) if sampled else 0.0,
-            "top_p": float(kwargs.get("top_p", 1.0)) if sampled else None,
+            "temperature": options["temperature"],
+            "top_p": (options["top_p"] or 1.0) if options["temperature"] else None,
         }
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where tasks take their data from."""
+
+    mirror: Path | None
+    """A local mirror of hub data sets; None for the hub and its cache."""
+    tokenizer: Path | None
+
+    def overrides(self, name: str, config: Mapping[str, Any], shots: int) -> dict[str, Any]:
+        """What in a task's YAML makes it read from there; DataMissing where the mirror lacks what it needs."""
+        counted = with_tokenizer(config, self.tokenizer)
+        if self.mirror is None or config.get("custom_dataset"):
+            return counted
+        if (kind := task_class(config)) is not None:
+            return mirrored_class(name, kind, self.mirror)
+        known = config.get("dataset_path")
+        return mirrored(config, shots, self.mirror) if known and known not in LOCAL_FORMATS else {}
 
 
 @dataclass(frozen=True)
@@ -68,12 +95,14 @@ def load_tasks(
     limit: int | None = None,
     overflow: Overflow | None = None,
     absent: dict[str, MinizooError] | None = None,
+    tokenizer: Path | None = None,
 ) -> LoadedSuite:
     """Load every leaf task of the suite, with its data (from the mirror `data` where given, else as lm-eval does).
 
     `limit` (documents a leaf task) and `overflow` are the command's and win over the suite's. With `absent` an entry whose
-    data cannot be had is left out and named there with the error. Raises UnknownTask, InvalidTask and UnsafeTask for what
-    cannot be loaded, DataMissing for data that is not in the mirror or must come from the hub and cannot.
+    data cannot be had is left out and named there with the error. `tokenizer` is the folder of the one by which tasks such as
+    RULER's make documents of a length. Raises UnknownTask, InvalidTask, UnsafeTask and UnsupportedRequest for what is not
+    loaded, DataMissing for data that is not in the mirror or must come from the hub and cannot.
     """
     _hide_progress_bars()
     random.seed(0)  # as lm-eval does before loading: some tasks shuffle at load time
@@ -86,10 +115,11 @@ def load_tasks(
             if name in tasks:
                 raise InvalidTask(f"Task {name} stands twice in suite {suite.name}.", "Name it once.")
         try:
-            tasks |= {
-                name: _load(name, overrides, entry, manager, data, limit, overflow)
-                for name, overrides in expansion.overrides.items()
-            }
+            with hub_offline() if data is not None else nullcontext():
+                tasks |= {
+                    name: _load(name, overrides, entry, manager, Source(data, tokenizer), limit, overflow)
+                    for name, overrides in expansion.overrides.items()
+                }
         except EnvironmentIssue as error:
             if absent is None:
                 raise
@@ -147,17 +177,20 @@ def _load(
     overrides: dict[str, Any],
     entry: SuiteTask,
     manager: Any,
-    data: Path | None,
+    source: Source,
     limit: int | None,
     overflow: Overflow | None,
 ) -> LoadedTask:
     config = {**(manager.task_index[name].cfg or {}), **overrides}
     shots = _shots(config, entry.shots)
     spec = {**overrides, "task": name, **_decoded(config, entry)}
-    _refuse_loose_code(name, config, manager)
-    if data is not None and config.get("dataset_path") and not config.get("custom_dataset"):
-        spec |= mirrored(config, shots, data)
-    task = _build(name, spec, config, manager)
+    if found := refused(name, {**config, **spec}):
+        raise found[1]
+    with translated_load_errors(name, config):
+        spec |= source.overrides(name, config, shots)
+        # An override reaches a registered task only through a group; a bare dict would be a new task.
+        task = manager.load([{"group": f"minizoo::{name}", "task": [spec]}])["tasks"][name]
+    check_loaded(name, task)
     task.set_config(key="num_fewshot", value=shots)
     return LoadedTask(name, task, shots, limit or entry.limit, overflow or entry.overflow or "refuse", entry)
 
@@ -177,26 +210,10 @@ def _decoded(config: Mapping[str, Any], entry: SuiteTask) -> dict[str, Any]:
     return {"generation_kwargs": kwargs} | ({"repeats": wanted.n} if wanted.n is not None else {})
 
 
-def _refuse_loose_code(name: str, config: Mapping[str, Any], manager: Any) -> None:
-    """lm-eval's own code tasks run what a model writes in this very process: none of them is loaded."""
-    path = manager.task_index[name].yaml_path
-    if config.get("unsafe_code") and path is not None and Path(path).is_relative_to(lm_eval_tasks()):
-        raise UnsafeTask(
-            f"Task {name} of lm-eval runs what the model writes inside the measuring process, so it is not loaded.",
-            "minizoo's own `humaneval` and `mbpp_0shot` run it in a sandbox.",
-        )
-
-
 def _shots(config: Mapping[str, Any], wanted: int | None) -> int:
     """lm-eval's rule: a task whose file says 0 stays at 0; else what is asked for; else the task's own; else 0."""
     own = config.get("num_fewshot")
     return own or 0 if own == 0 or wanted is None else wanted
-
-
-def _build(name: str, spec: dict[str, Any], config: Mapping[str, Any], manager: Any) -> Any:
-    with translated_load_errors(name, config):
-        # An override reaches a registered task only through a group; a bare dict would be a new task.
-        return manager.load([{"group": f"minizoo::{name}", "task": [spec]}])["tasks"][name]
 
 
 def _hide_progress_bars() -> None:
