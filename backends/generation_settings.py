@@ -50,6 +50,15 @@ NO_EFFECT = frozenset({
 })  # fmt: skip
 """Settings that change speed, memory or what else is returned, or that act only beside an unsupported one."""
 
+NEUTRAL: Mapping[str, Any] = {
+    **dict.fromkeys(LOGITS | SAMPLING | UNSUPPORTED.keys() | NO_EFFECT | {"max_length"}),
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    "do_sample": False,
+    "use_cache": True,
+}
+"""Arguments with which `generate` takes the best of its logits up to `max_new_tokens`, whatever generation_config.json says."""
+
 
 def unsupported(settings: Mapping[str, Any]) -> list[str]:
     """Every setting of these that cannot be followed, as `name: value`, in order of name.
