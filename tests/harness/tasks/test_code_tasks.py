@@ -56,6 +56,23 @@ def test_wrong_answers_to_mbpp_fail(judge: Any, data: Path):
     assert not any(v["passed"] for (v,) in judge.mbpp([[doc["code"]] for doc in swapped], docs))
 
 
+WITH_A_LIBRARY = {
+    "numpy": "    import numpy as np\n    return float(np.abs(np.array(x)))",
+    "a thread": "    import threading\n    t = threading.Thread(target=abs, args=(x,)); t.start(); t.join()\n    return abs(x)",
+    "what nobody has": "    import no_such_package\n    return abs(x)",
+    "what the usual runner takes away": "    import os\n    os.getcwd()\n    return abs(x)",
+}
+
+
+def test_answers_to_either_benchmark_find_what_its_usual_runner_has(judge: Any):
+    humaneval = {"prompt": "def size(x):\n", "test": "def check(f):\n    assert f(-2) == 2", "entry_point": "size"}
+    (judged,) = judge.humaneval([list(WITH_A_LIBRARY.values())], [humaneval])
+    mbpp = {"test_setup_code": "", "test_list": ["assert size(-2) == 2"]}
+    (again,) = judge.mbpp([[f"def size(x):\n{body}" for body in WITH_A_LIBRARY.values()]], [mbpp])
+    for verdicts in (judged, again):
+        assert [verdict["passed"] for verdict in verdicts] == [True, True, False, False], verdicts
+
+
 MALICE = {
     "ends early": "    import os; os._exit(0)",
     "leaves": "    raise SystemExit(0)",
