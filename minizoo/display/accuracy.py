@@ -109,6 +109,10 @@ def _note_run(outcome: EvalOutcome) -> None:
         note(f"Prompts cut on the left to fit the context: {told}.")
     for how in dict.fromkeys(record.isolation for record in outcome.records if record.isolation):
         note(f"Generated code ran under: {how}.")
+    from harness.sandbox.packages import told
+
+    for packages in dict.fromkeys(told(record.code_packages) for record in outcome.records if record.isolation):
+        note(f"It could import {packages}.")
     if outcome.reused:
         note(f"{outcome.reused:,} answers taken over from an interrupted run, {outcome.computed:,} computed.")
 
