@@ -1,4 +1,4 @@
-"""A hub on this machine: as much of huggingface.co's interface as fetching a data set's Parquet export takes."""
+"""A hub on this machine: as much of huggingface.co's interface as fetching a data set's Parquet export or a model takes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def parquet(rows: Sequence[dict[str, Any]]) -> bytes:
 
 @dataclass
 class FakeHub:
-    """What it holds (data set → path in the export → bytes), how it behaves, and what it was asked for."""
+    """What it holds (data set or model → path → bytes), how it behaves, and what it was asked for."""
 
     exports: dict[str, dict[str, bytes]]
     licences: dict[str, str] = field(default_factory=dict)
@@ -72,6 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         path = unquote(urlsplit(self.path).path).strip("/").split("/")
         api = path[0] == "api"
+        if not api and path[0] != "datasets":  # the files of a model have no word before its owner
+            path = ["models", *path]
         name = "/".join(path[2:4] if api else path[1:3])
         if name not in self.hub.exports:
             self._json({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})

@@ -41,12 +41,14 @@ def check_folder(model: Model, folder: Path) -> FolderCheck:
     config: Mapping[str, Any] = read_config(folder)
     if virtual_parent(folder) or not any(folder.glob("*.safetensors*")):
         return FolderCheck(compare(model.architecture, config))
+    told: list[str] = []
     try:
         files = weight_files(folder)
+        told += [files.told] if files.told else []
         stored_config, tensors = with_stored_head(config, stored_tensors(files.read))
     except InputError as error:
-        return FolderCheck(compare(model.architecture, config), told=(f"Its weights were not compared. {error}",))
-    told = [files.told] if files.told else []
+        told.append(f"Its weights were not compared. {error}")
+        return FolderCheck(compare(model.architecture, config), told=tuple(told))
     told += [told_of_head(folder)] if stored_config is not config else []
     differences = compare(model.architecture, stored_config)
     counted, expected = _parameters(tensors), count_parameters(model.architecture).total

@@ -6,6 +6,7 @@ config.json names a file. What else lies there is not read, and `told` says so.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from collections.abc import Callable
@@ -23,6 +24,7 @@ DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
 """Files of a distributed save, which transformers 5.23 takes before all others and 5.17 does not know."""
 SCORES = "importance/scores.safetensors"
 """What `minizoo prune` writes beside weights: no candidate for them."""
+ADAPTER = "adapter_config.json"
 SHOWN = 4
 """Names of unread files that a message lists."""
 
@@ -61,9 +63,11 @@ def weight_files(folder: Path) -> WeightFiles:
     """The weights of a folder in Hugging Face form.
 
     Raises WeightsMissing where transformers would find none or a shard is not there, InvalidFile for an index that is
-    broken or names files that are no safetensors of this folder, InvalidConfig for a config.json that names such a file.
+    broken or names files that are no safetensors of this folder, InvalidConfig for a config.json that names such a file and
+    for an adapter that transformers would add.
     """
     _refuse_distributed(folder)
+    _refuse_adapter(folder)
     named = _named_by_config(folder)
     entry = named or next((name for name in (WHOLE, INDEX) if (folder / name).is_file()), None)
     if entry is None:
@@ -127,7 +131,7 @@ def _is_ours(name: Any) -> bool:
 
 def _others(folder: Path, read: set[str]) -> list[str]:
     """Safetensors and indexes of the folder, and of folders in it, that are not read."""
-    patterns = ("*.safetensors", "*.safetensors.index.json", "*/*.safetensors")
+    patterns = ("*.safetensors.index.json", "*.safetensors", "*/*.safetensors")
     found = [_inside(folder, path) for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
     return [name for name in found if name not in read and name != SCORES]
 
@@ -147,7 +151,20 @@ def _refuse_distributed(folder: Path) -> None:
         )
 
 
+def _refuse_adapter(folder: Path) -> None:
+    """transformers adds an adapter to the weights beside it where peft is installed, and to nothing where it is not."""
+    if (folder / ADAPTER).is_file() and importlib.util.find_spec("peft") is not None:
+        raise InvalidConfig(
+            f"{folder / ADAPTER} asks for an adapter, which transformers would add to the weights here, as peft is installed.",
+            "Merge it (peft's merge_and_unload) and save the whole, or take the file away.",
+        )
+
+
 HINTS: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (
+        lambda name: name.startswith("adapter"),
+        "An adapter is no model: merge it into its base model (peft's merge_and_unload) and save that.",
+    ),
     (
         lambda name: re.search(r"-\d+-of-\d+\.safetensors$", name) is not None,
         f"They look like shards: fetch {INDEX} too, which names them.",

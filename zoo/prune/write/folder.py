@@ -9,6 +9,7 @@ from typing import Any
 
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS
 from zoo.checkpoint.small_files import small_files
+from zoo.checkpoint.weight_files import NAMED
 from zoo.prune.parent import Parent
 from zoo.prune.plan import Plan
 from zoo.prune.write.card import model_card
@@ -43,7 +44,7 @@ def child_config(plan: Plan, parent: Parent) -> dict[str, Any]:
     `pruned` backend reads that.
     """
     shape = plan.shape
-    config = dict(parent.config)
+    config = {key: value for key, value in parent.config.items() if key != NAMED}
     config.update(
         hidden_size=shape.hidden,
         intermediate_size=max(shape.ffn),
