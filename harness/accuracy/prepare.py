@@ -90,9 +90,7 @@ def prepare(request: EvalRequest) -> Evaluation:
     checkpoint = locate(model)
     tokenizer = HfTokenizer(checkpoint.folder)
     chat = chat_of(suite, tokenizer, model)
-    loaded = load_tasks(
-        suite, request.data, request.rules.limit, request.rules.overflow, tokenizer=checkpoint.folder
-    )
+    loaded = load_tasks(suite, request.data, request.rules.limit, request.rules.overflow, tokenizer=checkpoint.folder)
     encoder = Encoder(tokenizer, checkpoint.max_length, request.seed)
     plans = make_plan(loaded, encoder, request.rules.fewshot_seeds, chat)
     check_vocabulary(plans, rows_of(checkpoint.config), tokenizer)

@@ -18,8 +18,8 @@ Configs = Mapping[str, Mapping[str, Any]]
 INTRODUCTION = """# lm-eval's tasks
 
 What of lm-eval {version}'s own tasks `minizoo eval --tasks` runs, by their files alone: no data is read for this page. A task
-that is run does what lm-eval does: its prompts, requests, filters, judging and aggregation are lm-eval's objects. One that is not
-run is refused by name before its data is read. A test walks all task files and compares this page.
+that is run does what lm-eval does: its prompts, requests, filters, judging and aggregation are lm-eval's objects. One that is
+not run is refused by name before its data is read. A test walks all task files and compares this page.
 
 A task may still need a package or a metric of the evaluate library that is not installed, or data that cannot be had: that is
 said when it is loaded, before a model runs. A document may ask for several kinds of request (SQuAD v2: a generation and a
