@@ -40,8 +40,9 @@ CONFIGS = {
     "watermark": {**EOS, "watermarking_config": {"bias": 4.0, "context_width": 1, "greenlist_ratio": 0.25}},
     "max_new_tokens wins": {**EOS, "max_new_tokens": 9},
     "max_new_tokens wins, more": {**EOS, "max_new_tokens": 40, "max_length": 5},
+    "prompt_lookup": {**EOS, "prompt_lookup_num_tokens": 3},
     "harmless": {**EOS, "num_beams": 1, "use_cache": False, "output_scores": True, "return_dict_in_generate": False,
-                 "early_stopping": True, "length_penalty": 2.0, "max_length": 512, "chat_format": "chatml"},
+                 "early_stopping": True, "cache_implementation": "dynamic", "max_length": 512, "chat_format": "chatml"},
     "all at once": {**EOS, **INSTRUCT, "no_repeat_ngram_size": 3, "min_new_tokens": 8, "renormalize_logits": True,
                     "remove_invalid_values": True, "suppress_tokens": [291], "bad_words_ids": [[261, 268]]},
 }  # fmt: skip
@@ -161,3 +162,13 @@ def test_a_setting_that_acts_only_when_sampling_leaves_greedy_texts_as_they_are(
     plain = ours(model_with({}), GREEDY)
     sampling = {"do_sample": True, "temperature": 0.1, "top_k": 3, "min_p": 0.4, "top_h": 0.3}
     assert ours(model_with({**EOS, **sampling}), GREEDY) == plain
+
+
+def test_settings_in_config_json_act_where_there_is_no_generation_config(model_with):
+    folder = model_with({})
+    config = json.loads((folder / "config.json").read_text())
+    old = {"repetition_penalty": 1.5, "no_repeat_ngram_size": 2, "max_length": 7}
+    (folder / "config.json").write_text(json.dumps({**config, **old}))
+    expected = theirs(folder, GREEDY)
+    assert ours(folder, GREEDY) == expected
+    assert ours(model_with(EOS), GREEDY) != expected  # with a generation_config.json they do not
