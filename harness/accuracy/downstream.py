@@ -43,7 +43,11 @@ def task_scorer(
         (record,) = run(request, work / "results").records
         value = record.scores[0].value if record.status == "ok" else None
         if value is None:
-            raise TaskFailed(f"{task} could not be scored on layers {list(kept)} ({record.reason}).", "Run again.")
+            why = record.reason or "its first metric has no finite value"
+            raise TaskFailed(
+                f"{task} has no score with layers {list(kept)} alone ({why.rstrip('.')}).",
+                "Take another --depth-task, or another --depth-by.",
+            )
         return -value if record.scores[0].higher_is_better is False else value
 
     return score

@@ -26,8 +26,9 @@ class RebuiltScore:
 
     task: str
     metric: str
-    shipped: float
-    rebuilt: float
+    shipped: float | None
+    """None where the model has no score: its task failed, or the metric is no number."""
+    rebuilt: float | None
     allowed: float
     holds: bool
 
@@ -35,10 +36,10 @@ class RebuiltScore:
 def compare(shipped: str, rebuilt: str) -> Iterator[RebuiltScore]:
     """Evaluate both on the nano suite and compare score by score."""
     ours, theirs = _scores(shipped), _scores(rebuilt)
-    for key, a in ours.items():
-        b = theirs[key]
-        if a.value is None or b.value is None:
-            yield RebuiltScore(*key, float("nan"), float("nan"), 0.0, False)
+    for key in ours | theirs:
+        a, b = ours.get(key), theirs.get(key)
+        if a is None or b is None or a.value is None or b.value is None:
+            yield RebuiltScore(*key, a and a.value, b and b.value, 0.0, False)
             continue
         allowed = Z * ((estimate(a).stderr or 0.0) ** 2 + (estimate(b).stderr or 0.0) ** 2) ** 0.5
         worse = (a.value - b.value) * (-1 if a.higher_is_better is False else 1)
@@ -52,13 +53,18 @@ def _scores(model: str) -> dict[tuple[str, str], MetricScore]:
     return {(record.task, f"{s.metric},{s.filter}"): s for record in records for s in record.scores}
 
 
+def _shown(value: float | None) -> str:
+    return f"{'–':>8}" if value is None else f"{value:8.4f}"
+
+
 def main() -> int:
-    """Print the comparison; 1 when a rebuilt score is worse than chance alone explains."""
+    """Print the comparison; 1 when there is no score, or a rebuilt score is worse than chance alone explains."""
     rows = list(compare("nano-teacher", sys.argv[1]))
     for row in rows:
-        verdict = "as shipped" if row.holds else "WORSE"
-        print(f"{row.task:14} {row.metric:30} shipped {row.shipped:8.4f}  rebuilt {row.rebuilt:8.4f}  {verdict}")
-    return 0 if all(row.holds for row in rows) else 1
+        verdict = "as shipped" if row.holds else "NO SCORE" if None in (row.shipped, row.rebuilt) else "WORSE"
+        told = f"shipped {_shown(row.shipped)}  rebuilt {_shown(row.rebuilt)}"
+        print(f"{row.task:14} {row.metric:30} {told}  {verdict}")
+    return 0 if rows and all(row.holds for row in rows) else 1
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ A record is written once, whole, under its final name, and never changed. The da
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import secrets
@@ -98,7 +99,13 @@ def folder_name(task: str) -> str:
 def _write_samples(path: Path, samples: Sequence[dict[str, Any]]) -> None:
     import pyarrow as pa
 
-    _write_table(path, pa.Table.from_pylist(list(samples), schema=arrow_schema(SAMPLE_COLUMNS)))
+    rows = [{name: None if _is_none(value) else value for name, value in row.items()} for row in samples]
+    _write_table(path, pa.Table.from_pylist(rows, schema=arrow_schema(SAMPLE_COLUMNS)))
+
+
+def _is_none(value: Any) -> bool:
+    """Whether a document's value is a number that is none: a task says so of documents that a metric does not count."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _write_table(path: Path, table: Any) -> None:

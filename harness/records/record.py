@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness.records.speed_record import SpeedFacts
 from harness.stats.finite_sample import draws_sd
@@ -14,6 +15,8 @@ from zoo.strict import Frozen
 
 SCHEMA = "minizoo.record/2"
 Status = Literal["ok", "failed", "infra_failed"]
+Finite = Annotated[float | None, AfterValidator(lambda value: value if value is None or math.isfinite(value) else None)]
+"""A number, or None for one that is NaN or infinite: JSON has no word for those, and no table or page shows them."""
 
 
 class MetricScore(Frozen):
@@ -21,11 +24,11 @@ class MetricScore(Frozen):
 
     metric: str
     filter: str
-    value: float | None
+    value: Finite
     n: int
     higher_is_better: bool | None
     """None where the task does not say and lm-eval does not know the metric."""
-    chance: float | None
+    chance: Finite
     """What guessing would score; None where that is unknown or means nothing."""
     clusters: int | None = None
     """Independent units that the n documents form, where several share one."""

@@ -13,6 +13,7 @@ from harness.speed.probes.devices import open_probe
 from harness.speed.probes.os_probe import available_bytes
 from harness.speed.request import LoadRequest
 from harness.speed.system import SystemUnderTest
+from zoo.arch.config_keys import ConfigView
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of
 from zoo.arch.parameters import count_parameters
@@ -23,6 +24,7 @@ from zoo.errors import (
     DeviceMissing,
     InputError,
     NoStreaming,
+    TokenOutsideVocabulary,
     WrongBackend,
     one_line,
 )
@@ -63,8 +65,8 @@ def find_checkpoint(request: LoadRequest) -> Checkpoint:
 def load(request: LoadRequest, checkpoint: Checkpoint, clock: Clock | None = None) -> Loaded:
     """Load the checkpoint, timed, and find the probe of its device.
 
-    Raises NoStreaming for a backend that cannot stream, DeviceMissing for a device that does not take the model,
-    DeviceMemory where random weights would not fit, and what the backend raises.
+    Raises NoStreaming for a backend that cannot stream, TokenOutsideVocabulary for a vocabulary of nothing, DeviceMissing
+    for a device that does not take the model, DeviceMemory where random weights would not fit, and what the backend raises.
     """
     clock = clock or Clock()
     started = clock.now()
@@ -77,9 +79,15 @@ def load(request: LoadRequest, checkpoint: Checkpoint, clock: Clock | None = Non
             "Take one that streams: `--backend hf` or `--backend pruned`.",
         )
     dims = dims_of_checkpoint(checkpoint)
-    vocabulary = min(backend.tokenizer.vocab_size, dims.vocab_size if dims else backend.tokenizer.vocab_size)
     system = SystemUnderTest(
-        backend, open_probe(backend.device), dims, vocabulary, request.weights, load_s, request.seed, clock
+        backend,
+        open_probe(backend.device),
+        dims,
+        _vocabulary(backend, checkpoint, dims),
+        request.weights,
+        load_s,
+        request.seed,
+        clock,
     )
     return Loaded(system, _subject(request, checkpoint), checkpoint)
 
@@ -92,6 +100,25 @@ def dims_of_checkpoint(checkpoint: Checkpoint) -> Dense | Hybrid | None:
         return None if checkpoint.only_pruned else dims_of(checkpoint.config, checkpoint.folder)
     except InputError:
         return None
+
+
+def _vocabulary(backend: Backend, checkpoint: Checkpoint, dims: Dense | Hybrid | None) -> int:
+    """How many token ids prompts are drawn from: those that tokenizer and embedding both have.
+
+    TokenOutsideVocabulary where they are too few to make a prompt of, for some begin and end a text.
+    """
+    known = backend.tokenizer.vocab_size
+    stated = dims.vocab_size if dims else ConfigView(checkpoint.config).value("vocab_size")
+    rows = stated if isinstance(stated, int) else known
+    shared = min(known, rows)
+    ends = {backend.tokenizer.bos_id, backend.tokenizer.eos_id}
+    if not set(range(min(shared, len(ends) + 1))) - ends:
+        backend.close()
+        raise TokenOutsideVocabulary(
+            f"{checkpoint.name} has no token to make prompts of: its tokenizer has {known:,} ids, its embedding {rows:,} rows.",
+            "Check vocab_size in config.json, and the tokenizer's files.",
+        )
+    return shared
 
 
 def _open(request: LoadRequest, checkpoint: Checkpoint) -> Backend:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from minizoo.display.pruning import show_outcome
-from minizoo.output import Output, json_option
+from minizoo.output import Output, json_option, note
 
 if TYPE_CHECKING:
     from zoo.prune.calibration import CalibrationText
@@ -98,6 +98,8 @@ def _open_text(parent: Path, file: Path) -> CalibrationText:
     from zoo.prune.calibration import CalibrationText
 
     tokenizer = HfTokenizer(parent)
+    if tokenizer.note:
+        note(tokenizer.note)
     encode = lambda texts: tokenizer.encode(texts, add_special_tokens=False)  # noqa: E731
     return CalibrationText(file, encode, tokenizer.bos_id, tokenizer.eos_id)
 

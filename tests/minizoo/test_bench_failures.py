@@ -141,3 +141,24 @@ def test_a_backend_that_cannot_stream_is_refused(bench, fake):
     ran = bench("--json", *QUICK)
     assert (ran.code, ran.json()["code"]) == (2, "no-streaming")
     assert backend.closed
+
+
+@pytest.mark.parametrize(("known", "drawn"), [(50, 50), (10**6, 768)])
+def test_prompts_are_drawn_from_ids_that_tokenizer_and_embedding_both_have(bench, fake, monkeypatch, known, drawn):
+    made, asked = fake(), []
+    made.tokenizer = type("Words", (), {"bos_id": 0, "eos_id": 1, "vocab_size": known})()
+    monkeypatch.setattr(loading, "dims_of_checkpoint", lambda _: None)
+    whole = loading.SystemUnderTest
+    monkeypatch.setattr(loading, "SystemUnderTest", lambda *words: asked.append(words[3]) or whole(*words))
+    assert bench("--batch", "1", *QUICK).code == 0
+    assert asked == [drawn]
+
+
+@pytest.mark.parametrize("known", [0, 2])
+def test_a_vocabulary_without_a_token_for_prompts_is_refused_in_words(bench, fake, known):
+    made = fake()
+    made.tokenizer = type("Words", (), {"bos_id": 0, "eos_id": 1, "vocab_size": known})()
+    ran = bench("--batch", "1", "--json", *QUICK)
+    assert (ran.code, ran.json()["code"]) == (2, "token-outside-vocabulary")
+    assert f"its tokenizer has {known} ids" in ran.json()["what"]
+    assert made.closed
