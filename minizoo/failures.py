@@ -30,7 +30,10 @@ def as_error(exception: BaseException, log: Path | None = None) -> MinizooError:
     if isinstance(exception, click.ClickException):
         return _usage(exception)
     if isinstance(exception, click.Abort | KeyboardInterrupt):
-        return Interrupted("Interrupted.", "Finished work is kept; the same command goes on from there.")
+        return Interrupted(
+            "Interrupted.",
+            "Finished work is kept; `eval`, `prune` and `data pull` go on from there with the same command.",
+        )
     if isinstance(exception, OSError):
         return refused(exception)
     where = f"its log is {log}" if log else "`minizoo --debug …` shows where"

@@ -102,8 +102,8 @@ def number(value: float | None) -> str:
 def _note_run(outcome: EvalOutcome) -> None:
     """On stderr: failures, cut prompts, how generated code was isolated, what was taken over."""
     for record in outcome.records:
-        if record.status != "ok":
-            note(f"{record.task} failed: {record.reason}")
+        if record.reason:
+            note(f"{record.task}{'' if record.status == 'ok' else ' failed'}: {record.reason}")
     if cut := cut_prompts(outcome.records):
         told = ", ".join(f"{task} {count:,}" for task, count in cut.items())
         note(f"Prompts cut on the left to fit the context: {told}.")

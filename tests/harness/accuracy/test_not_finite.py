@@ -183,7 +183,9 @@ def test_a_metric_without_a_value_is_named_and_a_groups_goes_with_it():
     assert [score.value for score in made] == [None, 0.5]
 
 
-def test_a_metric_without_a_value_is_left_out_in_words_beside_those_that_have_one(evaluate, monkeypatch):
+def test_a_metric_without_a_value_is_left_out_in_words_beside_those_that_have_one(
+    evaluate, minizoo, tmp_path, monkeypatch
+):
     scored = accuracy.score_task
 
     def without(loaded, *rest):
@@ -195,3 +197,7 @@ def test_a_metric_without_a_value_is_left_out_in_words_beside_those_that_have_on
     assert ran.code == 0
     assert records["nano_words"]["scores"][0]["value"] is None
     assert records["nano_words"]["reason"].startswith("No finite value for acc")
+    shown = minizoo(
+        "eval", "nano-teacher", "--tasks", "nano_words", "--limit", 2, "--device", "cpu", "--results", tmp_path
+    )
+    assert "nano_words: No finite value for acc" in shown.err
