@@ -87,6 +87,8 @@ def dims_of(config: Mapping[str, Any], where: Path) -> Dense:
             f"{where} has activation '{view.value('activation')}', a {view.model_type} has '{view.family.activation}'."
         )
         raise InvalidConfig(what, "Correct it, or the model_type.")
+    if config.get("tie_word_embeddings", False) is None:  # transformers takes a null for no default here
+        raise InvalidConfig(f"{where} has a config.json whose tie_word_embeddings is null.", "Write true or false.")
     missing = [SPELLINGS[dimension][0] for dimension in REQUIRED if view.value(dimension) is None]
     if missing:
         raise InvalidConfig(f"{where} has no usable config.json ({missing[0]} is missing).", "Write it again.")

@@ -33,7 +33,7 @@ def with_stored_head(
 
     Only where config.json ties the two and both are stored does this read weights, up to the first difference.
     """
-    if not ConfigView(config).value("tied_embeddings") or HEAD not in tensors:
+    if ConfigView(config).value("tied_embeddings") is not True or HEAD not in tensors:
         return config, tensors
     table = tensors.get(EMBEDDING)
     if table is not None and not _same_values(table, tensors[HEAD]):
@@ -44,7 +44,7 @@ def with_stored_head(
 
 def config_as_stored(config: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     """The config of a folder with the head that its weights have; as it stands where the folder has none that can be read."""
-    if not ConfigView(config).value("tied_embeddings") or virtual_parent(folder):
+    if ConfigView(config).value("tied_embeddings") is not True or virtual_parent(folder):
         return config
     try:
         return with_stored_head(config, stored_tensors(weight_files(folder).read))[0]

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 import torch
-from support.tiny_checkpoints import TOKENS, edit_config, load, tiny
+from support.tiny_checkpoints import edit_config, load, same_weights, tiny
 from transformers import AutoModelForCausalLM
 
 from backends.hf.loading import load_pretrained
@@ -278,10 +278,9 @@ GOLDEN = {
 }
 
 
-def test_children_are_the_parents_weights_row_by_row(both, newer, tmp_path):
-    """The whole forward pass of a child that keeps everything is the parent's, so nothing came from the stale shards."""
+def test_a_child_that_keeps_everything_is_its_parent(both, newer, tmp_path):
+    """A child that keeps everything is the parent, so nothing came from the stale shards."""
     parent = open_parent(both)
     write_child(keep_layers(parent.identity, range(4)), parent, tmp_path / "child")
-    with torch.no_grad():
-        assert torch.equal(load(tmp_path / "child")(TOKENS).logits, load(newer)(TOKENS).logits)
+    assert same_weights(load(tmp_path / "child"), load(newer))
     assert "lm_head.weight" not in read_header(tmp_path / "child" / WHOLE)
