@@ -16,7 +16,7 @@ from backends.contract import GenerateRequest
 from backends.generation_settings import LOGITS, SAMPLING, UNSUPPORTED, unsupported
 from zoo.errors import UnsupportedRequest, one_line
 
-HINT = "Change it in generation_config.json or in the task; `minizoo eval` follows the other settings."
+HINT = "Change it in the checkpoint's generation_config.json, or in the task where it says so itself."
 
 
 def config_of(model: Any, request: GenerateRequest) -> Any:
