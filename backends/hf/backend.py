@@ -17,15 +17,17 @@ from backends.contract import (
     ScoreRequest,
     Step,
     Tokenizer,
+    Tokens,
 )
-from backends.hf.generate import padded_generations
-from backends.hf.loading import load_pretrained, resolve_device
+from backends.generation_config import applied_settings
+from backends.hf.generate import plain_generations
+from backends.hf.loading import load_pretrained, resolve_device, within_memory
 from backends.hf.plain_stream import plain_stream
 from backends.hf.plain_ways import plain_ways
 from backends.hf.unpacked import unpacked_scores
 from backends.packing.generate import continuous_generations
 from backends.packing.score import check_score, packed_scores
-from backends.packing.stream import streamed, within_memory
+from backends.packing.stream import out_of_memory_told, streamed
 from backends.tokenizer import HfTokenizer
 from backends.trial.packed_or_not import packed_or_not
 from zoo.checkpoint.locate import Checkpoint
@@ -58,42 +60,53 @@ class HfBackend:
         self.tokenizer = tokenizer or HfTokenizer(checkpoint.folder)
         self._model = (load or load_pretrained)(checkpoint, self.device, options.dtype)
         self.dtype = str(self._model.dtype).removeprefix("torch.")
-        self._packed, how = packed_or_not(self._model, options.eager)
+        with within_memory(checkpoint, self.device):
+            self._packed, how = packed_or_not(self._model, options.eager)
+            if self._packed is None:
+                self._ways = plain_ways(self._model)
+        told = {
+            "scoring": how,
+            "plain": "" if self._packed else self._ways.not_taken,
+            "generation": applied_settings(self._model),
+        }
         self.versions: Mapping[str, str] = {
             "torch": torch.__version__,
             "transformers": transformers.__version__,
-            "scoring": how,
+            **{name: text for name, text in told.items() if text},
         }
-        if self._packed is None:
-            self._ways = plain_ways(self._model)
-            if self._ways.not_taken:
-                self.versions = {**self.versions, "plain": self._ways.not_taken}
         self.capabilities = Capabilities(score=True, generate=True, stream=True, max_length=checkpoint.max_length)
         self._budget = options.token_budget or TOKEN_BUDGET[self.device.split(":")[0]]
 
     def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
-        """Yield Σ log p of each continuation; ValueError for an empty part or a sequence that does not fit."""
+        """Yield Σ log p of each continuation; ValueError for an empty part, a sequence that does not fit, an unknown token."""
         for request in requests:
             check_score(request, self.capabilities.max_length)
+            self._check_tokens(request.context + request.continuation)
         if self._packed is None:
             return unpacked_scores(self._model, requests, self._budget, self._ways.right_padded)
         return packed_scores(requests, self._packed, self._budget)
 
     def generate(self, requests: Sequence[GenerateRequest]) -> Iterator[Generation]:
-        """Yield the new tokens of each prompt; ValueError for an empty prompt or one that leaves no room."""
+        """Yield the new tokens of each prompt; ValueError for an empty prompt, one that leaves no room, an unknown token."""
         for request in requests:
             _check_generate(request, self.capabilities.max_length)
+            self._check_tokens(request.prompt)
         if self._packed is None:
-            return padded_generations(self._model, self.tokenizer, requests, self._budget)
+            return plain_generations(self._model, self.tokenizer, requests, self._budget, self._ways)
         return continuous_generations(self._packed, self.tokenizer, requests, self._budget)
 
     def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
         """See `StreamingBackend`; a model that packing does not follow decodes each sequence alone."""
         if self._packed is None:
-            return within_memory(
-                plain_stream(self._model, feed, room, clock, self._ways.streams_cached), self._model.device
-            )
+            steps = plain_stream(self._model, feed, room, clock, self._ways.streams_cached)
+            return out_of_memory_told(steps, self._model.device)
         return streamed(self._packed, feed, room, length, clock, self._budget)
+
+    def _check_tokens(self, tokens: Tokens) -> None:
+        """A GPU dies of a token id that the embedding does not have."""
+        rows = self._model.get_input_embeddings().weight.shape[0]
+        if min(tokens) < 0 or max(tokens) >= rows:
+            raise ValueError(f"token ids {min(tokens)} to {max(tokens)} are not all among the {rows} of the embedding")
 
     def peak_memory(self, reset: bool = False) -> int | None:
         """Peak bytes of torch's CUDA allocator; None on a CPU, where torch keeps no count."""

@@ -10,35 +10,41 @@ import torch
 from transformers import LogitsProcessor, StoppingCriteria
 
 from backends.contract import GenerateRequest, Generation, Tokenizer
-from backends.generation_settings import LOGITS, NO_EFFECT, SAMPLING, UNSUPPORTED
+from backends.generation_settings import NEUTRAL
 from backends.hf.batching import length_batches
+from backends.hf.plain_ways import Cache, PlainWays, advance
 from backends.sampling import Continuation, Decoding, extend
 
-NEUTRAL: dict[str, Any] = {
-    **dict.fromkeys(LOGITS | SAMPLING | UNSUPPORTED.keys() | NO_EFFECT | {"max_length"}),
-    "num_beams": 1,
-    "num_return_sequences": 1,
-    "do_sample": False,
-    "use_cache": True,
-}
-"""What makes `generate` take the best of the logits that it is given, whatever generation_config.json says."""
 
-
-def padded_generations(
-    model: Any, tokenizer: Tokenizer, requests: Sequence[GenerateRequest], budget: int
+def plain_generations(
+    model: Any, tokenizer: Tokenizer, requests: Sequence[GenerateRequest], budget: int, ways: PlainWays
 ) -> Iterator[Generation]:
-    """Yield the new tokens of each prompt, a batch of at most `budget` padded tokens at a time.
+    """Yield the new tokens of each prompt: by `generate`, a batch of at most `budget` padded tokens at a time where padding
+    changes nothing, or a token at a time where `generate` is not the model's own forward pass.
 
     Raises what `Decoding` raises, before the first token.
     """
     decoding = Decoding(model, tokenizer, requests)
+    if not ways.generates:
+        return (_decoded_alone(model, decoding.start(i), ways.streams_cached) for i in range(len(requests)))
     lengths = [len(r.prompt) + r.max_new_tokens for r in decoding.requests]
-    batches = length_batches(lengths, budget)
-    return chain.from_iterable(_generate_batch(model, [decoding.start(i) for i in batch]) for batch in batches)
+    batches = length_batches(lengths, budget if ways.left_padded else 1)
+    rows = ([decoding.start(i) for i in batch] for batch in batches)
+    return chain.from_iterable(_generate_batch(model, batch, ways.cached) for batch in rows)
 
 
 @torch.inference_mode()
-def _generate_batch(model: Any, rows: list[Continuation]) -> list[Generation]:
+def _decoded_alone(model: Any, row: Continuation, cached: bool) -> Generation:
+    cache = Cache()
+    while not row.over:
+        logits, cache = advance(model, [*row.request.prompt, *row.tokens], cache, cached)
+        extend([row], logits[None].float())
+        row.is_over()
+    return row.generation()
+
+
+@torch.inference_mode()
+def _generate_batch(model: Any, rows: list[Continuation], cached: bool) -> list[Generation]:
     """Prompts are padded on the left. Each row is a sequence of its own, which sees no padding and ends by itself."""
     longest = max(len(row.request.prompt) for row in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.long)
@@ -51,7 +57,7 @@ def _generate_batch(model: Any, rows: list[Continuation]) -> list[Generation]:
         attention_mask=mask.to(model.device),
         logits_processor=[_OwnChoice(rows)],
         stopping_criteria=[_OwnEnd(rows)],
-        **NEUTRAL | {"max_new_tokens": max(row.request.max_new_tokens for row in rows)},
+        **{**NEUTRAL, "max_new_tokens": max(row.request.max_new_tokens for row in rows), "use_cache": cached},
     )
     return [row.generation() for row in rows]
 

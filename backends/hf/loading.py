@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from backends.contract import OutOfMemory
 from zoo.checkpoint.locate import Checkpoint
 from zoo.errors import (
     DeviceMemory,
@@ -19,6 +20,7 @@ from zoo.errors import (
     WeightsMismatch,
     WeightsMissing,
     WrongBackend,
+    one_line,
 )
 
 DEVICES = ("cpu", "cuda")
@@ -52,10 +54,10 @@ def compute_dtype(wanted: str, device: str) -> Any:
 
 @contextmanager
 def within_memory(checkpoint: Checkpoint, device: str) -> Generator[None]:
-    """Inside, torch's out-of-memory error becomes DeviceMemory."""
+    """Inside, an out-of-memory error becomes DeviceMemory."""
     try:
         yield
-    except torch.OutOfMemoryError:
+    except (OutOfMemory, torch.OutOfMemoryError):
         raise DeviceMemory(
             f"{checkpoint.name} does not fit into the memory of {device}.", "Use a larger device."
         ) from None
@@ -101,7 +103,7 @@ def load_pretrained(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
             raise
         except Exception as error:  # transformers raises whatever its loader met
             raise InvalidConfig(
-                f"transformers cannot load {checkpoint.folder} ({str(error).strip().splitlines()[0][:200]}).",
+                f"transformers cannot load {checkpoint.folder} ({one_line(error)[:200]}).",
                 "Check config.json against the weights, and that transformers knows this model_type without remote code.",
             ) from None
         model, info = loaded
@@ -122,4 +124,4 @@ def _check_filled(folder: Path, info: Any) -> None:
 
 def _last_line(error: Exception) -> str:
     """transformers puts the reason into the last line."""
-    return str(error).strip().splitlines()[-1].strip()[:200]
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()[:200]

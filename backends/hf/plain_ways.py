@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from backends.packing.packed_model import depends_on_length
 from backends.trial.packed_or_not import TOLERANCE, sequences_of
 from backends.trial.precise import HALVES, Precise
+from backends.trial.windows import short_windows
 
 CACHES = ("past_key_values", "cache_params", "state")
 """What models call the cache that they return and take."""
@@ -30,11 +31,12 @@ Cache = dict[str, Any]
 
 @dataclass(frozen=True)
 class PlainWays:
-    """What may be done: padding on the right of what is scored, on the left of prompts, and a cache in `generate` and in
-    `advance`.
+    """What may be done: padding on the right of what is scored; `generate`, with prompts padded on the left, with a cache;
+    a cache in `advance`.
     """
 
     right_padded: bool
+    generates: bool
     left_padded: bool
     cached: bool
     streams_cached: bool
@@ -67,14 +69,13 @@ def plain_ways(model: Any) -> PlainWays:
     halves = any(parameter.dtype in HALVES for parameter in model.parameters())
     prompts = [ids[:length] for ids, length in zip(sequences_of(model), PROMPTS, strict=False)]
     may_pad = not depends_on_length(model)
-    with Precise() if halves else nullcontext():
+    with short_windows(model), Precise() if halves else nullcontext():
         right = may_pad and _holds(lambda: _scored(model, prompts))
+        streams = _holds(lambda: _advanced(model, prompts))
         for cached, padded in product((True, False), (True, False) if may_pad else (False,)):
             if _holds(partial(_generated, model, prompts, padded, cached)):
-                break
-        else:
-            padded = cached = False
-        return PlainWays(right, padded, cached, _holds(lambda: _advanced(model, prompts)))
+                return PlainWays(right, True, padded, cached, streams)
+        return PlainWays(right, False, False, streams, streams)
 
 
 def _holds(differences: Callable[[], Iterator[float]]) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from transformers.masking_utils import causal_mask_function
@@ -77,7 +78,8 @@ class RowPass:
     def __init__(self, row: Row, path: list[Layer], last_layer: int, device: Any) -> None:
         plan = plan_attention(row, torch.device(device).type)
         self._path, self._last = path, last_layer
-        self.picked = torch.from_numpy(row.scored - row.start).to(device)
+        # Where none is asked for the first stands in: some layers cannot reshape nothing.
+        self.picked = torch.from_numpy(row.scored - row.start if len(row.scored) else np.zeros(1, np.int64)).to(device)
         self.size, self._above = plan.size, plan.above
         self._order = torch.from_numpy(plan.order).to(device)
         self._ends = torch.from_numpy(plan.ends).to(device)

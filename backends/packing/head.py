@@ -40,7 +40,7 @@ class OutputHead:
 
 
 @torch.inference_mode()
-def _finish(model: Any, linear: torch.nn.Linear) -> Finish | None:
+def _finish(model: Any, linear: Any) -> Finish | None:
     handed_on = _HandedOn()
     shell = _shell(model, linear, handed_on)
 
@@ -90,7 +90,7 @@ class _Decoder(torch.nn.Module):
         return _Output(last_hidden_state=inputs_embeds)  # pyright: ignore[reportArgumentType]
 
 
-def _shell(model: Any, linear: torch.nn.Linear, head: torch.nn.Module) -> Any:
+def _shell(model: Any, linear: Any, head: torch.nn.Module) -> Any:
     """A copy of the model without decoder and head; nothing of its weights is copied."""
     inner = model.base_model if model.base_model is not model else model.get_decoder()
     shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}

@@ -133,7 +133,8 @@ class PackedModel:
     def row_hidden(self, row: Row, current: RowPass) -> torch.Tensor:
         """`hidden` of a row."""
         tokens = torch.from_numpy(row.tokens)[None].to(self.device)
-        return self.hidden(tokens, torch.from_numpy(row.depths)[None].to(self.device), current)
+        depths = torch.from_numpy(row.depths)[None].to(self.device)
+        return self.hidden(tokens, depths, current)[: len(row.scored)]
 
 
 class _KeptBytes:

@@ -29,10 +29,10 @@ def streamed(
     model: PackedModel, feed: Feed, room: int, length: int, clock: Callable[[], float], budget: int
 ) -> Iterator[Step]:
     """Yield each step as it is done on the device; see `StreamingBackend.stream`. Prefill rows hold `budget` tokens."""
-    return within_memory(_Streamer(model, feed, room, length, clock, budget).run(), model.device)
+    return out_of_memory_told(_Streamer(model, feed, room, length, clock, budget).run(), model.device)
 
 
-def within_memory(steps: Iterator[Step], device: torch.device) -> Iterator[Step]:
+def out_of_memory_told(steps: Iterator[Step], device: torch.device) -> Iterator[Step]:
     """The steps; OutOfMemory, with nothing held, where the device's memory runs out."""
     try:
         yield from steps

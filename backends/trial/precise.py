@@ -30,6 +30,5 @@ class Precise(TorchFunctionMode):
 
 def _wide(x: Any) -> Any:
     if isinstance(x, torch.Tensor):
-        with torch._C.DisableTorchFunction():
-            return x.float() if x.dtype in HALVES else x
+        return x.float() if x.dtype in HALVES else x
     return torch.float32 if isinstance(x, torch.dtype) and x in HALVES else x

@@ -29,7 +29,7 @@ def import_results(
     files: tuple[Path, ...], model: str | None, gpu: str | None, dtype: str | None, batch: int | None,
     input_tokens: int | None, output_tokens: int | None, results: Path, as_json: bool,
 ) -> int:  # fmt: skip
-    """Take in results of vllm bench, trtllm-bench, AIPerf or lm-eval: all the FILES, or none where one is bad."""
+    """Take in results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval: all the FILES, or none where one is bad."""
     from harness.imports.drafts import Given
     from harness.imports.importing import import_files
     from harness.lmeval.directions import higher_is_better

@@ -159,7 +159,10 @@ def full():
     [
         (lambda: config_of("llama", rope_parameters=DYNAMIC_ROPE), "length of a call"),
         (lambda: __import__("transformers").Gemma2Config(**DIMS), "softcap"),
-        (lambda: __import__("transformers").BloomConfig(vocab_size=300, hidden_size=48, n_layer=2, n_head=4), "code of its own"),
+        (
+            lambda: __import__("transformers").BloomConfig(vocab_size=300, hidden_size=48, n_layer=2, n_head=4),
+            "code of its own",
+        ),
     ],
 )
 def test_models_that_packing_does_not_follow_are_scored_plainly_and_told(config, reason):
