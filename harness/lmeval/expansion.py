@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.errors import InvalidTask
+from harness.lmeval.index import function_of
+from zoo.errors import InvalidTask, one_line
 
 
 @dataclass
@@ -30,13 +31,31 @@ def expand(name: str, index: Mapping[str, Any]) -> Expansion:
 
 
 def make_group(name: str, config: Mapping[str, Any], tasks: Sequence[Any]) -> Any:
-    """lm-eval's Group of that YAML over these task objects, which aggregates by lm-eval's own weighting."""
+    """lm-eval's Group of that YAML over these task objects, which aggregates by lm-eval's own weighting.
+
+    Raises InvalidTask for a YAML that lm-eval does not take.
+    """
     from lm_eval.api.group import Group
 
-    group = Group.from_config({**{k: v for k, v in config.items() if k in _group_keys()}, "group": name})
+    own = {k: v for k, v in config.items() if k in _group_keys()}
+    listed = own.get("aggregate_metric_list")
+    try:
+        if isinstance(listed, list):
+            own["aggregate_metric_list"] = [_with_function(entry) for entry in listed]
+        group = Group.from_config({**own, "group": name})
+    except Exception as error:  # what a module raises that a `!function` names, too
+        raise InvalidTask(
+            f"Group {name}: lm-eval does not take its aggregate_metric_list ({one_line(error)}).", "Correct its YAML."
+        ) from None
     for task in tasks:
         group.add(task)
     return group
+
+
+def _with_function(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry with its aggregation as a function, where it is a `!function`."""
+    named = entry.get("aggregation")
+    return {**entry, "aggregation": function_of(named)} if isinstance(named, str) and "/" in named else {**entry}
 
 
 def _expand_name(name: str, overrides: dict[str, Any], index: Mapping[str, Any], found: Expansion) -> list[str]:
@@ -56,7 +75,9 @@ def _expand_group(
     inherited = {**{k: v for k, v in config.items() if k not in _group_keys()}, **overrides}
     below: list[str] = []
     for member in config["task"] if isinstance(config["task"], list) else [config["task"]]:
-        if isinstance(member, dict) and isinstance(member.get("task"), list):
+        if not isinstance(member, str) and not (isinstance(member, dict) and member.keys() & {"task", "group"}):
+            raise InvalidTask(f"Group {name} of lm-eval has a member without a name.", "Name its tasks one by one.")
+        if isinstance(member, dict) and isinstance(member.get("task"), list) and "group" in member:
             below += _expand_group(f"{name}::{member['group']}", member, inherited, index, found)
             continue
         target = (member.get("group") or member["task"]) if isinstance(member, dict) else member

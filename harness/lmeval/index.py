@@ -24,6 +24,13 @@ def lm_eval_tasks() -> Path:
     return Path(lm_eval.tasks.__file__).parent
 
 
+def function_of(named: str) -> Any:
+    """The function or class that a `!function` of a task file names, by its path in the index; raises what importing does."""
+    from lm_eval.tasks._yaml_loader import _import_fun_from_str  # pyright: ignore[reportPrivateUsage]
+
+    return _import_fun_from_str(named)
+
+
 def folders_of(names: Iterable[str]) -> list[Path]:
     """The folders whose YAML files define these lm-eval names and everything they consist of; UnknownTask for others."""
     index = _index()

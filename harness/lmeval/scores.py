@@ -45,7 +45,8 @@ def score_task(
 def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list[MetricScore]:
     """The numbers of an lm-eval group from those of its leaf tasks, by lm-eval's own weighting.
 
-    A leaf's weight is the number of its documents in all, so that a limited run estimates the same mean as a whole one.
+    A leaf's weight is the number of its documents in all, so that a limited run estimates the same mean as a whole one. Of a
+    group that aggregates by a function of its own neither error nor chance is known.
     """
     leaves = {
         task: {
@@ -56,6 +57,7 @@ def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list
     }
     found: Mapping[str, Any] = group.aggregate(leaves)
     weighted = {entry.metric: bool(entry.weight_by_size) for entry in group.aggregate_metric_list or ()}
+    own = {entry.metric for entry in group.aggregate_metric_list or () if entry.aggregation != "mean"}
     made: list[MetricScore] = []
     for key in [key for key in found if "," in key and "_stderr," not in key]:
         metric, name = key.split(",", 1)
@@ -68,9 +70,9 @@ def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list
                 value=value if math.isfinite(value) else None,
                 n=sum(s.n for s in below),
                 total=None if any(s.total is None for s in below) else sum(s.total or 0 for s in below),
-                statistics=strata_of(by_size, below),
+                statistics=None if metric in own else strata_of(by_size, below),
                 higher_is_better=_common([s.higher_is_better for s in below]),
-                chance=group_chance(below, by_size),
+                chance=None if metric in own else group_chance(below, by_size),
             )
         )
     return made

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.lmeval.generation import refusal
-from harness.lmeval.index import lm_eval_tasks
+from harness.lmeval.index import function_of, lm_eval_tasks
 from zoo.errors import HubUnreachable, InvalidTask, MinizooError, UnsafeTask, UnsupportedRequest
 
 Config = Mapping[str, Any]
@@ -63,13 +63,11 @@ def check_loaded(name: str, task: Any) -> None:
 
 def task_class(config: Config) -> Any:
     """The Python class of a task file; None for one of YAML, or whose module cannot be imported: loading it says why."""
-    from lm_eval.tasks._yaml_loader import _import_fun_from_str  # pyright: ignore[reportPrivateUsage]
-
     named = config.get("class")
     if not isinstance(named, str):
         return named
     try:
-        return _import_fun_from_str(named)
+        return function_of(named)
     except Exception:  # whatever the module raises
         return None
 
@@ -128,7 +126,7 @@ def _functions(value: Any) -> Iterator[Any]:
 
 def _brings_code(config: Config) -> bool:
     """Whether a module of its own comes with the task, which may register filters, metrics and aggregations."""
-    return next(_functions(config), None) is not None
+    return next(_functions({key: config[key] for key in config if key != "dataset_kwargs"}), None) is not None
 
 
 def _generation(name: str, config: Config) -> MinizooError | None:
