@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from backends.generation_settings import NEUTRAL
 from backends.packing.packed_model import depends_on_length
 from backends.trial.packed_or_not import TOLERANCE, sequences_of
 from backends.trial.precise import HALVES, Precise
@@ -103,17 +104,9 @@ def _generated(model: Any, prompts: list[list[int]], padded: bool, cached: bool)
         longest = max(map(len, batch))
         ids = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in batch], device=model.device)
         mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in batch], device=model.device)
-        out = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            max_new_tokens=NEW,
-            do_sample=False,
-            num_beams=1,
-            use_cache=cached,
-            pad_token_id=0,
-            output_logits=True,
-            return_dict_in_generate=True,
-        )
+        settings = {"max_new_tokens": NEW, "min_new_tokens": NEW, "use_cache": cached, "pad_token_id": 0}
+        told = {"output_logits": True, "return_dict_in_generate": True}
+        out = model.generate(input_ids=ids, attention_mask=mask, **{**NEUTRAL, **settings, **told})
         for row, prompt in enumerate(batch):
             new = out.sequences[row, longest:].tolist()
             for at, token in enumerate(new):

@@ -124,7 +124,8 @@ def _largest_difference(packed: PackedModel, model: Any, precise: bool) -> float
 
 def sequences_of(model: Any) -> list[list[int]]:
     """Four sequences, three of which share their beginnings, without tokens that a configuration gives a meaning."""
-    special = {value for name, value in model.config.to_dict().items() if name.endswith(("token_id", "token_index"))}
+    named = [value for name, value in model.config.to_dict().items() if name.endswith(("token_id", "token_index"))]
+    special = {token for value in named for token in (value if isinstance(value, list) else [value])}
     ordinary = [i for i in range(min(model.get_output_embeddings().weight.shape[0], 4096)) if i not in special]
     ids = [ordinary[(7 * i * i + 3 * i + 1) % len(ordinary)] for i in range(4 * LENGTH)]
     parts = [ids[LENGTH * i : LENGTH * (i + 1)] for i in range(4)]
