@@ -6,6 +6,7 @@ tokenizer.json the vocabulary alone; transformers 4 took the file's rules. Both 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,22 +70,31 @@ def by_file(loaded: Any, folder: Path) -> tuple[Any, Disagreement | None]:
     path = folder / "tokenizer.json"
     if type(loaded) is PreTrainedTokenizerFast or not path.is_file():  # this class is the file's rules and nothing else
         return loaded, None
-    file = _read(path)
-    special = [token for token in map(str, loaded.all_special_tokens) if file.token_to_id(token) is not None]
-    probes = [*PROBES, *(f"a{token} b" for token in dict.fromkeys(special))]
+    stamp = path.stat()
+    special = tuple(map(str, loaded.all_special_tokens))
+    probes, ids = _cut_by_file(path, (stamp.st_mtime_ns, stamp.st_size), special)
     cut = _cut(loaded, probes)
-    if cut == [encoding.ids for encoding in file.encode_batch(probes, add_special_tokens=False)]:
+    if cut == ids:
         return loaded, None
+    file = _read(path)
     # The file's rules with the special tokens, the template and the added tokens that the folder's other files name.
     plain: Any = PreTrainedTokenizerFast
     kept = plain.from_pretrained(folder, local_files_only=True, **_defaults(loaded, file, folder))
     right = _cut(kept, probes)
     if cut == right:
         return loaded, None
-    added, added_by_file = _cut(loaded, [""], None), _cut(kept, [""], None)
-    if added and added != added_by_file and max(added[0], default=0) < file.get_vocab_size():
-        kept.backend_tokenizer.post_processor = loaded.backend_tokenizer.post_processor
+    added, rust = _cut(loaded, [""], None), getattr(loaded, "backend_tokenizer", None)
+    if rust and added and added != _cut(kept, [""], None) and max(added[0], default=0) < file.get_vocab_size():
+        kept.backend_tokenizer.post_processor = rust.post_processor
     return kept, _disagreement(loaded, kept, probes, cut, right)
+
+
+@functools.lru_cache(maxsize=4)  # a run opens a tokenizer twice: for its prompts, and for its backend
+def _cut_by_file(path: Path, _stamp: tuple[int, int], special: Sequence[str]) -> tuple[list[str], list[list[int]]]:
+    """The probes, with those special tokens that the file has, and their token ids by tokenizer.json alone."""
+    file = _read(path)
+    probes = [*PROBES, *(f"a{token} b" for token in dict.fromkeys(special) if file.token_to_id(token) is not None)]
+    return probes, [encoding.ids for encoding in file.encode_batch(probes, add_special_tokens=False)]
 
 
 def _read(path: Path) -> Any:
