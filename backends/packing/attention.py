@@ -77,7 +77,7 @@ class RowPass:
 
     def __init__(self, row: Row, path: list[Layer], last_layer: int, device: Any) -> None:
         plan = plan_attention(row, torch.device(device).type)
-        self._path, self._last = path, last_layer
+        self._path, self._last, self.trims = path, last_layer, False
         # Where none is asked for the first stands in: some layers cannot reshape nothing.
         self.picked = torch.from_numpy(row.scored - row.start if len(row.scored) else np.zeros(1, np.int64)).to(device)
         self.size, self._above = plan.size, plan.above
@@ -97,6 +97,7 @@ class RowPass:
             k, v = torch.cat([path_keys, k], 2), torch.cat([path_values, v], 2)
         self._keep(k, v)
         if layer == self._last:
+            self.trims = True
             return self._attend_last(q, k, v, scale, reach)
         out = torch.empty((1, q.shape[2], q.shape[1], v.shape[3]), dtype=q.dtype, device=q.device)
         for number, (block, keys) in enumerate(self._blocks):

@@ -55,6 +55,11 @@ class Pass(Protocol):
         ...
 
     @property
+    def trims(self) -> bool:
+        """Whether the last layer's attention is done, so that only picked tokens are needed from here on."""
+        ...
+
+    @property
     def size(self) -> int:
         """Tokens of the pass."""
         ...

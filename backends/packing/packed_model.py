@@ -141,6 +141,7 @@ class _KeptBytes:
     """A `Pass` of one token that notes what attention would keep, and attends to nothing."""
 
     picked = None
+    trims = False
     size = 1
 
     def __init__(self) -> None:
@@ -227,13 +228,13 @@ def _trim_last_layer(decoder: Any) -> bool:
 
 
 def _pick(module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    picked = running_pass().picked
-    return inputs if picked is None else (inputs[0][:, picked], *inputs[1:])
+    current = running_pass()
+    return (inputs[0][:, current.picked], *inputs[1:]) if current.trims else inputs
 
 
 def _scatter(module: Any, inputs: tuple[Any, ...], output: Any) -> Any:
     current = running_pass()
-    if current.picked is None:
+    if not current.trims:
         return output
     whole = output.new_zeros(1, current.size, output.shape[-1])
     whole[:, current.picked] = output

@@ -71,6 +71,7 @@ class DecodePass:
     """A `Pass` of one token of every active sequence."""
 
     picked = None
+    trims = False
 
     def __init__(self, cache: list[Layer], positions: torch.Tensor) -> None:
         self._cache, self._positions = cache, positions

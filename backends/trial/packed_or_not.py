@@ -55,7 +55,7 @@ def tried_model(model: Any) -> PackedModel:
     except Exception as error:  # a model's own code, run in a way that it was not written for
         if "'Reach'" in str(error):
             raise Unsupported("its code computes with the mask itself") from error
-        raise Unsupported(f"a trial of it failed ({type(error).__name__}: {one_line(error)})") from error
+        raise Unsupported(f"a trial of it failed ({one_line(error) or type(error).__name__})") from error
     if not worst <= allowed:
         raise Unsupported(f"a trial of it differs by {worst:.2g} in log p from its own forward pass")
     return packed

@@ -10,6 +10,7 @@ from backends.packing.forward_pass import Reach
 from backends.packing.packed_model import PackedModel
 from backends.trial import packed_or_not as trial
 from backends.trial.packed_or_not import packed_or_not, tried_model
+from zoo.errors import one_line
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 
@@ -51,7 +52,7 @@ def test_whatever_a_trial_raises_means_plain_scoring_with_the_reason(error, monk
     monkeypatch.setattr(PackedModel, "hidden", broken)
     packed, how = packed_or_not(tiny("llama"), eager=False)
     assert packed is None
-    assert how.startswith(f"plain, since a trial of it failed ({type(error).__name__}")
+    assert how == f"plain, since a trial of it failed ({one_line(error) or type(error).__name__})"
 
 
 @pytest.mark.parametrize("error", [OutOfMemory("full"), torch.OutOfMemoryError("CUDA out of memory")])
