@@ -51,6 +51,8 @@ SHAPES: dict[str, Any] = {
     # scales that a class leaves at 1
     "residual_multiplier": 0.7, "attention_multiplier": 0.3, "logits_scaling": 1.7, "embedding_multiplier": 1.3,
     "attention_bias": True, "mlp_bias": True,
+    # caps on logits, near enough to be felt
+    "final_logit_softcapping": 3.0, "logits_soft_cap": 3.0, "output_logit_soft_cap": 3.0,
 }  # fmt: skip
 
 LATENT = {"num_key_value_heads": 4}
@@ -93,6 +95,7 @@ OWN: dict[str, dict[str, Any]] = {
         "swa_kv_lora_rank": 24, "swa_head_dim": 24, "swa_qk_nope_head_dim": 16, "swa_v_head_dim": 12,
     },
     "falcon_h1": {"mamba_d_ssm": 128},
+    "gemma2": {"attn_logit_softcapping": 0.7},
     "gemma3_text": {"layer_types": ALTERNATE},
     "gemma3n_text": {
         "layer_types": ALTERNATE * 2, "num_hidden_layers": 8, "num_kv_shared_layers": 4, "hidden_size_per_layer_input": 16,
@@ -100,7 +103,6 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "gemma4_text": {
         "layer_types": ALTERNATE, "hidden_size_per_layer_input": 16, "vocab_size_per_layer_input": 512, "global_head_dim": 32,
-        "final_logit_softcapping": 5.0,
     },
     "gemma4_unified": {"vision_config": {"patch_size": 4, "mm_embed_dim": 32, "mm_posemb_size": 16, "output_proj_dims": 32}},
     "gemma4_unified_text": {"layer_types": ALTERNATE, "global_head_dim": 32},
@@ -142,6 +144,7 @@ OWN: dict[str, dict[str, Any]] = {
         "attn_layers": ("local", "local"), "local_attn_chunk_length": 16,
     },
     "roc_bert": {"pronunciation_embed_dim": 16, "pronunciation_vocab_size": 32, "shape_embed_dim": 16, "shape_vocab_size": 32},
+    "vaultgemma": {"attn_logit_softcapping": 0.7},
     "xlm": {"causal": True},
     "xlnet": {"attn_type": "uni", "mem_len": None},
     "xmod": {"default_language": "en_XX"},
@@ -158,7 +161,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "falcon, ALiBi": ("falcon", {"alibi": True}),
     "falcon, new decoder": ("falcon", {"new_decoder_architecture": True, "bias": True}),
     "gemma2, attention uncapped": ("gemma2", {"attn_logit_softcapping": None}),
-    "gemma3_text, logits capped": ("gemma3_text", {"final_logit_softcapping": 3.0}),
+    "gemma3_text, logits uncapped": ("gemma3_text", {"final_logit_softcapping": None}),
     "gemma4_text, experts and shared keys": ("gemma4_text", {
         "enable_moe_block": True, "num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 48,
         "num_kv_shared_layers": 2, "attention_k_eq_v": True, "num_global_key_value_heads": 1,
