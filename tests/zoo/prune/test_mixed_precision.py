@@ -10,7 +10,7 @@ from backends.pruned.backend import load_pruned
 from backends.random.config import random_checkpoint
 from zoo.checkpoint.locate import open_folder
 from zoo.checkpoint.model_ref import resolve
-from zoo.checkpoint.safetensors import BYTES, read_header
+from zoo.checkpoint.safetensors import BYTES, header_bytes, read_header
 from zoo.errors import UnsupportedDtype
 from zoo.prune.calibration import Calibration
 from zoo.prune.importance.measure import ImportanceSettings, measure
@@ -40,7 +40,7 @@ def cast(folder, dtype_of):
 
 @pytest.fixture(params=MIXTURES)
 def mixed(request, tmp_path):
-    """A parent with odd widths (every second tensor of 16 bits would begin off a multiple of four), and its dtypes by name."""
+    """A parent of odd widths, and its dtypes by name."""
     folder = tiny("llama", tmp_path / "parent", intermediate_size=57)
     return cast(folder, MIXTURES[request.param]), MIXTURES[request.param]
 
@@ -66,11 +66,23 @@ def test_each_tensor_of_a_child_has_its_parents_dtype_and_values(mixed, shard_by
     assert torch.equal(tensors["model.layers.1.mlp.up_proj.weight"], rows[list(layer.ffn)][:, list(plan.hidden)])
 
 
-def test_every_tensor_begins_at_a_multiple_of_its_own_width(mixed, tmp_path):
-    parent = open_parent(mixed[0])
+def test_a_parent_whose_tensors_lie_anywhere_has_a_child_whose_tensors_begin_at_multiples_of_their_width(tmp_path):
+    folder = cast(
+        tiny("llama", tmp_path / "parent", intermediate_size=57), lambda name: BF16 if "bias" in name else F32
+    )
+    tensors = {name: tensor.clone() for name, tensor in load_file(folder / WEIGHTS).items()}
+    names = sorted(tensors)  # a bias of 57 numbers in bf16 comes before a matrix in fp32
+    header = header_bytes({n: ("F32" if tensors[n].dtype == F32 else "BF16", tuple(tensors[n].shape)) for n in names})
+    parts = [tensors[name].contiguous().flatten().view(torch.uint8).numpy().tobytes() for name in names]
+    (folder / WEIGHTS).write_bytes(header + b"".join(parts))
+    parent = open_parent(folder)
+    assert any(tensor.start % BYTES[tensor.dtype] for tensor in parent.tensors.values())
     write_child(plan_of(parent, ffn=41), parent, tmp_path / "child")
     stored = read_header(tmp_path / "child" / WEIGHTS).values()
     assert [tensor.name for tensor in stored if tensor.start % BYTES[tensor.dtype]] == []
+    child = load_file(tmp_path / "child" / WEIGHTS)
+    for name in ("model.norm.weight", "model.layers.3.self_attn.q_proj.weight"):
+        assert torch.equal(child[name], tensors[name])
 
 
 def test_the_order_in_files_of_one_dtype_is_that_of_the_parent(tiny_parent):
