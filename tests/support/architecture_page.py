@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
+import torch
 import transformers
 
 from support.architecture_sweep import Swept, swept, swept_names
@@ -84,6 +85,7 @@ def _table(columns: Sequence[str], rows: Iterable[str]) -> list[str]:
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)
     found = [swept(name) for name in swept_names()]
     wrong = [f"{outcome.name}: {'; '.join(outcome.faults)}" for outcome in found if outcome.faults]
     sys.exit("\n".join(wrong)) if wrong else sys.stdout.write(page_of(found))
