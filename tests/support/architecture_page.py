@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -86,6 +87,7 @@ def _table(columns: Sequence[str], rows: Iterable[str]) -> list[str]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    found = [swept(name) for name in swept_names()]
+    with contextlib.redirect_stdout(sys.stderr):  # some classes print
+        found = [swept(name) for name in swept_names()]
     wrong = [f"{outcome.name}: {'; '.join(outcome.faults)}" for outcome in found if outcome.faults]
     sys.exit("\n".join(wrong)) if wrong else sys.stdout.write(page_of(found))

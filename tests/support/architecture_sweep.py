@@ -17,7 +17,7 @@ import torch
 
 from backends.contract import GenerateRequest, Options, ScoreRequest, StreamRequest
 from backends.hf.backend import HfBackend
-from support.tiny_architectures import VOCABULARY, made_types, tiny_config, tiny_model
+from support.tiny_architectures import VOCABULARY, causal_lm_classes, made_types, tiny_config, tiny_model
 from support.tiny_shapes import NO_REFERENCE, VARIANTS
 from support.tolerances import TOKEN
 from zoo.checkpoint.locate import Checkpoint
@@ -81,7 +81,7 @@ may fall to plain scoring.
 
 def swept_names() -> list[str]:
     """Everything that is swept: each model type that is made, and the variants."""
-    return made_types() + sorted(VARIANTS)
+    return made_types() + sorted(name for name, (kind, _) in VARIANTS.items() if kind in causal_lm_classes())
 
 
 @dataclass
