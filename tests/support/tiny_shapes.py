@@ -178,7 +178,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "llama, YaRN": ("llama", {"rope_parameters": {
         "rope_type": "yarn", "rope_theta": 1e4, "factor": 8.0, "original_max_position_embeddings": 64,
     }}),
-    "minimax_m3_vl_text, sparse": ("minimax_m3_vl_text", {"layer_types": ["full_attention", "minimax_m3_sparse"] * 2, "index_n_heads": 2}),
+    "minimax_m3_vl_text, sparse": ("minimax_m3_vl_text", {
+        "layer_types": ["full_attention", "minimax_m3_sparse"] * 2, "index_n_heads": 2,
+    }),
     "mistral, without a window": ("mistral", {"sliding_window": None}),
     "mpt, no ALiBi": ("mpt", {"attn_config": {"alibi": False, "clip_qkv": 1.0}}),
     "olmo, clipped": ("olmo", {"clip_qkv": 1.0}),
