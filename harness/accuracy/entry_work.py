@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from harness.accuracy.plan import TaskPlan, task_documents
 from harness.accuracy.prepare import DocumentRules
-from harness.lmeval.encoding import MAX_NEW_TOKENS
+from harness.lmeval.generation import new_tokens
 from harness.lmeval.prompts import count_of
 from harness.lmeval.tasks import LoadedTask, leaf_configs
 from harness.metrics.published import documents_of
@@ -115,7 +115,7 @@ def _generated(config: Mapping[str, Any]) -> int:
     """Tokens that an answer may have."""
     if config.get("output_type") != "generate_until":
         return 0
-    return (config.get("generation_kwargs") or {}).get("max_gen_toks") or MAX_NEW_TOKENS
+    return new_tokens(config.get("generation_kwargs"))
 
 
 def _same(numbers: Sequence[int | None]) -> int | None:

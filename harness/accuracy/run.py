@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from backends.contract import Backend, Generation, Score, ScoreRequest
+from backends.contract import Backend, GenerateRequest, Generation, Score, ScoreRequest
 from backends.opening import open_backend
 from harness.accuracy.faults import EngineRaisedError, answers_of, broken_off, not_written
 from harness.accuracy.fewshot_draws import with_draws
@@ -35,7 +35,7 @@ class EvalWatcher(Protocol):
         """This is what will be done."""
         ...
 
-    def noted(self, note: str) -> None:
+    def noted(self, line: str) -> None:
         """This is to be known of the run, whatever comes of it."""
         ...
 
@@ -139,8 +139,12 @@ class _InFlight:
         left = [unit for name in list(self._answers) for unit in self._take_answered(self._plans[name])]
         for name in list(self._answers):
             self._finish_if_complete(name)
-        self._compute([u for u in left if isinstance(u.request, ScoreRequest)], self._backend.score)
-        self._compute([u for u in left if not isinstance(u.request, ScoreRequest)], self._backend.generate)
+        generations = [unit for unit in left if not isinstance(unit.request, ScoreRequest)]
+        # A backend refuses settings at the call: one request of each task shows them to it, before hours of scoring.
+        shown = {u.task: u.request for u in generations if isinstance(u.request, GenerateRequest)}
+        self._backend.generate(list(shown.values()))
+        self._compute([unit for unit in left if isinstance(unit.request, ScoreRequest)], self._backend.score)
+        self._compute(generations, self._backend.generate)
 
     def give_up(self, failure: Failure) -> None:
         """Record the unfinished tasks with the failure and leave their answers to a next run."""

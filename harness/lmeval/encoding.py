@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from backends.contract import GenerateRequest, ScoreRequest, Tokenizer, Tokens
-from harness.lmeval.generation import MAX_NEW_TOKENS as MAX_NEW_TOKENS
 from harness.lmeval.generation import normalized, refusal, request_options, stop_strings
 from harness.lmeval.prompts import Document
 from harness.lmeval.tasks import LoadedTask

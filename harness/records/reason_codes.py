@@ -37,6 +37,7 @@ NOTES: dict[str, str] = {
     "percentiles-refused": "too few samples for a percentile",
     "client-side-times": "imported: times were taken at the client",
     "multiple-gpus": "imported: several GPUs worked together",
+    "plain-decode": "the backend decodes this model's sequences one at a time, as packing does not follow it",
     "figure-absent": "imported: a figure that cannot exist, such as a time of 0 s, was left out",
 }
 """Notes: none makes the result invalid."""
@@ -72,6 +73,7 @@ _OLD_SENTENCES: tuple[tuple[str, str], ...] = (
     (r"p[\d.]+ needs \d+ samples", "percentiles-refused"),
     (r"times were taken at the client", "client-side-times"),
     (r"\d+ GPUs worked together", "multiple-gpus"),
+    (r"each sequence was decoded alone", "plain-decode"),
 )
 
 

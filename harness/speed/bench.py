@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,8 @@ from harness.speed.workloads.workload import Point, Shape, Workload, points
 from zoo.checkpoint.locate import Checkpoint
 from zoo.errors import WorkloadTooLong
 from zoo.files import check_writable
+
+_log = logging.getLogger(__name__)
 
 
 class BenchWatcher(Protocol):
@@ -55,11 +58,13 @@ def run(request: BenchRequest, results: Path, watcher: BenchWatcher | None = Non
 def fitting(workload: Workload, checkpoint: Checkpoint, watcher: BenchWatcher | None = None) -> Workload:
     """The workload with the shapes alone whose requests fit into the context; WorkloadTooLong where none does."""
     longest = checkpoint.max_length
+    if checkpoint.context.note:
+        _log.warning(checkpoint.context.note)
     fits = tuple(s for s in workload.shapes if s.input + s.output <= longest)
     if not fits:
         least = min(s.input + s.output for s in workload.shapes)
         raise WorkloadTooLong(
-            f"Workload {workload.name} has {least:,} tokens a request or more, and {checkpoint.name} attends to {longest:,}.",
+            f"Workload {workload.name} has {least:,} tokens a request or more, the context of {checkpoint.name} {longest:,}.",
             "Take a shorter workload: `--workload batch1`, or a YAML file of your own.",
         )
     left_out = tuple(s for s in workload.shapes if s not in fits)

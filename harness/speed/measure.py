@@ -112,6 +112,7 @@ def _evidence(run: PointRun, counted: list[dict[str, Any]], stats: Sequence[Stat
         lost=run.watch.lost,
         rate=run.point.rate,
         weights=run.system.weights,
+        how=run.system.backend.versions.get("scoring", ""),
         refused=[(s.metric, s.refused) for s in stats if s.refused],
     )
 

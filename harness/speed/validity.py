@@ -47,6 +47,8 @@ class Evidence:
     lost: str | None = None
     rate: float | None = None
     weights: str = "real"
+    how: str = ""
+    """How the backend runs the model, in its words; `plain` where it decodes each sequence alone."""
     refused: Sequence[tuple[str, str]] = ()
     """Metrics and why a percentile of theirs is refused."""
 
@@ -194,6 +196,10 @@ def _percentiles_refused(e: Evidence) -> list[str]:
     return [f"{reason} ({', '.join(metrics)})" for reason, metrics in by_reason.items()]
 
 
+def _plain_decode(e: Evidence) -> list[str]:
+    return [f"each sequence was decoded alone ({e.how})"] if e.how.startswith("plain") else []
+
+
 Check = Callable[[Evidence], list[str]]
 CHECKS: Mapping[str, Check] = {
     "nothing-measured": _nothing_measured,
@@ -219,5 +225,6 @@ ANNOTATIONS: Mapping[str, Check] = {
     "persistence-off": _persistence_off,
     "overloaded": _overloaded,
     "percentiles-refused": _percentiles_refused,
+    "plain-decode": _plain_decode,
 }
 """By code: what is to be known of a measurement, valid or not."""

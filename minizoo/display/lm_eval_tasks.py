@@ -17,7 +17,7 @@ Configs = Mapping[str, Mapping[str, Any]]
 
 INTRODUCTION = """# lm-eval's tasks
 
-What of lm-eval {version}'s own tasks `minizoo eval --tasks` runs, by their files alone: no data is read for this page. A task
+What of lm-eval {version}'s own tasks `minizoo eval --tasks NAMES` runs, by their files alone: no data is read for it. A task
 that is run does what lm-eval does: its prompts, requests, filters, judging and aggregation are lm-eval's objects. One that is
 not run is refused by name before its data is read. A test walks all task files and compares this page.
 

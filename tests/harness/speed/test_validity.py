@@ -53,6 +53,7 @@ SPOILS = [
 COLOURS = [
     ("power-capped", {"samples": with_last(clock_events=0x04)}),
     ("random-weights", {"weights": "random"}),
+    ("plain-decode", {"how": "plain, since its attention takes s_aux"}),
     ("no-process-telemetry", {"device": "cpu", "samples": [{}]}),
     ("mig-enabled", {"facts": {"mig": True}}),
     ("persistence-off", {"facts": {"persistence": False}}),
