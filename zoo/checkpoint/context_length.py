@@ -45,7 +45,7 @@ def context_length(config: Mapping[str, Any], folder: Path) -> ContextLength:
     where = folder / "config.json"
     stated = _stated(_Keys(_text(config)), where)  # before transformers, which refuses a wrong type in words of its own
     read = _as_transformers_reads(config)
-    if read is not None:
+    if read is not None and not (stated is None and _unlimited(read)):
         stated = _stated(getattr(read, "text_config", None) or read, where)
     if stated is not None:
         return ContextLength(stated)
@@ -80,6 +80,11 @@ def _stated(config: object, where: Path) -> int | None:
             )
         return value
     return None
+
+
+def _unlimited(read: Any) -> bool:
+    """Whether a class says in its own way that nothing is stated (XLNet's -1, which no config.json can hold)."""
+    return getattr(read, "max_position_embeddings", None) == -1
 
 
 def _as_transformers_reads(config: Mapping[str, Any]) -> Any | None:

@@ -19,7 +19,7 @@ from zoo.nano.tokenizer import train_tokenizer
 
 STATED_NOWHERE = {"bloom", "cpmant", "falcon_mamba", "mamba", "mamba2", "mpt", "recurrent_gemma", "xlstm"}
 UNLIMITED = {"xlnet"}
-"""Says −1, with which lm-eval can run nothing."""
+"""Says -1, with which lm-eval can run nothing."""
 
 
 def hflm_max_length(config: object, tokenizer: object = None) -> int:
@@ -74,6 +74,12 @@ def test_the_text_models_keys_are_read_as_the_class_spells_them(
     if config["model_type"] != "of-the-future":
         known = {key: value for key, value in config.items() if key != "model_type"}
         assert hflm_max_length(AutoConfig.for_model(config["model_type"], **known)) == tokens
+
+
+def test_a_class_without_a_limit_states_none(tmp_path: Path) -> None:
+    found = context_length({"model_type": "xlnet"}, tmp_path)
+    assert found.tokens == 2048
+    assert found.assumed
 
 
 @pytest.mark.parametrize("value", [0, -1, True, False, 8192.0, "8192", [8192]])
