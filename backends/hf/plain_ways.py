@@ -95,7 +95,7 @@ def _scored(model: Any, prompts: list[list[int]]) -> Iterator[float]:
     logits = model(input_ids=padded, use_cache=False).logits
     for row, prompt in enumerate(prompts):
         last = logits[row, len(prompt) - 1]
-        yield _difference(model, prompt, last, int(last.argmax()))
+        yield from _differences(model, prompt, [int(last.argmax())], [last])
 
 
 def _generated(model: Any, prompts: list[list[int]], padded: bool, cached: bool) -> Iterator[float]:
@@ -109,21 +109,23 @@ def _generated(model: Any, prompts: list[list[int]], padded: bool, cached: bool)
         out = model.generate(input_ids=ids, attention_mask=mask, **{**NEUTRAL, **settings, **told})
         for row, prompt in enumerate(batch):
             new = out.sequences[row, longest:].tolist()
-            for at, token in enumerate(new):
-                yield _difference(model, prompt + new[:at], out.logits[at][row], token)
+            yield from _differences(model, prompt, new, [logits[row] for logits in out.logits])
 
 
 def _advanced(model: Any, prompts: list[list[int]]) -> Iterator[float]:
     """The same of `advance`."""
     for prompt in prompts:
-        tokens, cache = list(prompt), Cache()
+        tokens, cache, found = list(prompt), Cache(), list[torch.Tensor]()
         for _ in range(NEW):
             logits, cache = advance(model, tokens, cache)
-            token = int(logits.argmax())
-            yield _difference(model, tokens, logits, token)
-            tokens.append(token)
+            found.append(logits)
+            tokens.append(int(logits.argmax()))
+        yield from _differences(model, prompt, tokens[len(prompt) :], found)
 
 
-def _difference(model: Any, tokens: list[int], logits: torch.Tensor, token: int) -> float:
-    own = model(input_ids=torch.tensor([tokens], device=model.device), use_cache=False).logits[0, -1]
-    return float((F.log_softmax(logits.float(), -1) - F.log_softmax(own.float(), -1))[token].abs())
+def _differences(model: Any, prompt: list[int], new: list[int], found: list[torch.Tensor]) -> Iterator[float]:
+    """|Δ log p| of each new token between the logits found and those of the model's own forward pass over the whole."""
+    whole = torch.tensor([prompt + new[:-1]], device=model.device)
+    own = model(input_ids=whole, use_cache=False).logits[0, len(prompt) - 1 :]
+    for mine, logits, token in zip(own, found, new, strict=True):
+        yield float((F.log_softmax(logits.float(), -1) - F.log_softmax(mine.float(), -1))[token].abs())

@@ -162,7 +162,8 @@ def test_a_model_larger_than_the_memory_is_refused_before_it_is_drawn(minizoo, t
 
 
 def test_a_broken_configuration_is_refused(minizoo, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama", "hidden_size": -3, "vocab_size": "many"}))
+    broken = {"model_type": "llama", "max_position_embeddings": 512, "hidden_size": -3, "vocab_size": "many"}
+    (tmp_path / "config.json").write_text(json.dumps(broken))
     ran = minizoo("bench", "--model", tmp_path, "--weights", "random", "--results", tmp_path / "results")
     assert ran.code == 2
     assert ran.err.count("\n") == 1

@@ -57,8 +57,9 @@ def test_no_safetensors_but_pickles(evaluate, copy):
 
 
 def test_index_that_names_a_missing_shard(evaluate, copy):
+    (copy / "model.safetensors").unlink()
     (copy / "model.safetensors.index.json").write_text(
-        json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
+        json.dumps({"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}})
     )
     evaluate("--model", copy, cause="weights-missing", says=["1 of the 1"])
 
