@@ -76,14 +76,12 @@ def eos_ids(config: Any) -> set[int]:
 
 
 def applied_settings(model: Any) -> str:
-    """What a model's generation_config.json, and transformers' defaults, change beside a task's own settings; for records."""
+    """What a model's generation_config.json changes from transformers' defaults beside a task's own settings; for records."""
     drawn = config_of_file(model)
     always = _set(drawn, (LOGITS - {"eos_token_id"}) | {"max_new_tokens"} | UNSUPPORTED.keys())
     if len(eos_ids(drawn)) > 1:
         always["eos_token_id"] = sorted(eos_ids(drawn))
-    sampled = _set(drawn, SAMPLING - {"temperature", "top_k"})
-    if drawn.top_k:
-        sampled["top_k"] = drawn.top_k
+    sampled = _set(drawn, SAMPLING - {"temperature"})
     parts = [", ".join(f"{name}={found[name]}" for name in sorted(found)) for found in (always, sampled)]
     return "; ".join(part for part in (parts[0], parts[1] and f"when sampling {parts[1]}") if part)
 

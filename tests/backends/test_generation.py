@@ -131,9 +131,9 @@ def test_a_token_that_ends_a_text_stays_in_it_where_it_has_a_text(way):
 
 
 def test_what_is_applied_is_told_for_the_records():
-    assert applied_settings(model_with()) == "when sampling top_k=50"
+    assert applied_settings(model_with()) == ""
     told = applied_settings(model_with(repetition_penalty=1.1, top_k=0, top_p=0.8, temperature=0.6, do_sample=True))
-    assert told == "repetition_penalty=1.1; when sampling top_p=0.8"
+    assert told == "repetition_penalty=1.1; when sampling top_k=0, top_p=0.8"
     model = model_with(top_k=0)
     model.generation_config.eos_token_id = [7, 2]
-    assert applied_settings(model) == "eos_token_id=[2, 7]"
+    assert applied_settings(model) == "eos_token_id=[2, 7]; when sampling top_k=0"
