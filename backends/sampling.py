@@ -14,10 +14,8 @@ import torch
 
 from backends.contract import GenerateRequest, Generation, Tokenizer
 from backends.generation_config import config_of, eos_ids, processors_of, tried_processors
+from zoo.checkpoint.context_length import KEYS
 from zoo.errors import PromptTooLong
-
-CONTEXT_KEYS = ("n_positions", "max_position_embeddings", "n_ctx")
-"""Where configurations say how many positions there are."""
 
 
 class Decoding:
@@ -155,4 +153,4 @@ def _key(request: GenerateRequest) -> str:
 
 def _context(model: Any) -> int | None:
     config = model.config.get_text_config()
-    return next((value for key in CONTEXT_KEYS if isinstance(value := getattr(config, key, None), int)), None)
+    return next((value for key in KEYS if isinstance(value := getattr(config, key, None), int)), None)

@@ -7,7 +7,6 @@ have a cache whose results differ from reading the whole: each way is tried once
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -19,7 +18,7 @@ import torch.nn.functional as F
 from backends.generation_settings import NEUTRAL
 from backends.packing.packed_model import depends_on_length
 from backends.trial.packed_or_not import TOLERANCE, sequences_of
-from backends.trial.precise import HALVES, Precise
+from backends.trial.precise import precisely
 from backends.trial.windows import short_windows
 
 CACHES = ("past_key_values", "cache_params", "state")
@@ -67,10 +66,9 @@ def advance(model: Any, tokens: list[int], cache: Cache, cached: bool = True) ->
 @torch.inference_mode()
 def plain_ways(model: Any) -> PlainWays:
     """Try each way, the quickest first. With RoPE whose angles depend on the longest sequence of a call nothing is padded."""
-    halves = any(parameter.dtype in HALVES for parameter in model.parameters())
     prompts = [ids[:length] for ids, length in zip(sequences_of(model), PROMPTS, strict=False)]
     may_pad = not depends_on_length(model)
-    with short_windows(model), Precise() if halves else nullcontext():
+    with short_windows(model), precisely(model):
         right = may_pad and _holds(lambda: _scored(model, prompts))
         streams = _holds(lambda: _advanced(model, prompts))
         for cached, padded in product((True, False), (True, False) if may_pad else (False,)):

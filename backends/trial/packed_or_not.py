@@ -21,7 +21,7 @@ from backends.packing.scheduler import Answers
 from backends.packing.score import packed_scores
 from backends.packing.slots import SlotCache, prefilled
 from backends.packing.worker_pool import WorkerPool, single_worker
-from backends.trial.precise import HALVES, Precise
+from backends.trial.precise import Precise, in_halves
 from backends.trial.windows import short_windows
 from zoo.errors import one_line
 
@@ -65,7 +65,7 @@ def tried_model(model: Any) -> PackedModel:
 def _try(packed: PackedModel, model: Any) -> tuple[float, float]:
     """The largest |Δ log p| of the trial, and what is allowed."""
     _check_calls(packed)
-    halves = any(parameter.dtype in HALVES for parameter in model.parameters())
+    halves = in_halves(model)
     with short_windows(model, packed.twin):
         if halves:
             try:
@@ -111,7 +111,7 @@ def _largest_difference(packed: PackedModel, model: Any, precise: bool) -> float
     """Score the ends of sequences that share prefixes, decode inside them, and compare each token's log p."""
     sequences = sequences_of(model)
     with Precise() if precise else nullcontext():
-        own = own_logprobs(model, sequences)
+        own = _own_logprobs(model, sequences)
         differences = _decoded_differences(packed, sequences, own)
     if not own.isfinite().all():
         raise Unsupported("its own log-probabilities are not finite")
@@ -132,7 +132,7 @@ def sequences_of(model: Any) -> list[list[int]]:
     return [parts[0], parts[0][:24] + parts[1][24:], parts[0][:20] + parts[2][20:], parts[3]]
 
 
-def own_logprobs(model: Any, sequences: list[list[int]]) -> torch.Tensor:
+def _own_logprobs(model: Any, sequences: list[list[int]]) -> torch.Tensor:
     """log p of every token but the first by the model's own forward pass, `[sequences, LENGTH - 1]`."""
     whole = torch.tensor(sequences, device=model.device)
     logits = model(whole[:, :-1], use_cache=False).logits.float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -12,6 +13,16 @@ from torch.utils._pytree import tree_map
 HALVES = (torch.bfloat16, torch.float16)
 UNTOUCHED = (F.embedding, torch.Tensor.__getitem__)
 """Functions that only pick from a weight: what they pick is widened, not the whole."""
+
+
+def precisely(model: Any) -> AbstractContextManager[Any]:
+    """`Precise` where the model holds a weight in half precision, else nothing."""
+    return Precise() if in_halves(model) else nullcontext()
+
+
+def in_halves(model: Any) -> bool:
+    """Whether the model holds a weight in half precision."""
+    return any(parameter.dtype in HALVES for parameter in model.parameters())
 
 
 class Precise(TorchFunctionMode):
