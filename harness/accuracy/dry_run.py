@@ -19,7 +19,7 @@ from harness.metrics.published import Expected, closest_published, expected_scor
 from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS, metadata_of
 from harness.stats.power import detectable_difference
 from harness.suites.suite import Suite, SuiteTask
-from zoo.checkpoint.locate import locate
+from zoo.checkpoint.locate import Checkpoint, locate
 from zoo.checkpoint.model_ref import ModelRef
 from zoo.errors import ChatTemplateMissing, EnvironmentIssue, MinizooError
 from zoo.registry.loader import load_registry
@@ -80,13 +80,14 @@ def dry_run(request: EvalRequest, tokenizer: Path | None = None) -> DryRun:
 def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
     model, suite = request.resolve()
     missing: dict[str, MinizooError] = {}
-    tokenizer, encoder = _encoder(request, model, tokenizer_folder, missing)
+    local = None if model.entry else locate(model)
+    tokenizer, encoder = _encoder(request, model, local, tokenizer_folder, missing)
     chat = _chat(suite, tokenizer, model, missing)
     counts = tokenizer_folder or model.folder
     loaded = load_tasks(suite, request.data, request.rules.limit, request.rules.overflow, missing, counts)
     if tokenizer is not None and encoder is not None:
         plans = make_plan(loaded, encoder, request.rules.fewshot_seeds, chat)
-        check_vocabulary(plans, _rows(model), tokenizer)
+        check_vocabulary(plans, _rows(model, local), tokenizer)
         works = planned(plans)
     else:
         works = counted(loaded.tasks.values(), request.rules.fewshot_seeds)
@@ -98,20 +99,22 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
         _row(entry, works.get(entry.task) or estimated(suite, entry, request.rules, registry), request, expected)
         for entry in suite.tasks
     ]
-    return DryRun(model, suite, tasks, missing, _notes(model, tokenizer))
+    return DryRun(model, suite, tasks, missing, _notes(local, tokenizer))
 
 
 def _encoder(
-    request: EvalRequest, model: ModelRef, folder: Path | None, missing: dict[str, MinizooError]
+    request: EvalRequest,
+    model: ModelRef,
+    local: Checkpoint | None,
+    folder: Path | None,
+    missing: dict[str, MinizooError],
 ) -> tuple[HfTokenizer | None, Encoder | None]:
     """The tokenizer given, else the checkpoint's; None where a registry model's is not at hand."""
     context = model.entry.architecture.max_context if model.entry else None
     if folder is None or context is None:
         try:
-            checkpoint = locate(model)
+            checkpoint = local or locate(model)
         except EnvironmentIssue as error:
-            if model.entry is None:
-                raise
             missing[TOKENIZER] = error
             return None, None
         folder, context = folder or checkpoint.folder, checkpoint.max_length
@@ -119,14 +122,16 @@ def _encoder(
     return tokenizer, Encoder(tokenizer, context, request.seed)
 
 
-def _rows(model: ModelRef) -> int | None:
+def _rows(model: ModelRef, local: Checkpoint | None) -> int | None:
     """Rows of the embedding: the registry's, else those of a local config.json."""
-    return model.entry.architecture.vocab_size if model.entry else rows_of(locate(model).config)
+    if local is not None:
+        return rows_of(local.config)
+    return model.entry.architecture.vocab_size if model.entry else None
 
 
-def _notes(model: ModelRef, tokenizer: HfTokenizer | None) -> tuple[str, ...]:
+def _notes(local: Checkpoint | None, tokenizer: HfTokenizer | None) -> tuple[str, ...]:
     """What is told of the tokenizer, and of the context of a model that is no entry of the registry."""
-    context = None if model.entry else locate(model).context.note
+    context = local.context.note if local else None
     return tuple(filter(None, (tokenizer.note if tokenizer else None, context)))
 
 
