@@ -1,0 +1,77 @@
+"""Errors in what is measured: tasks, prompts, data, workloads, results."""
+
+from __future__ import annotations
+
+from zoo.errors.base import EnvironmentIssue, InputError
+
+
+class InvalidTask(InputError):
+    """lm-eval cannot load the task or build its prompts from the data, or it stands twice in a suite."""
+
+
+class UnsafeTask(InputError):
+    """The task runs generated code inside the measuring process, which is never done."""
+
+
+class UnsupportedRequest(InputError):
+    """The task asks for a kind of request or a generation setting that minizoo does not run."""
+
+
+class PromptTooLong(InputError):
+    """Prompts do not fit into the model's context; nothing is cut unless `--overflow truncate` says so."""
+
+
+class PromptImpossible(InputError):
+    """A request has no score with this tokenizer: an ending without a token, no first token, too short a text."""
+
+
+class InvalidData(InputError):
+    """A mirror's file or manifest is broken."""
+
+
+class TokenOutsideVocabulary(InputError):
+    """A prompt has a token id that the model's embedding does not have: the tokenizer is another model's, or was added to."""
+
+
+class WorkloadTooLong(InputError):
+    """No shape of the workload fits into the model's context."""
+
+
+class NoStreaming(InputError):
+    """The backend does not tell when each token of this model was there, so its speed cannot be measured."""
+
+
+class NotComparable(InputError):
+    """The two measurements cannot be compared: too few trials, or no stated batch."""
+
+
+class InvalidImport(InputError):
+    """A file to import is of a known tool, and broken or without what its kind must have."""
+
+
+class UnknownTool(InputError):
+    """A file to import was written by no tool that minizoo knows."""
+
+
+class DataMissing(EnvironmentIssue):
+    """A task's data set is neither in the mirror nor to be had from the hub."""
+
+
+class TaskFailed(EnvironmentIssue):
+    """A task has no score, because its own code raised while it judged the answers; its record says why."""
+
+
+class ScoresNotFinite(EnvironmentIssue):
+    """A task has no score, because answers of the model, or a metric of them, are NaN or infinite."""
+
+
+class NoIsolation(EnvironmentIssue):
+    """Generated code cannot be isolated on this machine, so it was not run."""
+
+
+class ResultsMissing(EnvironmentIssue):
+    """There is no results folder of that name."""
+
+
+class NewerResults(EnvironmentIssue):
+    """A record was written by a newer minizoo than this one; its version is named."""
