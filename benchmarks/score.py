@@ -92,8 +92,8 @@ def _measure(args: argparse.Namespace, shape: str, case: Case, folder: Path) -> 
     }  # fmt: skip
     theirs, ours = [], []
     for _ in range(args.repeats):
-        theirs.append(_run({**job, "engine": "hflm"}))
-        ours.append(_run({**job, "engine": "packed"}))
+        theirs.append(run_engine({**job, "engine": "hflm"}))
+        ours.append(run_engine({**job, "engine": "packed"}))
     hflm, packed = (min(turns, key=lambda turn: turn["seconds"]) for turns in (theirs, ours))
     compared = _generation if case.generates else _scoring
     return {
@@ -113,7 +113,7 @@ def _scoring(args: argparse.Namespace, case: Case, job: dict[str, Any], hflm: An
     worst, flips, greedy_flips = _differences(hflm, packed)
     from_fp32 = None
     if args.dtype != "float32":
-        truth = _run({**job, "engine": "packed", "dtype": "float32"})
+        truth = run_engine({**job, "engine": "packed", "dtype": "float32"})
         from_fp32 = {"hflm": _differences(truth, hflm)[1], "packed": _differences(truth, packed)[1]}
     hflm_tokens = sum(rows * columns for rows, columns in hflm["shapes"])
     return {
@@ -147,7 +147,8 @@ def _target(args: argparse.Namespace, shape: str, case: Case, allowed: float) ->
     return case.target if shape == "28.7M" else SHARE_OF_FLOPS * allowed
 
 
-def _run(job: dict[str, Any]) -> dict[str, Any]:
+def run_engine(job: dict[str, Any]) -> dict[str, Any]:
+    """What an engine answers to a job, in a process of its own."""
     done = subprocess.run(
         [sys.executable, HERE / "score_engine.py"],
         input=json.dumps(job), capture_output=True, text=True, check=False,

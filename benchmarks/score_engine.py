@@ -109,7 +109,15 @@ def _packed_generation(job: dict[str, Any], loaded: Any, instances: list[Any]) -
     return {**times, "answers": texts}
 
 
+def _exact(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
+    from benchmarks.precision import exact_answers
+
+    _, encoder = _opened(job)
+    return {"answers": exact_answers(job, _requests(encoder, loaded, instances))}
+
+
 ENGINES = {
+    ("exact", "scoring"): _exact,
     ("hflm", "scoring"): _hflm,
     ("hflm", "generation"): _hflm_generation,
     ("packed", "scoring"): _packed,
