@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.arch.hf_config import read_config
@@ -18,13 +19,31 @@ SMALL = ("config.json", *GENERATION, *VOCABULARIES, *TEMPLATES)
 WANTED = [*SMALL, *MORE_TEMPLATES, INDEX, WHOLE, "model-?????-of-?????.safetensors"]
 """What is fetched of a repository in the usual form. Of one that has a whole file beside shards, or shards of other names,
 `fetch` takes what its index says, and it takes vocabularies under names of their own."""
+Progress = Callable[[str, int, int], None]
+"""Called with a step's name, how many bytes of it are done, and how many there are."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 log = logging.getLogger(__name__)
 
 
-def fetch(ref: ModelRef) -> tuple[Path, str | None]:
-    """The folder in the hub's cache that holds the model, and its commit (the revision asked for, where that is unknown).
+@dataclass(frozen=True)
+class Fetched:
+    """What is there of a hub model before its weights: the cache's folder with the small files, and what is still to come."""
+
+    ref: ModelRef
+    folder: Path
+    commit: str | None
+    """The hub's commit (the revision asked for, where that is unknown)."""
+    weights: tuple[str, ...]
+    """Names of the weight files, in whatever format; an index is small and is there already."""
+    weight_bytes: int | None = None
+    """Of all weight files; None where the hub did not say."""
+    missing_bytes: int = 0
+    """Of the weight files that are not in the cache yet."""
+
+
+def fetch_small(ref: ModelRef) -> Fetched:
+    """Fetch everything of a hub model but its weights, once.
 
     What is in the cache is not fetched again, and without a network the cache is all there is. Raises RepositoryGated,
     RepositoryMissing and HubUnreachable.
@@ -34,12 +53,20 @@ def fetch(ref: ModelRef) -> tuple[Path, str | None]:
     commit = folder.name if COMMIT.fullmatch(folder.name) else revision
     _snapshot(ref, commit, MORE_TEMPLATES, small=True)
     named = named_by_config(read_config(folder), folder) if (folder / "config.json").is_file() else None
-    entry = named or WHOLE
+    if named and named.endswith(".json"):
+        _snapshot(ref, commit, [_exactly(named)], small=True)
+    return Fetched(ref, folder, commit, (named or WHOLE,))
+
+
+def fetch_weights(fetched: Fetched, progress: Progress | None = None) -> Path:
+    """Fetch what is missing of the weights; returns the folder. Raises what `fetch_small` raises."""
+    ref, folder, commit = fetched.ref, fetched.folder, fetched.commit
+    (entry,) = fetched.weights
     _snapshot(ref, commit, [_exactly(entry)])
     index = folder / (entry if entry.endswith(".json") else INDEX)
     if index.is_file() and (entry.endswith(".json") or not (folder / entry).is_file()):
         _snapshot(ref, commit, [_exactly(name) for name in shard_names(index)])
-    return folder, commit
+    return folder
 
 
 def _exactly(name: str) -> str:

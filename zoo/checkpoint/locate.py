@@ -15,7 +15,7 @@ from typing import Any
 from zoo.arch.hf_config import read_config
 from zoo.checkpoint.context_length import ContextLength, context_length
 from zoo.checkpoint.digests import digest_of
-from zoo.checkpoint.fetch import WANTED, fetch
+from zoo.checkpoint.fetch import WANTED, Fetched, Progress, fetch_small, fetch_weights
 from zoo.checkpoint.head import told_of_head, with_stored_head
 from zoo.checkpoint.model_ref import ModelRef, resolve
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
@@ -25,14 +25,14 @@ from zoo.checkpoint.weight_files import weight_files
 from zoo.errors import InvalidConfig
 from zoo.registry.loader import Model
 
-__all__ = ["WANTED", "Checkpoint", "locate", "open_folder"]
+__all__ = ["WANTED", "Checkpoint", "Outline", "locate", "open_folder", "outline"]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A folder in Hugging Face form, checked: config.json parses and every safetensors file has its full length.
+class ModelFolder:
+    """A folder in Hugging Face form: config.json parses, and the small files are those that the model comes with.
 
     `config` is config.json as transformers acts on it: a head that is stored apart is not tied, whatever the file says.
     """
@@ -70,6 +70,30 @@ class Checkpoint:
             return "its layers differ in width"
         return "it is a plan without weights of its own" if virtual_parent(self.folder) else None
 
+    def tokenizer_digest(self) -> str:
+        """sha256 over the names and bytes of the tokenizer's files, chat templates included."""
+        return digest_of(tokenizer_files(self.folder), self.folder)
+
+
+@dataclass(frozen=True)
+class Outline(ModelFolder):
+    """A model before its weights are fetched; of a folder, weights and all are known to be whole.
+
+    The `config` of a hub model is config.json as it says: whether its head is stored apart is known with the weights.
+    """
+
+    weight_bytes: int | None = None
+    """Of the weight files, in whatever format; None where that is not known before they are fetched."""
+    missing_bytes: int = 0
+    """Of the weight files that are still to be fetched; 0 for a folder."""
+    fetched: Fetched | None = None
+    """How the rest is fetched; None for a folder."""
+
+
+@dataclass(frozen=True)
+class Checkpoint(ModelFolder):
+    """A model that is whole: every safetensors file has its full length."""
+
     def weights_digest(self) -> str:
         """sha256 over the names and bytes of config.json and of the weights that are read (and the plan, where there is one
         without weights of its own). Reads every byte."""
@@ -77,22 +101,33 @@ class Checkpoint:
         plan = [self.folder / "plan.json"] if parent else []
         return digest_of([self.folder / "config.json", *plan, *weight_files(parent or self.folder).read])
 
-    def tokenizer_digest(self) -> str:
-        """sha256 over the names and bytes of the tokenizer's files, chat templates included."""
-        return digest_of(tokenizer_files(self.folder), self.folder)
 
+def outline(model: ModelRef | str) -> Outline:
+    """What a model is, with its small files fetched and no weight: all that can refuse it before an hour of download.
 
-def locate(model: ModelRef | str) -> Checkpoint:
-    """The whole checkpoint of a model, fetched from the hub where that is where it is. A word is resolved first.
-
-    Raises what `resolve` raises; WeightsMissing and WeightsTruncated for a folder that is no whole checkpoint;
-    HubUnreachable, RepositoryGated and RepositoryMissing for one that cannot be fetched.
+    A folder is checked as whole as `locate` does. Raises what `resolve` raises; ConfigMissing and InvalidConfig;
+    WeightsMissing and WeightsTruncated for a folder that is no whole checkpoint; HubUnreachable, RepositoryGated and
+    RepositoryMissing for a model that cannot be fetched.
     """
     ref = resolve(model) if isinstance(model, str) else model
     if ref.folder is not None:
-        return open_folder(ref.folder, ref)
-    folder, commit = fetch(ref)
-    return open_folder(folder, ref, commit)
+        whole = open_folder(ref.folder, ref)
+        size = sum(path.stat().st_size for path in weight_files(virtual_parent(ref.folder) or ref.folder).read)
+        return Outline(ref, whole.folder, whole.config, weight_bytes=size)
+    fetched = fetch_small(ref)
+    config = model_config(fetched.folder)
+    return Outline(ref, fetched.folder, config, fetched.commit, fetched.weight_bytes, fetched.missing_bytes, fetched)
+
+
+def locate(model: ModelRef | str | Outline, progress: Progress | None = None) -> Checkpoint:
+    """The whole checkpoint of a model, fetched from the hub where that is where it is. A word is resolved first.
+
+    `progress` is told of bytes fetched. Raises what `outline` raises, and the same of a fetch that stops on its way.
+    """
+    begun = model if isinstance(model, Outline) else outline(model)
+    if begun.fetched is None:
+        return Checkpoint(begun.ref, begun.folder, begun.config, begun.revision)
+    return open_folder(fetch_weights(begun.fetched, progress), begun.ref, begun.revision)
 
 
 def open_folder(folder: Path, ref: ModelRef | None = None, revision: str | None = None) -> Checkpoint:
@@ -100,11 +135,7 @@ def open_folder(folder: Path, ref: ModelRef | None = None, revision: str | None 
 
     Raises ConfigMissing, InvalidConfig, what `weight_files` and `stored_tensors` raise.
     """
-    config: Mapping[str, Any] = read_config(folder)
-    if "model_type" not in config:
-        raise InvalidConfig(
-            f"{folder / 'config.json'} is not a model's configuration (no model_type in it).", "Write it again."
-        )
+    config = model_config(folder)
     parent = virtual_parent(folder)
     files = weight_files(parent or folder)
     if files.told:
@@ -115,3 +146,13 @@ def open_folder(folder: Path, ref: ModelRef | None = None, revision: str | None 
         if config is not stated:
             log.warning("%s", told_of_head(folder))
     return Checkpoint(ref or ModelRef("folder", folder.resolve().name, folder=folder), folder, config, revision)
+
+
+def model_config(folder: Path) -> Mapping[str, Any]:
+    """The folder's config.json. Raises ConfigMissing, and InvalidConfig for one that is no model's."""
+    config: Mapping[str, Any] = read_config(folder)
+    if "model_type" not in config:
+        raise InvalidConfig(
+            f"{folder / 'config.json'} is not a model's configuration (no model_type in it).", "Write it again."
+        )
+    return config
