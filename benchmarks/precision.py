@@ -3,8 +3,8 @@
     python benchmarks/precision.py MODEL --data ../shared/data [--task hellaswag --shots 0 --documents 100]
 
 MODEL is a folder of a Llama or a Mistral. Exact is transformers' own model with every weight, sum, norm, angle and log-softmax
-in fp64; the rotary frequencies alone are the fp32 ones that both engines use. Exits 1 when minizoo's root mean square error over
-all answers is more than a quarter larger than HFLM's, or when more of its likeliest answers differ from the exact ones.
+in fp64; the rotary frequencies alone are the fp32 ones that both engines use. Exits 1 when minizoo's root mean square error
+over all answers is more than a quarter larger than HFLM's, or when more of its likeliest answers differ from the exact ones.
 """
 
 from __future__ import annotations
