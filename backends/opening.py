@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 
 from backends.contract import Backend, Options
-from zoo.checkpoint.locate import Checkpoint
+from zoo.checkpoint.locate import Checkpoint, ModelFolder
 from zoo.errors import BrokenInstallation, MinizooError, UnknownName, one_line
 from zoo.names import unknown
 
@@ -28,6 +28,11 @@ def backend_names() -> list[str]:
     return sorted(_installed())
 
 
+def default_backend(model: ModelFolder) -> str:
+    """The backend that runs a model where none is named: `pruned` for a folder that nothing else can run, else `hf`."""
+    return "pruned" if model.only_pruned else "hf"
+
+
 def check_backend(name: str) -> None:
     """Raise UnknownName, with the closest name, unless a backend of that name is installed."""
     installed = _installed()
@@ -35,12 +40,13 @@ def check_backend(name: str) -> None:
         raise unknown(UnknownName, "backend", name, installed, f"Installed are: {', '.join(sorted(installed))}.")
 
 
-def open_backend(checkpoint: Checkpoint, name: str = "hf", options: Options | None = None) -> Backend:
-    """Load the checkpoint with the backend of that name.
+def open_backend(checkpoint: Checkpoint, name: str | None = None, options: Options | None = None) -> Backend:
+    """Load the checkpoint with the backend of that name, else the one that fits it (`default_backend`).
 
     Raises UnknownName for an unknown one, BrokenInstallation for an entry point that cannot be imported or was written for
     an earlier contract (the error says what to rename), and what the backend raises for a checkpoint that it cannot take.
     """
+    name = name or default_backend(checkpoint)
     check_backend(name)
     point = _installed()[name]
     try:
