@@ -1,4 +1,4 @@
-"""Which weights can be cut and computed with as they are stored: floats of 16 and 32 bits, mixed or not. No quantised ones."""
+"""Which weights can be cut and computed with as they are stored: floats of 16 and 32 bits, mixed or not. What runs at all."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.arch.runnable import class_obstacle, quantisation_obstacle, stated_quantisation
 from zoo.checkpoint.safetensors import StoredTensor
 from zoo.checkpoint.tensor_rows import BITS
-from zoo.errors import UnsupportedDtype
+from zoo.errors import UnsupportedArchitecture, UnsupportedDtype
 
-QUANTISED_BY = ("quantization_config", "compression_config")
-"""Keys of config.json under which a quantiser describes itself."""
 WIDE = ("F64", "C64")
 """Dtypes that are no quantisation and yet not read."""
 TAKE_WHOLE = "Take the model that it was quantised from; a child can be quantised afterwards."
@@ -19,14 +18,27 @@ TAKE_WHOLE = "Take the model that it was quantised from; a child can be quantise
 
 def check_unquantised(config: Mapping[str, Any], folder: Path) -> None:
     """Raise UnsupportedDtype where config.json says that the weights are quantised."""
-    for key in QUANTISED_BY:
-        stated = config.get(key)
-        if stated:
-            method = stated.get("quant_method") or stated.get("quant_algo") if isinstance(stated, Mapping) else None
-            raise UnsupportedDtype(
-                f"The weights of {folder} are quantised ({method or 'method unnamed'}: {key} in its config.json).",
-                TAKE_WHOLE,
-            )
+    stated = stated_quantisation(config)
+    if stated is not None:
+        raise UnsupportedDtype(
+            f"The weights of {folder} are quantised ({stated.method or 'method unnamed'}: {stated.key} in its config.json).",
+            TAKE_WHOLE,
+        )
+
+
+def check_runnable(config: Mapping[str, Any], name: str, dtype: str = "auto") -> None:
+    """Raise, before a weight is fetched, where transformers here cannot run a model with this config.json.
+
+    `dtype` is the one asked for (`--dtype`). UnsupportedArchitecture for a class that transformers does not have or does not
+    load as a causal language model, UnsupportedDtype for a quantisation that it does not read, or not on this machine.
+    """
+    obstacle = class_obstacle(config)
+    if obstacle is not None:
+        raise UnsupportedArchitecture(f"{name} {obstacle.why}.", obstacle.hint)
+    stated = stated_quantisation(config)
+    obstacle = None if stated is None else quantisation_obstacle(stated, dtype)
+    if obstacle is not None:
+        raise UnsupportedDtype(f"{name} {obstacle.why}.", obstacle.hint)
 
 
 def check_float(tensor: StoredTensor) -> None:
