@@ -31,6 +31,10 @@ from zoo.files import check_writable
 class EvalWatcher(Protocol):
     """Is told how an evaluation goes on, e.g. to draw a progress bar."""
 
+    def begins(self, phase: str) -> None:
+        """What the run does from now on: `preparing`, `loading the model`, `scoring`, `generating`."""
+        ...
+
     def planned(self, plans: Sequence[TaskPlan]) -> None:
         """This is what will be done."""
         ...
@@ -64,11 +68,14 @@ def run(request: EvalRequest, results: Path, fresh: bool = False, watcher: EvalW
     Raises NotWritable for `results`, and what `prepare`, `open_backend` and `evaluate` raise.
     """
     check_writable(results)
+    if watcher:
+        watcher.begins("preparing")
     evaluation = prepare(request)
     if watcher:
         for note in evaluation.notes:
             watcher.noted(note)
         watcher.planned(evaluation.plans)
+        watcher.begins("loading the model")
     backend = open_backend(evaluation.checkpoint, request.backend, request.options)
     try:
         return evaluate(evaluation, backend, results, fresh, watcher)
@@ -143,8 +150,8 @@ class _InFlight:
         # A backend refuses settings at the call: one request of each task shows them to it, before hours of scoring.
         shown = {u.task: u.request for u in generations if isinstance(u.request, GenerateRequest)}
         self._backend.generate(list(shown.values()))
-        self._compute([unit for unit in left if isinstance(unit.request, ScoreRequest)], self._backend.score)
-        self._compute(generations, self._backend.generate)
+        self._compute("scoring", [u for u in left if isinstance(u.request, ScoreRequest)], self._backend.score)
+        self._compute("generating", generations, self._backend.generate)
 
     def give_up(self, failure: Failure) -> None:
         """Record the unfinished tasks with the failure and leave their answers to a next run."""
@@ -179,8 +186,10 @@ class _InFlight:
                 self._answer(unit, known, computed=False)
         return left
 
-    def _compute(self, units: list[Unit], call: Callable[[list[Any]], Iterable[Any]]) -> None:
+    def _compute(self, phase: str, units: list[Unit], call: Callable[[list[Any]], Iterable[Any]]) -> None:
         """Ask for every unit; where a task is given up meanwhile, ask anew without what it still wants."""
+        if units and self._watcher:
+            self._watcher.begins(phase)
         while units := [unit for unit in units if unit.task in self._answers]:
             units = self._ask(units, call)
 

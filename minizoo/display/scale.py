@@ -17,3 +17,14 @@ def figure(value: float) -> str:
     """Four significant digits, never as a power of ten."""
     digits = 3 - floor(log10(abs(value))) if value else 0
     return f"{value:,.{min(max(digits, 0), 9)}f}"
+
+
+def duration(seconds: float) -> str:
+    """Two units at most, as a wait is told: `45 s`, `3 min 20 s`, `1 h 05 min`, `2 d 4 h`."""
+    whole = round(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s" if whole < 600 else f"{round(whole / 60)} min"
+    hours, minutes = divmod(round(whole / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
