@@ -16,6 +16,15 @@ from harness.lmeval.tasks import LoadedTask
 from harness.records.record import MetricScore
 
 
+def higher_is_better(metric: str) -> bool | None:
+    """Whether more is better by lm-eval's own table; None for a metric that it does not know."""
+    from lm_eval.api import metrics as _metrics  # fills the table
+    from lm_eval.api.registry import is_higher_better
+
+    assert _metrics
+    return is_higher_better(metric)
+
+
 def score_task(
     loaded: LoadedTask, documents: Sequence[Document], total: int | None = None
 ) -> tuple[list[MetricScore], list[dict[str, Any]]]:

@@ -32,7 +32,7 @@ def import_results(
     """Take in results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval: all the FILES, or none where one is bad."""
     from harness.imports.drafts import Given
     from harness.imports.importing import import_files
-    from harness.lmeval.directions import higher_is_better
+    from harness.lmeval.scores import higher_is_better
 
     taken = import_files(files, results, Given(model, gpu, dtype, batch, input_tokens, output_tokens, higher_is_better))
     output = Output(as_json)

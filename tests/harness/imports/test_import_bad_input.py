@@ -14,7 +14,7 @@ from support.foreign_results import AIPERF, EVERY, LATENCY, SERVE, THROUGHPUT, T
 from harness.imports.drafts import Given
 from harness.imports.formats import drafts_of
 from harness.imports.importing import _documents, _File, _record, import_files
-from harness.lmeval.directions import higher_is_better
+from harness.lmeval.scores import higher_is_better
 from harness.records.files import new_run_id
 from harness.records.record import Record
 from harness.store.check import check
