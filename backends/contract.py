@@ -146,7 +146,8 @@ class Backend(Protocol):
     device: str
     """`cpu`, or `cuda` with its index."""
     dtype: str
-    """`float32`, `bfloat16` …: what the weights are held in."""
+    """`float32`, `bfloat16` …: what the weights are held in. A backend whose layers multiply in another has `compute_dtype` too
+    (`compute_dtype_of`)."""
     versions: Mapping[str, str]
     """Versions of the engine that computes (torch, transformers …)."""
     capabilities: Capabilities
@@ -163,6 +164,12 @@ class Backend(Protocol):
     def close(self) -> None:
         """Give back the device memory."""
         ...
+
+
+def compute_dtype_of(backend: Backend) -> str | None:
+    """What the layers' matrix products of a backend are computed in (its `compute_dtype`); None where it does not say."""
+    said = getattr(backend, "compute_dtype", None)
+    return said if isinstance(said, str) else None
 
 
 @runtime_checkable

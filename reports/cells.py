@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from harness.records.record import precision
+
 ABSENT = "–"
 DIRECTIONS = {True: "higher", False: "lower", None: ""}
 UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # controls but tab and newline, and surrogates
@@ -47,7 +49,7 @@ class ScoreLine:
 
 
 def row_of(score: Mapping[str, Any]) -> ScoreLine:
-    """Write one row of the view `scores`. Its keys `limit`, `truncated` and `isolation` may be absent."""
+    """Write one row of the view `scores`; `dtype`, `compute_dtype`, `limit`, `truncated` and `isolation` may be absent."""
     failed = score["status"] != "ok"
     return ScoreLine(
         run=text(score["run_id"]),
@@ -117,8 +119,10 @@ def moment(value: datetime | str | None, layout: str = "%Y-%m-%d %H:%M") -> str:
 
 
 def _device(score: Mapping[str, Any]) -> str:
-    """What it ran on, and by which backend."""
-    return " · ".join(filter(None, (text(score["gpu"] or score["device"]), text(score["backend"]))))
+    """What it ran on, by which backend, and both dtypes where products were computed in another than the weights'."""
+    dtypes = precision(text(score.get("dtype")), score.get("compute_dtype"))
+    told = (score["gpu"] or score["device"], score["backend"], "" if dtypes == score.get("dtype") else dtypes)
+    return " · ".join(filter(None, map(text, told)))
 
 
 def _note(score: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
+from harness.records.record import precision
 from reports.cells import ScoreLine, moment, row_of, text, writable
 from reports.charts.scores import draw
 
@@ -138,14 +139,19 @@ def _detail_lines(run: Mapping[str, Any]) -> list[DetailLine]:
         DetailLine("weights", text(run.get("weights_digest")), code=True),
         DetailLine("seed", text(run.get("seed"))),
         DetailLine(
-            "backend", ", ".join(filter(None, (text(run.get(name)) for name in ("backend", "device", "dtype"))))
+            "backend", ", ".join(filter(None, (text(run.get("backend")), text(run.get("device")), _dtypes(run))))
         ),
+        DetailLine("processor", text(run.get("processor"))),
         DetailLine("GPU", gpu),
         DetailLine("host", ", ".join(filter(None, (text(run.get("host")), text(run.get("platform")))))),
         DetailLine("commit", text(run.get("git_sha")), code=True),
         DetailLine("versions", _versions(run.get("versions"))),
     ]
     return [fact for fact in facts if fact.value]
+
+
+def _dtypes(row: Mapping[str, Any]) -> str:
+    return precision(text(row.get("dtype")), row.get("compute_dtype"))
 
 
 def _versions(versions: object) -> str:

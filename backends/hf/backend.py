@@ -64,8 +64,10 @@ class HfBackend:
             self._packed, how = packed_or_not(self._model, options.eager)
             if self._packed is None:
                 self._ways = plain_ways(self._model)
+        self.compute_dtype = self._products()
         told = {
             "scoring": how,
+            "head": "" if self.compute_dtype == self.dtype else f"of new tokens in {self.dtype}",
             "plain": "" if self._packed else self._ways.not_taken,
             "generation": applied_settings(self._model),
         }
@@ -101,6 +103,14 @@ class HfBackend:
             steps = plain_stream(self._model, feed, room, clock, self._ways.streams_cached)
             return out_of_memory_told(steps, self._model.device)
         return streamed(self._packed, feed, room, length, clock, self._budget)
+
+    def _products(self) -> str:
+        """What the layers' matrix products are computed in."""
+        dtype = self._packed.compute_dtype if self._packed else self._model.dtype
+        rounded = dtype == torch.float32 and torch.get_float32_matmul_precision() != "highest"
+        if rounded and self.device.startswith("cuda"):  # as TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 sets it
+            return "tfloat32"
+        return str(dtype).removeprefix("torch.")
 
     def _check_tokens(self, tokens: Tokens) -> None:
         """A GPU dies of a token id that the embedding does not have."""

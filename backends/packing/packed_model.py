@@ -55,7 +55,10 @@ class PackedModel:
         self.head = OutputHead(self.twin)
         self.device = self.head.linear.weight.device
         self._decoder: Any = self.twin.get_decoder()
-        self._picks = _use_cpu_layers(self._decoder) or _trim_last_layer(self._decoder)
+        in_fp32 = _use_cpu_layers(self._decoder)
+        self.compute_dtype: torch.dtype = torch.float32 if in_fp32 else self.twin.dtype
+        """What the layers multiply in; the head's logits are in fp32 for scores, in the weights' dtype for new tokens."""
+        self._picks = in_fp32 or _trim_last_layer(self._decoder)
         self.num_layers = len(_layers(self._decoder))
 
     def workers(self, rows: int) -> AbstractContextManager[WorkerPool]:

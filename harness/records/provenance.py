@@ -9,8 +9,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from backends.contract import Backend
+from backends.contract import Backend, compute_dtype_of
 from harness.nvml import driver_version
+from harness.records.processor import processor_name
 from harness.records.record import Setting, Subject
 from zoo.checkpoint.locate import Checkpoint
 
@@ -24,6 +25,8 @@ def setting_of(backend: Backend, seed: int, command: list[str] | None = None) ->
         backend=backend.name,
         device=backend.device,
         dtype=backend.dtype,
+        compute_dtype=compute_dtype_of(backend),
+        processor=_processor(backend.device),
         gpu=gpu,
         driver=driver,
         host=platform.node(),
@@ -77,6 +80,16 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _processor(device: str) -> str | None:
+    """The host's processor; with the threads that torch computes with where that is the device."""
+    name = processor_name()
+    if name is None or device != "cpu":
+        return name
+    import torch
+
+    return f"{name}, {torch.get_num_threads()} threads"
 
 
 def _gpu(device: str) -> tuple[str | None, str | None]:

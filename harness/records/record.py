@@ -19,6 +19,11 @@ Finite = Annotated[float | None, AfterValidator(lambda value: value if value is 
 """A number, or None for one that is NaN or infinite: JSON has no word for those, and no table or page shows them."""
 
 
+def precision(dtype: str, compute_dtype: str | None) -> str:
+    """The dtype of the weights, and that of the products where it is another."""
+    return dtype if compute_dtype in (None, dtype) else f"{dtype} weights, {compute_dtype} products"
+
+
 class MetricScore(Frozen):
     """One number of a task, in the metric's own unit as lm-eval prints it (accuracies 0–1). Its error is derived, not kept."""
 
@@ -60,6 +65,26 @@ class Counts(Frozen):
     """Requests answered before the run was interrupted, and not computed again."""
 
 
+class Work(Frozen):
+    """What a task cost to compute, in the process that recorded it: what an interrupted run left is in none of these numbers.
+
+    The time that passes before an answer belongs to its task; what passes before several that arrive together, to each by its
+    tokens. Tasks whose generations ran side by side share their time likewise.
+    """
+
+    asked_tokens: int = 0
+    """Tokens of its score requests."""
+    computed_tokens: int = 0
+    """Those left where shared prefixes are computed once; as many as asked where the backend shares none."""
+    scoring_s: float = 0.0
+    new_tokens: int = 0
+    """Tokens generated."""
+    generating_s: float = 0.0
+    """With the prompts' prefill."""
+    flops_per_token: int | None = None
+    """Of one token without context, by the model's dimensions; None where they have no closed form."""
+
+
 class Subject(Frozen):
     """What was measured: the model as it was resolved."""
 
@@ -87,6 +112,7 @@ class Setting(Frozen):
     backend: str
     device: str
     dtype: str
+    """What the weights are held in."""
     gpu: str | None
     driver: str | None
     host: str
@@ -96,6 +122,16 @@ class Setting(Frozen):
     seed: int | None
     """None where an imported file does not tell."""
     command: str
+    compute_dtype: str | None = None
+    """What the layers' matrix products are computed in; None where nobody says (records of before it was kept, imported
+    ones, backends that do not tell)."""
+    processor: str | None = None
+    """The host's processor by its product name, with the threads that computed on it where the device is the CPU."""
+
+    @property
+    def precision(self) -> str:
+        """Both dtypes in words."""
+        return precision(self.dtype, self.compute_dtype)
 
 
 class Imported(Frozen):
@@ -145,13 +181,29 @@ class Record(Frozen):
     context_assumed: str | None = None
     """Where config.json states no context: what was taken instead, in words."""
     started_at: datetime
+    """When the answer before this task's first one was there, or the run began to compute, for all tasks are one schedule; of a
+    group, its first leaf's. Where `run_started_at` is None: when the run began, or the speed point."""
     finished_at: datetime
+    run_started_at: datetime | None = None
+    """When the process that recorded it began this run; None in records of before it was kept, of speed and imported."""
+    wall_s: float | None = None
+    """Seconds from start to finish by a steady clock, judging included; without the time between an interrupted run and its
+    resumption, and of a task that was resumed inside without what was answered before (`counts.reused`)."""
     subject: Subject
     setting: Setting
     counts: Counts | None
+    work: Work | None = None
+    """None where nothing was computed, of a failure, and in records of before it was kept."""
     scores: tuple[MetricScore, ...] = ()
     source: Literal["measured", "imported"] = "measured"
     imported: Imported | None = None
     """Of an imported record; None for what minizoo measured."""
     speed: SpeedFacts | None = None
     """Of a speed measurement; None for accuracy. A point's `task` is the workload's name and the point's."""
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time of the task, or of the speed point; None where the record does not tell."""
+        if self.speed is not None and self.source == "measured":
+            return (self.finished_at - self.started_at).total_seconds()
+        return self.wall_s

@@ -10,7 +10,7 @@ CREATE VIEW speed AS
 SELECT s.run_id, r.finished_at, r.model, r.backend, r.device, r.gpu, r.dtype, p.workload, s.task, p.point, p.input_tokens,
        p.output_tokens, p.batch, p.rate, p.weights, p.power_capped, s.metric, s.statistic, s.value, s.lower, s.upper, s.n,
        s.confidence, d.unit, d.higher_is_better, s.refused, p.valid, p.reasons, p.reason_codes, p.notes, p.note_codes,
-       r.status, r.source, s.rule
+       r.status, r.source, s.rule, r.compute_dtype
 FROM speed_statistics s JOIN records r USING (run_id, task) JOIN speed_points p USING (run_id, task)
      LEFT JOIN speed_definitions d USING (metric);
 

@@ -4,12 +4,13 @@ CREATE VIEW scores AS
 SELECT s.run_id, r.finished_at, r.model, r.backend, r.device, r.gpu, r.suite, s.task, s.metric, s.filter, r.shots,
        s.value, s.stderr, s.lower, s.upper, s.n, s.chance, s.higher_is_better, r.status, r.reason, r.source,
        r.dtype, r."limit", r.truncated, s.raw_value, s.total, s.clusters, s.fewshot_draws, s.fewshot_sd, r.isolation, r.code, r.parent,
-       r.weights_digest, s.rule
+       r.weights_digest, s.rule, r.compute_dtype, r.started_at, r.wall_s
 FROM metrics s JOIN records r USING (run_id, task)
 UNION ALL BY NAME
 -- A task that failed has no numbers, and must not look as if it had never run.
 SELECT r.run_id, r.finished_at, r.model, r.backend, r.device, r.gpu, r.suite, r.task, r.shots,
-       0 AS n, r.status, r.reason, r.source, r.dtype, r."limit", r.truncated, r.code, r.parent, r.weights_digest
+       0 AS n, r.status, r.reason, r.source, r.dtype, r."limit", r.truncated, r.code, r.parent, r.weights_digest,
+       r.compute_dtype, r.started_at, r.wall_s
 FROM records r WHERE r.status <> 'ok'
   AND NOT EXISTS (SELECT 1 FROM speed_points p WHERE p.run_id = r.run_id AND p.task = r.task)
 UNION ALL BY NAME
@@ -26,9 +27,16 @@ SELECT run_id, any_value(model) AS model, any_value(suite) AS suite, any_value(b
        any_value(device) AS device, any_value(gpu) AS gpu, any_value(driver) AS driver, any_value(dtype) AS dtype,
        any_value(host) AS host, any_value(platform) AS platform, any_value(versions) AS versions,
        any_value(git_sha) AS git_sha, any_value(weights_digest) AS weights_digest, any_value(seed) AS seed,
-       any_value(parent) AS parent, any_value(command) AS command, min(started_at) AS started_at, max(finished_at) AS finished_at,
-       count(*) AS tasks, count(*) FILTER (status <> 'ok') AS failed
-FROM records GROUP BY run_id;
+       any_value(parent) AS parent, any_value(command) AS command, min(coalesce(run_started_at, started_at)) AS started_at,
+       max(finished_at) AS finished_at, count(*) AS tasks, count(*) FILTER (status <> 'ok') AS failed,
+       any_value(compute_dtype) AS compute_dtype, any_value(processor) AS processor, any_value(w.wall_s) AS wall_s
+FROM records JOIN (
+  -- From the start of each process that went on with the run to the last record that it wrote; speed runs by their points.
+  SELECT run_id, sum(process_s) AS wall_s FROM (
+    SELECT run_id, coalesce(epoch(max(finished_at)) - epoch(run_started_at), sum(wall_s)) AS process_s
+    FROM records GROUP BY run_id, run_started_at
+  ) GROUP BY run_id
+) w USING (run_id) GROUP BY run_id;
 
 -- Published beside measured: a row for each measured score and each published one of the same registry model, task and metric.
 -- The verdict is made by harness/stats/reproduction.py. A model of which the store has two sets of weights is shown with their

@@ -42,7 +42,7 @@ def show_paired(output: Output, paired: list[PairedPoint], results: Path) -> Non
     names = " against ".join(one.subject.name or one.subject.id for one in (record, first.theirs.record))
     setting = record.setting
     where = setting.gpu or (record.speed.machine.get("product") if record.speed else None) or setting.device
-    output.table(columns, rows, f"{names}, {record.suite} ({setting.backend}, {setting.dtype}, {where})")
+    output.table(columns, rows, f"{names}, {record.suite} ({setting.backend}, {setting.precision}, {where})")
     for line in _lines(paired):
         output.text(line)
     output.text(f"Records: {results}/runs.  `minizoo db path` finds the view `speed_ratios`.")

@@ -63,7 +63,7 @@ def _show_point(output: Output, record: Record, outcome: PointOutcome) -> None:
     columns += [Column("n", True), Column("% of measured roofline", True), Column("% of data-sheet roofline", True)]
     columns += [Column("bound by"), Column("validity")]
     model = record.subject.name or record.subject.id
-    title = f"{model}, {speed.workload} {speed.point} ({setting.backend}, {setting.dtype}, {where})"
+    title = f"{model}, {speed.workload} {speed.point} ({setting.backend}, {setting.precision}, {where})"
     output.table(columns, _metric_rows(speed, outcome.statistics), title)
     for line in _lines(speed):
         output.text(f"  {line}")

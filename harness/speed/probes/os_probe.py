@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.records.processor import processor_name
 from harness.speed.probes.probe import Sample
 
 INTERVAL = 0.5
@@ -32,10 +32,9 @@ class OsProbe:
     def facts(self) -> Mapping[str, Any]:
         """Which processor, how many of them, how much memory."""
         text = self._read("proc/cpuinfo") or ""
-        model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
         total = re.search(r"^MemTotal:\s+(\d+) kB", self._read("proc/meminfo") or "", re.MULTILINE)
         return {
-            "product": model[1] if model else platform.processor() or None,
+            "product": processor_name(text),
             "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             "memory_bytes": int(total[1]) * 1024 if total else None,
             "energy_counter": bool(self._zones),

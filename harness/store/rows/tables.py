@@ -10,7 +10,7 @@ from harness.metrics.speed_metrics import TRIAL_COLUMNS, create_views
 from harness.records.columns import arrow_schema
 from harness.records.files import SAMPLE_COLUMNS
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 KEY = {"run_id": "VARCHAR", "task": "VARCHAR"}
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -24,7 +24,10 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "truncated": "BIGINT", "started_at": "TIMESTAMPTZ", "finished_at": "TIMESTAMPTZ", "weights_digest": "VARCHAR",
         "seed": "BIGINT", "host": "VARCHAR", "platform": "VARCHAR", "versions": "VARCHAR", "git_sha": "VARCHAR",
         "command": "VARCHAR", "isolation": "VARCHAR", "kind": "VARCHAR", "subject": "VARCHAR", "given_name": "VARCHAR",
-        "location": "VARCHAR", "known_digest": "VARCHAR", "record": "VARCHAR",
+        "location": "VARCHAR", "known_digest": "VARCHAR", "compute_dtype": "VARCHAR", "processor": "VARCHAR",
+        "run_started_at": "TIMESTAMPTZ", "wall_s": "DOUBLE", "requests": "BIGINT", "reused": "BIGINT",
+        "asked_tokens": "BIGINT", "computed_tokens": "BIGINT", "scoring_s": "DOUBLE", "new_tokens": "BIGINT",
+        "generating_s": "DOUBLE", "flops_per_token": "BIGINT", "record": "VARCHAR",
     },
     "metrics": {
         **KEY, "metric": "VARCHAR", "filter": "VARCHAR", "value": "DOUBLE", "stderr": "DOUBLE", "lower": "DOUBLE",
