@@ -9,8 +9,17 @@ from itertools import takewhile
 from harness.speed.workloads.workload import Point, Workload, points
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.gpus import Gpu, load_gpus, microarchitecture, source_of
-from zoo.arch.parameters import BITS, Dtype, largest_batch
-from zoo.arch.roofline import LeastTime, Work, decode_work, least_time, mean_context, memory_bytes, prefill_work
+from zoo.arch.parameters import BITS, Dtype
+from zoo.arch.roofline import (
+    LeastTime,
+    Work,
+    decode_work,
+    largest_batch,
+    least_time,
+    mean_context,
+    memory_bytes,
+    prefill_work,
+)
 from zoo.errors import UnsupportedDtype
 
 

@@ -1,4 +1,4 @@
-"""What follows from a model's dimensions alone: parameters, bytes, KV cache, FLOPs. No weights, no torch.
+"""What follows from a model's dimensions alone: parameters, KV cache, FLOPs. No weights, no torch.
 
 How the widths hang together (Minitron-8B: 48 query heads, 8 KV heads, head_dim 128, hidden 4096)::
 
@@ -13,12 +13,10 @@ Golden values: the published parameter counts, reproduced to the unit (tests/zoo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from zoo.arch.dims import Dense, Hybrid
-from zoo.errors import InvalidOption
 
 Dtype = Literal["float32", "bfloat16", "float16", "float8", "int8", "int4"]
 BITS: dict[Dtype, int] = {"float32": 32, "bfloat16": 16, "float16": 16, "float8": 8, "int8": 8, "int4": 4}
@@ -50,16 +48,9 @@ def count_parameters(dims: Dense | Hybrid) -> Parameters:
     return Parameters(embedding + head + sum(layers) + final_norm, embedding, head, layers, final_norm)
 
 
-def weight_bytes(dims: Dense | Hybrid, dtype: Dtype = "bfloat16") -> int:
-    """Bytes of all weights in one dtype, without scales or padding of a quantised format."""
-    return count_parameters(dims).total * BITS[dtype] // 8
-
-
-def stored_bytes(dims: Dense | Hybrid, bits: int = 16, kept: Sequence[str] = ()) -> int:
-    """Bytes of the weights stored in `bits`, the `kept` tables (embedding, head) in 16; scales are left out."""
-    count = count_parameters(dims)
-    whole = sum({"embedding": count.embedding, "head": count.head}[name] for name in kept)
-    return (count.total - whole) * bits // 8 + 2 * whole
+def count_matrices(dims: Dense | Hybrid) -> int:
+    """Parameters of the layers' matrices: neither tables nor norms, biases and other vectors."""
+    return sum(layer.matrices for layer in _layers(dims))
 
 
 def attention_layers(dims: Dense | Hybrid) -> int:
@@ -96,33 +87,6 @@ def prefill_flops(dims: Dense | Hybrid, tokens: int) -> int:
     """Forward FLOPs of a causal pass over `tokens` tokens with the output head at every position."""
     attended = 4 * attention_layers(dims) * dims.num_attention_heads * dims.head_dim * tokens * (tokens + 1) // 2
     return tokens * (2 * _matmul_weights(dims) + _scan_flops(dims)) + attended
-
-
-def decode_bytes(
-    dims: Dense | Hybrid, batch: int = 1, context: int = 0, dtype: Dtype = "bfloat16", kv_dtype: Dtype = "bfloat16"
-) -> int:
-    """Bytes read from memory by one decode step: every weight once, and each sequence's cache and state.
-
-    Of the embedding table only one row a sequence is read, unless it also serves as the output head.
-    """
-    weights = count_parameters(dims)
-    table = 0 if dims.tied_embeddings else weights.embedding - batch * dims.hidden_size
-    cache = batch * (context * kv_bytes_per_token(dims, kv_dtype) + state_bytes(dims, kv_dtype))
-    return (weights.total - table) * BITS[dtype] // 8 + cache
-
-
-def largest_batch(
-    dims: Dense | Hybrid, memory: int, context: int, dtype: Dtype = "bfloat16", kv_dtype: Dtype = "bfloat16"
-) -> int:
-    """Sequences of `context` tokens whose cache fits into `memory` bytes beside the weights (activations left out).
-
-    0 where not even one fits.
-    """
-    if context < 1:
-        raise InvalidOption(f"A context of {context} tokens has no batch.", "Give at least 1.")
-    free = memory - weight_bytes(dims, dtype)
-    per_sequence = context * kv_bytes_per_token(dims, kv_dtype) + state_bytes(dims, kv_dtype)
-    return max(0, free // per_sequence)
 
 
 @dataclass(frozen=True)
@@ -174,7 +138,7 @@ def _norm(dims: Dense | Hybrid) -> int:
 
 
 def _matmul_weights(dims: Dense | Hybrid) -> int:
-    return sum(layer.matrices for layer in _layers(dims)) + dims.vocab_size * dims.hidden_size
+    return count_matrices(dims) + dims.vocab_size * dims.hidden_size
 
 
 def _scan_flops(dims: Dense | Hybrid) -> int:

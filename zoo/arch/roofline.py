@@ -10,17 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.arch.dims import Dense, Hybrid
-from zoo.arch.parameters import (
-    BITS,
-    Dtype,
-    count_parameters,
-    decode_bytes,
-    flops_per_token,
-    kv_bytes_per_token,
-    prefill_flops,
-    state_bytes,
-    weight_bytes,
-)
+from zoo.arch.parameters import Dtype, flops_per_token, kv_bytes_per_token, prefill_flops, state_bytes
+from zoo.arch.weight_bytes import WeightBytes, bytes_in
+from zoo.errors import InvalidOption
 
 Bound = Literal["bandwidth", "compute"]
 
@@ -42,26 +34,50 @@ class LeastTime:
 
 
 def decode_work(
-    dims: Dense | Hybrid, batch: int, context: int, dtype: Dtype = "bfloat16", kv_dtype: Dtype = "bfloat16"
+    dims: Dense | Hybrid,
+    batch: int,
+    context: int,
+    weights: WeightBytes | Dtype = "bfloat16",
+    kv_dtype: Dtype = "bfloat16",
 ) -> Work:
-    """One decode step of `batch` sequences, each with `context` tokens in its cache."""
-    read = decode_bytes(dims, batch, context, dtype, kv_dtype)
+    """One decode step of `batch` sequences, each with `context` tokens in its cache; weights as they are held, or in a dtype.
+
+    Raises StorageUnknown where the weights' parts are not known.
+    """
+    read = decode_bytes(dims, batch, context, weights, kv_dtype)
     return Work(read, batch * flops_per_token(dims, context))
 
 
+def decode_bytes(
+    dims: Dense | Hybrid,
+    batch: int = 1,
+    context: int = 0,
+    weights: WeightBytes | Dtype = "bfloat16",
+    kv_dtype: Dtype = "bfloat16",
+) -> int:
+    """Bytes read from memory by one decode step: every weight once, and each sequence's cache and state.
+
+    Of the embedding table only one row a sequence is read, unless it also serves as the output head.
+    """
+    cache = batch * (context * kv_bytes_per_token(dims, kv_dtype) + state_bytes(dims, kv_dtype))
+    return _held(dims, weights).read(dims, batch) + cache
+
+
 def prefill_work(
-    dims: Dense | Hybrid, batch: int, tokens: int, dtype: Dtype = "bfloat16", kv_dtype: Dtype = "bfloat16"
+    dims: Dense | Hybrid,
+    batch: int,
+    tokens: int,
+    weights: WeightBytes | Dtype = "bfloat16",
+    kv_dtype: Dtype = "bfloat16",
 ) -> Work:
     """The prefill of `batch` prompts of `tokens` each, the output head at the last position only.
 
     Bytes: every weight once (of the embedding table the rows looked up) and the cache written once.
     """
-    count = count_parameters(dims)
-    rows = min(batch * tokens, dims.vocab_size) * dims.hidden_size
-    weights = count.total - (0 if dims.tied_embeddings else count.embedding - rows)
+    read = _held(dims, weights).read(dims, batch * tokens)
     cache = batch * (tokens * kv_bytes_per_token(dims, kv_dtype) + state_bytes(dims, kv_dtype))
     unused_head = 2 * dims.vocab_size * dims.hidden_size * (tokens - 1)
-    return Work(weights * BITS[dtype] // 8 + cache, batch * (prefill_flops(dims, tokens) - unused_head))
+    return Work(read + cache, batch * (prefill_flops(dims, tokens) - unused_head))
 
 
 def mean_context(input_tokens: int, output_tokens: int) -> int:
@@ -73,11 +89,30 @@ def mean_context(input_tokens: int, output_tokens: int) -> int:
 
 
 def memory_bytes(
-    dims: Dense | Hybrid, batch: int, length: int, dtype: Dtype = "bfloat16", kv_dtype: Dtype = "bfloat16"
+    dims: Dense | Hybrid,
+    batch: int,
+    length: int,
+    weights: WeightBytes | Dtype = "bfloat16",
+    kv_dtype: Dtype = "bfloat16",
 ) -> int:
     """Bytes of the weights and of the caches of `batch` sequences of `length` tokens; activations are left out."""
-    per_sequence = length * kv_bytes_per_token(dims, kv_dtype) + state_bytes(dims, kv_dtype)
-    return weight_bytes(dims, dtype) + batch * per_sequence
+    return _held(dims, weights).total + batch * _sequence_bytes(dims, length, kv_dtype)
+
+
+def largest_batch(
+    dims: Dense | Hybrid,
+    memory: int,
+    context: int,
+    weights: WeightBytes | Dtype = "bfloat16",
+    kv_dtype: Dtype = "bfloat16",
+) -> int:
+    """Sequences of `context` tokens whose cache fits into `memory` bytes beside the weights (activations left out).
+
+    0 where not even one fits.
+    """
+    if context < 1:
+        raise InvalidOption(f"A context of {context} tokens has no batch.", "Give at least 1.")
+    return max(0, (memory - _held(dims, weights).total) // _sequence_bytes(dims, context, kv_dtype))
 
 
 def least_time(work: Work, bytes_per_s: float, flops_per_s: float | None) -> LeastTime:
@@ -85,3 +120,11 @@ def least_time(work: Work, bytes_per_s: float, flops_per_s: float | None) -> Lea
     moving = work.bytes / bytes_per_s
     computing = work.flops / flops_per_s if flops_per_s else 0.0
     return LeastTime(moving, "bandwidth") if moving >= computing else LeastTime(computing, "compute")
+
+
+def _sequence_bytes(dims: Dense | Hybrid, length: int, kv_dtype: Dtype) -> int:
+    return length * kv_bytes_per_token(dims, kv_dtype) + state_bytes(dims, kv_dtype)
+
+
+def _held(dims: Dense | Hybrid, weights: WeightBytes | Dtype) -> WeightBytes:
+    return bytes_in(dims, weights) if isinstance(weights, str) else weights

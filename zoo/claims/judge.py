@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from zoo.arch.parameters import Dtype, count_parameters, decode_bytes
+from zoo.arch.parameters import Dtype, count_parameters
+from zoo.arch.roofline import decode_bytes
 from zoo.claims.analyses import Analysis, ClaimStep, Measurements, run_analysis
 from zoo.claims.formula import FormulaError, evaluate
 from zoo.errors import InputError, InvalidRegistry

@@ -21,6 +21,10 @@ class UnsupportedDtype(InputError):
     """No such dtype, or one that this step cannot read."""
 
 
+class StorageUnknown(InputError):
+    """How many bytes the weights take as they are stored is stated nowhere, so no figure that rests on it is given."""
+
+
 class WeightsMissing(InputError):
     """The checkpoint has no safetensors, or lacks a shard that its index names or a tensor that config.json calls for."""
 

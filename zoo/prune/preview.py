@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.arch.parameters import count_parameters, flops_per_token, kv_bytes_per_token, weight_bytes
+from zoo.arch.parameters import count_parameters, flops_per_token, kv_bytes_per_token
+from zoo.arch.weight_bytes import weight_bytes
 from zoo.prune.indices import as_runs
 from zoo.prune.plan import Plan
 from zoo.prune.target import AXES, ChildShape

@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from zoo.arch.parameters import count_parameters, decode_bytes, flops_per_token, kv_bytes_per_token, weight_bytes
+from zoo.arch.parameters import count_parameters, flops_per_token, kv_bytes_per_token
+from zoo.arch.roofline import decode_bytes
+from zoo.arch.weight_bytes import weight_bytes
 from zoo.registry.loader import Model, PublishedScore, Registry
 from zoo.registry.statements import actual_value, agrees
 

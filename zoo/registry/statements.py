@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from zoo.arch.parameters import count_parameters, stored_bytes
+from zoo.arch.parameters import count_parameters
+from zoo.arch.weight_bytes import Scheme, bytes_quantised, weight_bytes
 from zoo.registry.published import Statement
 from zoo.registry.schema import Entry
 
@@ -42,8 +43,8 @@ def actual_value(entry: Entry, field: str) -> int | str | None:
     if field == "weight_bytes":
         quantization = entry.lineage.quantization if entry.lineage else None
         if quantization is None:
-            return stored_bytes(entry.architecture)
-        return stored_bytes(entry.architecture, quantization.bits, quantization.kept)
+            return weight_bytes(entry.architecture)
+        return bytes_quantised(entry.architecture, Scheme(quantization.bits, quantization.kept)).total
     return getattr(entry.architecture, field)
 
 

@@ -13,8 +13,7 @@ from typing import Literal
 from harness.speed.system import SystemUnderTest
 from harness.speed.workloads.workload import LARGEST_BATCH, Point, Workload, points
 from harness.stats.ratio import FEWEST
-from zoo.arch.parameters import largest_batch
-from zoo.arch.roofline import memory_bytes
+from zoo.arch.roofline import largest_batch, memory_bytes
 from zoo.errors import NotComparable
 
 PairingRule = Literal["equal batch", "equal memory"]
