@@ -1,21 +1,27 @@
-"""A hub on this machine: as much of huggingface.co's interface as fetching a data set's Parquet export or a model takes."""
+"""A hub on this machine: models and data sets for the real clients, with every refusal and mishap of the real one.
+
+In a test: `with FakeHub(repositories=[Repository("owner/name", files)]) as hub:`, and `hub.environment(folder)` for a command
+run as a process. By hand, with tests/ on PYTHONPATH: `python -m support.fake_hub --serve FOLDER…` serves every
+`FOLDER/models/<owner>/<name>` and `FOLDER/datasets/<owner>/<name>` and prints the line that makes it the hub.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import argparse
 import io
-import json
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping, Sequence
+from http.server import ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-COMMIT = "c0ffee" + "0" * 34
+from support.hub_repository import COMMIT, EXPORT, Content, Kind, Repository, from_folder
+from support.hub_server import Handler
+
+__all__ = ["COMMIT", "EXPORT", "FakeHub", "Repository", "from_folder", "parquet"]
 
 
 def parquet(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -25,96 +31,125 @@ def parquet(rows: Sequence[dict[str, Any]]) -> bytes:
     return sink.getvalue()
 
 
-@dataclass
 class FakeHub:
-    """What it holds (data set or model → path → bytes), how it behaves, and what it was asked for."""
+    """What it holds, how it behaves, and what it was asked for.
 
-    exports: dict[str, dict[str, bytes]]
-    licences: dict[str, str] = field(default_factory=dict)
-    gated: set[str] = field(default_factory=set)
-    breaks_after: int | None = None
-    """Bytes of file content after which it goes down for good."""
-    asked: list[str] = field(default_factory=list)
-    """Every file that was asked for."""
-    sent: int = 0
-    down: bool = False
+    `exports` is the short form for repositories whose revision does not matter: id → path → bytes, a model and a data set
+    alike, with its licence in `licences` and refusing every file where its id is in `gated`.
+    """
 
-    def __enter__(self) -> FakeHub:
-        hub = self
-        handler = type("Handler", (_Handler,), {"hub": hub})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+    def __init__(
+        self,
+        exports: Mapping[str, Mapping[str, Content]] | None = None,
+        licences: Mapping[str, str] | None = None,
+        gated: set[str] | None = None,
+        breaks_after: int | None = None,
+        repositories: Sequence[Repository] = (),
+    ) -> None:
+        self.repositories = {(one.kind, one.id): one for one in repositories}
+        for name, files in (exports or {}).items():
+            card = {"license": licences[name]} if licences and name in licences else {}
+            for kind in ("models", "datasets"):
+                one = Repository(name, dict(files), kind, card=card, any_revision=True)
+                one.gated = "manual" if name in (gated or set()) else None
+                self.repositories[kind, name] = one
+        self.breaks_after = breaks_after
+        """Bytes of file content after which it goes down for good."""
+        self.asked: list[str] = []
+        """Every file whose content was asked for."""
+        self.requests: list[str] = []
+        """Every request: `GET /api/models/…`."""
+        self.invalid_tokens: set[str | None] = set()
+        self.page_size = 1000
+        """Entries of a listing's page."""
+        self.sent = 0
+        self.down = False
+        """While it is down, every connection is closed without an answer."""
+        self.stopped = threading.Event()
+
+    def find(self, kind: str, name: str) -> Repository | None:
+        """The repository of that kind and name."""
+        return self.repositories.get((kind, name))  # type: ignore[arg-type]
+
+    def add(self, repository: Repository) -> Repository:
+        """Take a repository in; returns it, for its behaviours to be set."""
+        self.repositories[repository.kind, repository.id] = repository
+        return repository
+
+    def environment(self, home: Path, token: str | None = None) -> dict[str, str]:
+        """Variables that make this the hub of a process, with its cache in `home`."""
+        mine = {"HF_ENDPOINT": self.endpoint, "HF_HUB_OFFLINE": "0", "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+        return {**mine, **({"HF_TOKEN": token} if token else {})}
+
+    def start(self, port: int = 0) -> FakeHub:
+        """Listen, on a port of the system's choice by default."""
+        handler = type("Bound", (Handler,), {"hub": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self._server.daemon_threads = True
+        port = self._server.server_address[1]
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.storage = f"http://localhost:{port}"  # another host than the hub, as its large-file storage is
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """Stop listening."""
+        self.stopped.set()
         self._server.shutdown()
         self._server.server_close()
 
+    def __enter__(self) -> FakeHub:
+        return self.start()
 
-class _Handler(BaseHTTPRequestHandler):
-    hub: FakeHub
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
-    def _answer(self, body: bool) -> None:
-        if self.hub.down:
-            self.close_connection = True
-            self.connection.close()
-            return
-        path = unquote(urlsplit(self.path).path).strip("/").split("/")
-        api = path[0] == "api"
-        if not api and path[0] != "datasets":  # the files of a model have no word before its owner
-            path = ["models", *path]
-        name = "/".join(path[2:4] if api else path[1:3])
-        if name not in self.hub.exports:
-            self._json({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
-        elif name in self.hub.gated and not (api and len(path) == 4):
-            self._json({"error": "gated"}, 403, {"X-Error-Code": "GatedRepo"})
-        elif api and len(path) > 4 and path[4] == "tree":
-            files = self.hub.exports[name].items()
-            self._json([{"type": "file", "path": p, "size": len(c), "oid": _etag(c)} for p, c in files])
-        elif api:
-            card = {"license": self.hub.licences[name]} if name in self.hub.licences else {}
-            self._json({"id": name, "sha": COMMIT, "cardData": card, "siblings": []})
-        else:
-            self._file("/".join(path[5:]), self.hub.exports[name], body)
-
-    def _file(self, path: str, files: dict[str, bytes], body: bool) -> None:
-        content = files[path]
-        self.send_response(200)
-        self.send_header("ETag", f'"{_etag(content)}"')
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if not body:
-            return
-        self.hub.asked.append(path)
-        if self.hub.breaks_after is not None and self.hub.sent + len(content) > self.hub.breaks_after:
-            self.wfile.write(content[: self.hub.breaks_after - self.hub.sent])
-            self.hub.down = self.close_connection = True
-            return
-        self.hub.sent += len(content)
-        self.wfile.write(content)
-
-    def _json(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        for key, text in {"Content-Type": "application/json", **(headers or {})}.items():
-            self.send_header(key, text)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
-def _etag(content: bytes) -> str:
-    return hashlib.sha1(content).hexdigest()
+def repositories_in(folder: Path) -> list[Repository]:
+    """Every `models/<owner>/<name>` and `datasets/<owner>/<name>` of a folder; under `datasets/<owner>/<name>/.export`
+    lies the Parquet export of that data set."""
+    found: list[Repository] = []
+    kinds: tuple[Kind, ...] = ("models", "datasets")
+    for kind in kinds:
+        for path in sorted((folder / kind).glob("*/*")):
+            if path.is_dir():
+                one = from_folder(path, f"{path.parent.name}/{path.name}", kind)
+                exported = {name: one.files.pop(name) for name in list(one.files) if name.startswith(".export/")}
+                if exported:
+                    one.revisions[EXPORT] = {name.removeprefix(".export/"): file for name, file in exported.items()}
+                found.append(one)
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Serve folders until the process ends."""
+    parser = argparse.ArgumentParser(prog="python -m support.fake_hub", description="Serve folders as a hub.")
+    parser.add_argument("--serve", nargs="+", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument(
+        "--commit", action="append", default=[], metavar="ID=COMMIT", help="The commit of a repository's main."
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="ID.FIELD=VALUE",
+        help="A behaviour, as of support.hub_repository.",
+    )
+    given = parser.parse_args(words)
+    hub = FakeHub(repositories=[one for folder in given.serve for one in repositories_in(folder)])
+    commits = dict(word.rsplit("=", 1) for word in given.commit)
+    for one in hub.repositories.values():
+        one.commit = commits.get(one.id, one.commit)
+        for word in given.set:
+            where, value = word.split("=", 1)
+            id, field = where.rsplit(".", 1)
+            if id == one.id:
+                setattr(one, field, int(value) if value.lstrip("-").isdigit() else value or None)
+    hub.start(given.port)
+    print(f"HF_ENDPOINT={hub.endpoint}", flush=True)
+    hub.stopped.wait()
+
+
+if __name__ == "__main__":
+    main()
