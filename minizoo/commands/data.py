@@ -71,7 +71,13 @@ def _show(output: Output, kind: str, data: Path, held: Sequence[Held]) -> int:
     if output.as_json:
         output.document(kind, {"data": str(data), "files": [_row(one) for one in held], "missing": len(bad)})
         return 4 if bad else 0
-    columns = [Column("data set"), Column("files", True), Column("rows", True), Column("licence"), Column("state")]
+    columns = [
+        Column("data set"),
+        Column("files", True),
+        Column("rows", True),
+        Column("licence"),
+        Column("state", importance=2),
+    ]
     rows: list[list[str]] = []
     for dataset, group in groupby(held, key=lambda one: one.needed.dataset):
         files = list(group)

@@ -50,8 +50,8 @@ def import_results(
 
 
 def _show(output: Output, records: list[Record]) -> None:
-    columns = [Column(h) for h in ("model", "task", "metric", "statistic")]
-    columns += [Column(h, True) for h in ("value", "interval", "n")]
+    columns = [Column("model"), Column("task"), Column("metric", importance=3), Column("statistic", importance=2)]
+    columns += [Column("value", True, 3), Column("interval", True), Column("n", True)]
     output.table(columns, [row for record in records for row in _rows(record)], "Imported")
     measured = [record.speed for record in records if record.speed]
     for word, texts in (

@@ -47,8 +47,9 @@ def show_scores(output: Output, records: Sequence[Record], title: str) -> None:
     left_out = sum(record.task in members for record in records)
     records = [record for record in records if record.task not in members]
     drawn = any(score.draws for record in records for score in record.scores)
-    columns = [Column("task"), Column("metric"), Column("filter"), Column("shots", True), Column("value", True)]
-    columns += [Column("stderr", True), Column("95 % interval", True), Column("chance", True), Column("n", True)]
+    columns = [Column("task"), Column("metric", importance=4), Column("filter"), Column("shots", True)]
+    columns += [Column("value", True, 5), Column("stderr", True), Column("95 % interval", True, 3)]
+    columns += [Column("chance", True, 2), Column("n", True, 2)]
     columns += [Column("few-shot sd", True)] if drawn else []
     output.table(columns, [_score(r, s, drawn) for r in records for s in r.scores], title)
     if left_out:
@@ -81,9 +82,10 @@ def show_beside(output: Output, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     from harness.store.reproduction import verdict_words
 
-    columns = [Column("task"), Column("metric"), Column("shots", True), Column("n", True), Column("measured", True)]
-    columns += [Column("published", True), Column("difference", True), Column("95 % interval", True)]
-    columns += [Column("margin", True), Column("verdict"), Column("source")]
+    columns = [Column("task"), Column("metric", importance=4), Column("shots", True), Column("n", True)]
+    columns += [Column("measured", True, 5), Column("published", True, 5), Column("difference", True, 3)]
+    columns += [Column("95 % interval", True, 2), Column("margin", True, 2), Column("verdict", importance=5)]
+    columns += [Column("source")]
     output.text()
     output.table(columns, [_beside(row, verdict_words(row)) for row in rows], "Beside the published scores")
     for basis in dict.fromkeys(row["margin_basis"] for row in rows if row["margin_basis"] != "one point"):

@@ -29,8 +29,9 @@ def show_ceilings(output: Output, name: str, workload: str, dtype: str, needs: l
 
 
 def _show_gpus(output: Output, need: Need) -> None:
-    columns = [Column("GPU"), Column("architecture"), Column("batch", True), Column("tok/s, empty cache", True)]
-    columns += [Column("tok/s, this workload", True), Column("bound by"), Column("prefill ms", True), Column("fits")]
+    columns = [Column("GPU"), Column("architecture", importance=0), Column("batch", True)]
+    columns += [Column("tok/s, empty cache", True), Column("tok/s, this workload", True, 3), Column("bound by")]
+    columns += [Column("prefill ms", True, 2), Column("fits", importance=3)]
     output.table(
         columns,
         [

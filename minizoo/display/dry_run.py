@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from harness.accuracy.dry_run import DryRun, PlannedTask
 
 ABSENT = "–"
-NUMBERS = ("shots", "documents", "of total", "requests", "tokens", "too long", "published", "min. detectable")
-COLUMNS = [Column("task"), *(Column(heading, number=True) for heading in NUMBERS)]
+NUMBERS = {
+    "shots": 3, "documents": 4, "of total": 1, "requests": 2, "tokens": 5, "too long": 3, "published": 2,
+    "min. detectable": 2,
+}  # fmt: skip
+"""Heading → how important the column is where a terminal is narrow."""
+COLUMNS = [Column("task"), *(Column(heading, True, importance) for heading, importance in NUMBERS.items())]
 
 
 def show_dry_run(output: Output, plan: DryRun, told_reasons: bool) -> None:

@@ -21,8 +21,8 @@ def show_models(output: Output) -> None:
         path, *added = map(str, registry.paths)
         output.document("models", {"registry": path, "added": added, "models": rows})
         return
-    columns = [Column("model"), Column("group"), Column("kind"), Column("parameters", number=True),
-               Column("KV KiB/token", number=True), Column("parent"), Column("weights")]  # fmt: skip
+    columns = [Column("model"), Column("group"), Column("kind", importance=2), Column("parameters", True, 3),
+               Column("KV KiB/token", True), Column("parent", importance=2), Column("weights")]  # fmt: skip
     cells = [
         (row["id"], row["group"], row["kind"], f"{row['parameters']:,}", f"{row['kv_bytes_per_token'] / 1024:g}",
          row["parent"] or "–", row["weights"])
@@ -62,7 +62,13 @@ def show_lint(output: Output) -> None:
     if output.as_json:
         output.document("lint", {"findings": [asdict(finding) for finding in findings]})
         return
-    columns = [Column("rule"), Column("place"), Column("entry"), Column("topic"), Column("finding")]
+    columns = [
+        Column("rule"),
+        Column("place", importance=2),
+        Column("entry"),
+        Column("topic"),
+        Column("finding", importance=3),
+    ]
     output.table(columns, [(f.rule, f"{f.file}:{f.line}", f.subject, f.topic, f.text) for f in findings])
     output.text(f"{len(findings)} findings, none of them an error.")
 

@@ -66,7 +66,11 @@ def show_check(output: Output, model: str, where: str, check: FolderCheck) -> in
         output.document("check", {"model": model, "config": where, "differences": listed, **weights})
         return 1 if contradictions else 0
     if differences:
-        columns = [Column("dimension"), Column("key in the config"), Column("entry"), Column("config"), Column("")]
+        columns = [
+            Column("dimension"),
+            Column("key in the config"),
+            *(Column(h, importance=2) for h in ("entry", "config", "")),
+        ]
         rows = [
             (d.dimension, d.key, _or_unknown(d.entry), _or_unknown(d.config), "differs" if d.contradicts else "open")
             for d in differences
@@ -119,7 +123,7 @@ def _show_statements(output: Output, statements: list[dict[str, Any]]) -> None:
     if not statements:
         return
     verdicts = {True: "agrees", False: "differs", None: "cannot be told"}
-    columns = [Column("stated"), Column("as printed"), Column("here"), Column(""), Column("source")]
+    columns = [Column("stated"), *(Column(h, importance=2) for h in ("as printed", "here", "")), Column("source")]
     rows = [
         (s["field"], s["value"], f"{s['actual']:,}" if isinstance(s["actual"], int) else _or_unknown(s["actual"]),
          verdicts[s["agrees"]], f"{s['source']}{', ' + s['where'] if s['where'] else ''}")
@@ -132,8 +136,8 @@ def _show_statements(output: Output, statements: list[dict[str, Any]]) -> None:
 def _show_scores(output: Output, scores: list[dict[str, Any]]) -> None:
     if not scores:
         return
-    columns = [Column("task"), Column("value", number=True), Column("unit"), Column("metric"),
-               Column("shots", number=True), Column("weights"), Column("source")]  # fmt: skip
+    columns = [Column("task"), Column("value", True, 4), Column("unit", importance=4), Column("metric", importance=3),
+               Column("shots", True, 3), Column("weights"), Column("source", importance=2)]  # fmt: skip
     rows = [
         (
             score["task"] + (" †" if score["used_for_selection"] else ""),
