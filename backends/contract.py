@@ -172,6 +172,12 @@ def compute_dtype_of(backend: Backend) -> str | None:
     return said if isinstance(said, str) else None
 
 
+def shares_prefixes(backend: Backend) -> bool:
+    """Whether a backend computes what requests of a call have in common once (its `shares_prefixes`); False where it does not
+    say."""
+    return getattr(backend, "shares_prefixes", False) is True
+
+
 @runtime_checkable
 class StreamingBackend(Backend, Protocol):
     """A backend whose `capabilities.stream` is true: it tells when each token was there."""

@@ -65,6 +65,7 @@ class HfBackend:
             if self._packed is None:
                 self._ways = plain_ways(self._model)
         self.compute_dtype = self._products()
+        self.shares_prefixes = self._packed is not None
         told = {
             "scoring": how,
             "head": "" if self.compute_dtype == self.dtype else f"of new tokens in {self.dtype}",

@@ -17,6 +17,7 @@ class RowScoring:
 
     row_budget: int = 2048
     """Tokens in one row at most."""
+    shares_prefixes = True
     capabilities: Capabilities
 
     def run_row(self, row: Row) -> Answers:

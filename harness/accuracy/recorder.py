@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ from harness.accuracy.finite import metrics_not_finite, whole_groups
 from harness.accuracy.plan import TaskPlan
 from harness.accuracy.prepare import Evaluation
 from harness.accuracy.resume_log import ResumeLog
+from harness.accuracy.times.clock import Span, TaskTimes, span_of_group
+from harness.accuracy.times.flops import flops_of
 from harness.lmeval.scores import score_group
 from harness.records.files import folder_name, read_record, run_folder, write_record
 from harness.records.provenance import setting_of
@@ -22,16 +23,24 @@ class Recorder:
     """Writes the records of one run and knows which tasks and groups are recorded already."""
 
     def __init__(
-        self, evaluation: Evaluation, backend: Backend, subject: Subject, results: Path, log: ResumeLog
+        self,
+        evaluation: Evaluation,
+        backend: Backend,
+        subject: Subject,
+        results: Path,
+        log: ResumeLog,
+        times: TaskTimes,
     ) -> None:
         self._evaluation = evaluation
         self._results = results
         self._log = log
-        self._started = datetime.now(UTC)
+        self._times = times
+        self._backend = backend
+        self._flops = flops_of(evaluation.checkpoint.ref, evaluation.checkpoint)
         self._subject = subject
         setting = setting_of(backend, evaluation.request.seed)
         self._setting = setting.model_copy(update={"versions": {**setting.versions, **evaluation.versions}})
-        self._scores: dict[str, Sequence[MetricScore]] = {}
+        self._recorded: dict[str, Record] = {}
 
     def recorded_before(self, task: str) -> Iterator[Record]:
         """The record of a task that this run finished before it was interrupted, and of the groups it completed."""
@@ -41,7 +50,7 @@ class Recorder:
             return
         yield known
         if known.status == "ok":
-            self._scores[task] = known.scores
+            self._recorded[task] = known
             for group in self._completed_by(task):
                 yield self._known(run_id, group.name) or self._group(group)
 
@@ -54,31 +63,36 @@ class Recorder:
         absent: str | None = None,
     ) -> Iterator[Record]:
         """Record a task that went well, then every group that is complete with it. `absent`: metrics without a value."""
-        yield self._write(
+        record = self._write(
             samples,
+            self._times.span(plan.name),
             **self._about(plan),
             status="ok",
             reason=absent,
             **_of_code(plan),
             counts=_counts(plan, reused),
+            work=self._times.work(plan.name, self._backend, self._flops),
             scores=tuple(scores),
         )
-        self._scores[plan.name] = scores
+        yield record
+        self._recorded[plan.name] = record
         for group in self._completed_by(plan.name):
             yield self._group(group)
 
     def failure(self, plan: TaskPlan, status: Status, code: str, reason: str) -> Record:
         """Record a task that failed, with the code of its cause and the reason in words."""
-        return self._write([], **self._about(plan), status=status, code=code, reason=reason, counts=None)
+        span = self._times.span(plan.name)
+        return self._write([], span, **self._about(plan), status=status, code=code, reason=reason, counts=None)
 
     def _group(self, group: Any) -> Record:
         leaves = [task.task_name for task in group.get_all_tasks()]
-        below = {name: self._scores[name] for name in leaves}
+        below = {name: self._recorded[name].scores for name in leaves}
         scores = whole_groups(score_group(group, below), below.values())
         loaded = [self._evaluation.loaded.tasks[name] for name in leaves]  # of one suite entry, so alike in its rules
         shots = {leaf.shots for leaf in loaded}
         return self._write(
             [],
+            span_of_group([self._recorded[name] for name in leaves]),
             task=group.name,
             task_version=str(group.version),
             task_digest="",
@@ -92,13 +106,13 @@ class Recorder:
             scores=tuple(scores),
         )
 
-    def _write(self, samples: list[dict[str, Any]], **fields: Any) -> Record:
+    def _write(self, samples: list[dict[str, Any]], span: Span, **fields: Any) -> Record:
         record = Record(
             run_id=self._log.run_id,
             suite=self._evaluation.suite.name,
             resolved_suite=self._evaluation.suite.model_dump(mode="json"),
-            started_at=self._started,
-            finished_at=datetime.now(UTC),
+            **vars(span),
+            run_started_at=self._times.run_started_at,
             subject=self._subject,
             setting=self._setting,
             chat_template=self._evaluation.chat_template,
@@ -114,7 +128,7 @@ class Recorder:
         found: list[Any] = []
         for group in self._evaluation.loaded.groups:
             leaves = [leaf.task_name for leaf in group.get_all_tasks()]
-            if task in leaves and all(leaf in self._scores for leaf in leaves):
+            if task in leaves and all(leaf in self._recorded for leaf in leaves):
                 found.append(group)
         return found
 

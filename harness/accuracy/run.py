@@ -17,6 +17,7 @@ from harness.accuracy.plan import TaskPlan
 from harness.accuracy.prepare import EvalRequest, Evaluation, prepare
 from harness.accuracy.recorder import Recorder
 from harness.accuracy.resume_log import ResumeLog, open_resume_log, resume_key
+from harness.accuracy.times.clock import TaskTimes
 from harness.lmeval.encoding import Unit, UnitKey, window_of
 from harness.lmeval.responses import Answer, answer_of, clear_responses, fill_responses
 from harness.lmeval.scores import score_task
@@ -96,8 +97,9 @@ def evaluate(
     """
     subject = subject_of(evaluation.checkpoint)
     log = open_resume_log(results, _key(evaluation, backend, subject), new_run_id(), fresh)
-    recorder = Recorder(evaluation, backend, subject, results, log)
-    current = _InFlight(evaluation.plans, backend, log, recorder, watcher)
+    times = TaskTimes()
+    recorder = Recorder(evaluation, backend, subject, results, log, times)
+    current = _InFlight(evaluation.plans, backend, log, recorder, times, watcher)
     try:
         current.go()
     except OSError as error:
@@ -124,12 +126,14 @@ class _InFlight:
         backend: Backend,
         log: ResumeLog,
         recorder: Recorder,
+        times: TaskTimes,
         watcher: EvalWatcher | None,
     ) -> None:
         self.outcome = EvalOutcome(log.run_id)
         self._backend = backend
         self._log = log
         self._recorder = recorder
+        self._times = times
         self._watcher = watcher
         self._plans = {plan.name: plan for plan in plans}
         self._answers: dict[str, dict[UnitKey, Answer]] = {name: {} for name in self._plans}
@@ -196,11 +200,14 @@ class _InFlight:
     def _ask(self, units: list[Unit], call: Callable[[list[Any]], Iterable[Any]]) -> list[Unit]:
         """Take answers until there are no more, or a task is given up: then the units not yet answered."""
         left = dict(enumerate(units))
+        self._times.asked()
         answers = answers_of(call, [unit.request for unit in units])
         for result in answers:
             if (unit := left.pop(result.index, None)) is None:
                 raise ValueError(f"an answer to request {result.index}, which was not asked or is answered already")
+            self._times.answered(unit, result)
             self._take(unit, result)
+            self._times.asked()
             if unit.task not in self._answers and any(other.task == unit.task for other in left.values()):
                 answers.close()
                 return list(left.values())
