@@ -25,7 +25,7 @@ STOREYS: dict[str, list[set[str]]] = {
     "reports": [{"publish"}, {"page"}, {"charts"}, {"cells"}],
     "backends": [
         {"opening"},
-        {"pruned", "random"},
+        {"pruned", "random", "memory"},
         {"hf"},
         {"trial"},
         {"packing"},

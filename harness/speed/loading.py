@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backends.contract import Backend, StreamingBackend
+from backends.memory import available_bytes
 from backends.opening import check_backend, open_backend
 from harness.records.provenance import subject_of
 from harness.records.record import Subject
 from harness.speed.clock import Clock
 from harness.speed.probes.devices import open_probe
-from harness.speed.probes.os_probe import available_bytes
 from harness.speed.request import LoadRequest
 from harness.speed.system import SystemUnderTest
 from zoo.arch.config_keys import ConfigView

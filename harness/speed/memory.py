@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.contract import OutOfMemory
-from harness.speed.probes.os_probe import available_bytes, resident_bytes
+from backends.memory import available_bytes
+from harness.speed.probes.os_probe import resident_bytes
 from harness.speed.system import SystemUnderTest
 from harness.speed.workloads.workload import Point
 from zoo.arch.roofline import memory_bytes

@@ -99,12 +99,3 @@ def resident_bytes(root: Path = Path("/")) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def available_bytes(root: Path = Path("/")) -> int | None:
-    """Memory that a process can still take without swapping; None where the system does not tell."""
-    try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", (root / "proc/meminfo").read_text("utf-8"), re.MULTILINE)
-    except OSError:
-        return None
-    return int(found[1]) * 1024 if found else None

@@ -1,7 +1,8 @@
 """What Linux tells of a CPU, from files as the kernel writes them; what it hides is null."""
 
+from backends.memory import available_bytes
 from harness.speed.probes import os_probe
-from harness.speed.probes.os_probe import OsProbe, available_bytes, resident_bytes
+from harness.speed.probes.os_probe import OsProbe, resident_bytes
 
 
 def machine(root, busy_ticks=0, rapl=None):

@@ -1,0 +1,91 @@
+"""Whether a device is there and has the memory for a model's weights, told before any of them is fetched."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from backends.contract import Options
+from zoo.arch.held import config_dtype
+from zoo.arch.hf_config import dims_of
+from zoo.arch.parameters import BITS, count_parameters
+from zoo.arch.runnable import stated_quantisation
+from zoo.checkpoint.locate import Outline
+from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
+from zoo.checkpoint.precision import check_runnable
+from zoo.errors import DeviceMemory, InputError, WrongBackend
+
+OURS = ("hf", "pruned")
+"""Backends of which is known what they load, and that they load it with torch."""
+
+
+def check_device(model: Outline, backend: str, options: Options) -> None:
+    """Refuse what engine or device cannot run, before any weight is fetched. Of a third party's backend nothing is known.
+
+    Raises InvalidOption and DeviceMissing for the device, UnsupportedDtype, WrongBackend for a folder that only `pruned` runs,
+    what `check_runnable` raises, and DeviceMemory where the weights alone are more than the device has free. What is not
+    known refuses nothing.
+    """
+    if backend not in OURS:
+        return
+    from backends.hf.loading import compute_dtype, resolve_device
+
+    if backend == "hf" and model.only_pruned:
+        raise WrongBackend(f"hf cannot run {model.folder}: {model.only_pruned}.", "Use --backend pruned.")
+    device = resolve_device(options.device)
+    wanted = str(compute_dtype(options.dtype, device)).removeprefix("torch.")
+    check_runnable(model.config, model.name, options.dtype)
+    needs, has = weight_bytes(model, wanted), free_bytes(device)
+    if needs is None or has is None or needs <= has:
+        return
+    narrower = "`--dtype bfloat16`, " if wanted == "float32" else ""
+    raise DeviceMemory(
+        f"The weights of {model.name} take {needs / 1e9:.1f} GB as {'stored' if wanted == 'auto' else wanted}, and {device} "
+        f"has {has / 1e9:.1f} GB of memory free. Nothing was fetched or run.",
+        f"Take {narrower}another --device, or a smaller model.",
+    )
+
+
+def weight_bytes(model: Outline, dtype: str) -> int | None:
+    """Bytes that the weights take when they are loaded in that dtype (`auto`: as stored); None where that is not known.
+
+    By the model's dimensions where they have a closed form, else by its files and the dtype that config.json says of them.
+    Quantised weights are taken as they are stored.
+    """
+    stored = None if virtual_parent(model.folder) else model.weight_bytes  # a plan's files are its parent's
+    said = config_dtype(model.config)
+    loaded = said if dtype == "auto" else dtype
+    if stated_quantisation(model.config) or loaded not in BITS:
+        return stored
+    numbers = _numbers(model)
+    if numbers is None and stored is not None and said is not None:
+        numbers = stored * 8 // BITS[said]
+    return None if numbers is None else numbers * BITS[loaded] // 8
+
+
+def free_bytes(device: str) -> int | None:
+    """Memory of the device that nobody holds; None where it does not tell."""
+    if not device.startswith("cuda"):
+        return available_bytes()
+    import torch
+
+    return int(torch.cuda.mem_get_info(device)[0])
+
+
+def available_bytes(root: Path = Path("/")) -> int | None:
+    """Memory that a process can still take without swapping; None where the system does not tell."""
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", (root / "proc/meminfo").read_text("utf-8"), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None
+
+
+def _numbers(model: Outline) -> int | None:
+    """How many numbers the weights are, by the dimensions; None where these have no closed form."""
+    if LAYER_WIDTHS in model.config:
+        return None
+    try:
+        return count_parameters(dims_of(model.config, model.folder)).total
+    except InputError:
+        return None
