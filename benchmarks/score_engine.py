@@ -110,10 +110,11 @@ def _packed_generation(job: dict[str, Any], loaded: Any, instances: list[Any]) -
 
 
 def _exact(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
-    from benchmarks.precision import exact_answers
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    from support.exact import exact_scores
 
     _, encoder = _opened(job)
-    return {"answers": exact_answers(job, _requests(encoder, loaded, instances))}
+    return {"answers": exact_scores(job["model"], _requests(encoder, loaded, instances))}
 
 
 ENGINES = {
