@@ -6,16 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import FileMissing, InvalidPlan
+from zoo.errors import AmbiguousFolder, FileMissing, InvalidPlan
 
 LAYER_WIDTHS = "minizoo_layer_widths"
 """Key of config.json under which the widths of unlike layers stand: {ffn: […], heads: […]}."""
+WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin*", "*.gguf")
+"""Names of files that are weights of the folder's own."""
 
 
 def virtual_parent(folder: Path) -> Path | None:
     """The parent's folder where `folder` holds a plan and no weights; None for any other folder.
 
-    Raises FileMissing where that parent is gone, InvalidPlan for a note that cannot be read.
+    Raises FileMissing where that parent is gone, InvalidPlan for a note that cannot be read, AmbiguousFolder where the folder
+    has weights as well.
     """
     note = folder / "minizoo.json"
     if not (folder / "plan.json").is_file() or not note.is_file():
@@ -26,6 +29,12 @@ def virtual_parent(folder: Path) -> Path | None:
         raise InvalidPlan(f"{note} cannot be read ({error}).", "Prune again.") from None
     if not isinstance(named, str):
         return None
+    own = next((path.name for pattern in WEIGHTS for path in sorted(folder.glob(pattern))), None)
+    if own is not None:
+        raise AmbiguousFolder(
+            f"{folder} is a plan on the weights of {named}, and holds weights of its own ({own}): which are meant is not said.",
+            "Move the weights away to run the plan, or plan.json and minizoo.json to run the weights.",
+        )
     if not Path(named).is_dir():
         raise FileMissing(f"{folder} holds no weights, and its parent {named} is not there.", "Bring the parent back.")
     return Path(named)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.checkpoint.forms.pointers import refuse_pointers
 from zoo.errors import WeightsMismatch, WeightsTruncated
 
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -61,7 +62,11 @@ def same_bytes(one: StoredTensor, other: StoredTensor) -> bool:
 
 
 def read_header(path: Path) -> dict[str, StoredTensor]:
-    """The tensors of one file, in the order of their bytes. WeightsTruncated unless it is as long as its header says."""
+    """The tensors of one file, in the order of their bytes.
+
+    Raises WeightsTruncated unless it is as long as its header says, PointerFile for a pointer of Git LFS.
+    """
+    refuse_pointers([path])
     size = path.stat().st_size
     try:
         with path.open("rb") as file:

@@ -6,7 +6,6 @@ config.json names a file. What else lies there is not read, and `told` says so.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Callable
@@ -15,16 +14,19 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from zoo.arch.hf_config import read_config
-from zoo.errors import InvalidConfig, InvalidFile, WeightsMissing
+from zoo.checkpoint.forms.names import pickled_entry
+from zoo.checkpoint.forms.pointers import partly_fetched, refuse_pointers
+from zoo.checkpoint.forms.refusal import adapter_alone, foreign_weights
+from zoo.errors import InputError, InvalidConfig, InvalidFile, WeightsMissing
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+SAFETENSORS = ".safetensors"
 NAMED = "transformers_weights"
 """Key of config.json that names another file of weights, or another index."""
 DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
 """Files of a distributed save, which transformers 5.23 takes before all others and 5.17 does not know."""
 SCORES = "importance/scores.safetensors"
 """What `minizoo prune` writes beside weights: no candidate for them."""
-ADAPTER = "adapter_config.json"
 SHOWN = 4
 """Names of unread files that a message lists."""
 
@@ -62,21 +64,23 @@ class WeightFiles:
 def weight_files(folder: Path) -> WeightFiles:
     """The weights of a folder in Hugging Face form.
 
-    Raises WeightsMissing where transformers would find none or a shard is not there, InvalidFile for an index that is
-    broken or names files that are no safetensors of this folder, InvalidConfig for a config.json that names such a file and
-    for an adapter that transformers would add.
+    Raises WeightsMissing where transformers would find none or a shard is not there, ForeignWeights where they are in another
+    form, AdapterAlone for an adapter, PartlyFetched and PointerFile for what a download left, InvalidFile for an index that
+    is broken or names files that are no safetensors of this folder, InvalidConfig for a config.json that names such a file.
     """
     _refuse_distributed(folder)
-    _refuse_adapter(folder)
+    if (adapter := adapter_alone(folder)) is not None:
+        raise adapter
     named = _named_by_config(folder)
     entry = named or next((name for name in (WHOLE, INDEX) if (folder / name).is_file()), None)
     if entry is None:
         raise _missing(folder)
     index = entry if entry.endswith(".json") else None
+    refuse_pointers([folder / index] if index else [])
     read = tuple(folder / name for name in (shard_names(folder / entry) if index else [entry]))
     gone = [path.name for path in read if not path.is_file()]
     if gone:
-        raise WeightsMissing(
+        raise partly_fetched(folder) or WeightsMissing(
             f"{folder} lacks {len(gone)} of the {len(read)} weight files that its {index or 'config.json'} names, "
             f"first {gone[0]}.",
             "Fetch the missing files again.",
@@ -84,21 +88,25 @@ def weight_files(folder: Path) -> WeightFiles:
     return WeightFiles(folder, read, index, tuple(_others(folder, {entry, *(_inside(folder, path) for path in read)})))
 
 
-def shard_names(index: Path) -> list[str]:
-    """The files that an index names, in order. InvalidFile for one that is broken, names none, or names files elsewhere."""
+def shard_names(index: Path, suffix: str = SAFETENSORS) -> list[str]:
+    """The files that an index names, in order; `suffix` is what the names of their format end with.
+
+    Raises InvalidFile for an index that is broken, names none, or names files elsewhere.
+    """
+    what = suffix.removeprefix(".")
     try:
         content: Any = json.loads(index.read_text("utf-8"))
         names: list[str] = sorted(set(content["weight_map"].values()))
         content["metadata"]  # transformers reads it and fails without
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidFile(
-            f"{index} is not a safetensors index ({type(error).__name__}: {error}).",
+            f"{index} is not an index of {what} files ({type(error).__name__}: {error}).",
             "Fetch the file again; it is an object with `metadata` and `weight_map`.",
         ) from None
-    wrong = next((name for name in names if not _is_ours(name)), None)
+    wrong = next((name for name in names if not _is_ours(name, suffix)), None)
     if wrong is not None or not names:
-        what = "names no file" if wrong is None else f"names '{wrong}', which is no safetensors file of its folder"
-        raise InvalidFile(f"{index} {what}.", "Fetch the checkpoint again; nothing outside its folder is read.")
+        fault = "names no file" if wrong is None else f"names {wrong!r}, which is no {what} file of its folder"
+        raise InvalidFile(f"{index} {fault}.", "Fetch the checkpoint again; nothing outside its folder is read.")
     return names
 
 
@@ -121,9 +129,9 @@ def _named_by_config(folder: Path) -> str | None:
     return named_by_config(read_config(folder), folder)
 
 
-def _is_ours(name: Any) -> bool:
-    """Whether a name is that of a safetensors file inside the folder, by its words alone: links are followed."""
-    if not isinstance(name, str) or not name.endswith(".safetensors"):
+def _is_ours(name: Any, suffix: str = SAFETENSORS) -> bool:
+    """Whether a name is that of a file of weights inside the folder, by its words alone: links are followed."""
+    if not isinstance(name, str) or not name.endswith(suffix):
         return False
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts
@@ -151,19 +159,15 @@ def _refuse_distributed(folder: Path) -> None:
         )
 
 
-def _refuse_adapter(folder: Path) -> None:
-    """transformers adds an adapter to the weights beside it where peft is installed, and to nothing where it is not."""
-    if (folder / ADAPTER).is_file() and importlib.util.find_spec("peft") is not None:
-        raise InvalidConfig(
-            f"{folder / ADAPTER} asks for an adapter, which transformers would add to the weights here, as peft is installed.",
-            "Merge it (peft's merge_and_unload) and save the whole, or take the file away.",
-        )
-
-
 HINTS: tuple[tuple[Callable[[str], bool], str], ...] = (
     (
         lambda name: name.startswith("adapter"),
         "An adapter is no model: merge it into its base model (peft's merge_and_unload) and save that.",
+    ),
+    (
+        lambda name: name.startswith("consolidated"),
+        "That is Mistral's own form: take the repository in Hugging Face form, or convert it by "
+        "convert_mistral_weights_to_hf.py of transformers' repository (src/transformers/models/mistral).",
     ),
     (
         lambda name: re.search(r"-\d+-of-\d+\.safetensors$", name) is not None,
@@ -181,21 +185,34 @@ HINTS: tuple[tuple[Callable[[str], bool], str], ...] = (
 """What the name of a safetensors file that transformers does not load says about what to do."""
 
 
-def _missing(folder: Path) -> WeightsMissing:
+def _missing(folder: Path) -> InputError:
     """Why transformers finds no weights here."""
     link = next((name for name in (WHOLE, INDEX) if (folder / name).is_symlink()), None)
     if link is not None:
         return WeightsMissing(f"{folder / link} is a link to a file that is not there.", "Fetch the checkpoint again.")
+    if (broken_off := partly_fetched(folder)) is not None:
+        return broken_off
     there = sorted(path.name for path in folder.glob("*.safetensors*") if path.is_file())
     if not there:
-        return WeightsMissing(
-            f"{folder} holds no *.safetensors file.",
-            "minizoo reads safetensors only; convert other weights with transformers' save_pretrained.",
-        )
+        return _in_other_form(folder)
     hint = next((hint for says, hint in HINTS if says(there[0])), f"Write {WHOLE} with save_pretrained.")
     more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
     return WeightsMissing(
         f"{folder} holds neither {WHOLE} nor {INDEX}, the names that transformers loads, "
         f"only {', '.join(there[:SHOWN])}{more}.",
         hint,
+    )
+
+
+def _in_other_form(folder: Path) -> InputError:
+    """What lies in a folder without any safetensors."""
+    names = [_inside(folder, path) for depth in ("*", "*/*") for path in folder.glob(depth) if path.is_file()]
+    if (entry := pickled_entry(names)) is not None:
+        return WeightsMissing(
+            f"{folder} holds its weights as {entry}, and no safetensors.",
+            "`minizoo eval`, `bench` and `prune` convert them once, where this folder is their model.",
+        )
+    return foreign_weights(names, str(folder)) or WeightsMissing(
+        f"{folder} holds no *.safetensors file.",
+        "minizoo reads safetensors only; convert other weights with transformers' save_pretrained.",
     )

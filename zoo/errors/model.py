@@ -30,7 +30,35 @@ class WeightsMissing(InputError):
 
 
 class WeightsTruncated(InputError):
-    """A safetensors file is shorter or longer than its own header says, or its header cannot be read."""
+    """A file of weights is shorter or longer than its own header says, or its header cannot be read."""
+
+
+class ForeignWeights(InputError):
+    """The weights are in a form that minizoo does not read (GGUF, NeMo, Flax …); the line that converts them is named."""
+
+
+class AdapterAlone(InputError):
+    """A LoRA or other adapter is no model by itself: it is merged into its base model first."""
+
+
+class PointerFile(InputError):
+    """Git LFS left a pointer of a few lines where a file of the model should be."""
+
+
+class PartlyFetched(InputError):
+    """A download into the folder was interrupted, and the weights are not all there."""
+
+
+class AmbiguousFolder(InputError):
+    """The folder is a pruning plan on another folder's weights, and holds weights of its own."""
+
+
+class UnsafePickle(InputError):
+    """Pickled weights call for code or objects beyond plain tensors. Nothing of it was run."""
+
+
+class PickleUnreadable(InputError):
+    """A pickled file of weights is no state dict of plain tensors that torch.load reads with weights_only."""
 
 
 class WeightsMismatch(InputError):
