@@ -22,8 +22,8 @@ TOKEN_KINDS = ("pretraining", "teacher_correction", "distillation")
 SHOWN_DIMENSIONS = (
     "num_layers", "pattern", "hidden_size", "ffn_hidden_size", "num_attention_heads", "num_kv_heads", "head_dim",
     "vocab_size", "tied_embeddings", "max_context", "activation", "norm", "mamba_num_heads", "mamba_head_dim",
-    "parameters", "declared_parameters", "embedding_parameters", "non_embedding_parameters", "stored_bytes",
-    "kv_bytes_per_token_bf16", "decode_bytes_bf16", "flops_per_token",
+    "parameters", "declared_parameters", "embedding_parameters", "non_embedding_parameters", "stored_as",
+    "stored_bytes", "decode_bytes", "kv_cache_dtype", "kv_bytes_per_token", "flops_per_token",
 )  # fmt: skip
 
 
@@ -93,6 +93,7 @@ def _fact_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("group, kind", f"{told['group']}, {told['kind']}"),
         ("weights", told["weights_at"]),
+        *((("files", _files(hub["files"])),) if hub.get("files") else ()),
         ("revision", "shipped with minizoo" if told["weights"] else hub.get("revision")),
         *((f"weights '{name}'", f"{version['note']} {version['commit'] or UNKNOWN}")
           for name, version in told["revisions"].items()),
@@ -106,6 +107,20 @@ def _fact_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
         *(("note", note) for note in told["notes"]),
     ]  # fmt: skip
     return [(name, value or UNKNOWN) for name, value in rows]
+
+
+FORMATS = {
+    "safetensors": "safetensors",
+    "pickled": "pytorch_model.bin and no safetensors: converted once",
+    "nemo": "a NeMo archive",
+}
+
+
+def _files(files: dict[str, Any]) -> str:
+    hf_class = f"its class there is {files['hf_class']}" if files["hf_class"] else None
+    code = "asks for code of its own" if files["remote_code"] else None
+    parts = (FORMATS.get(files["format"]), files["dtype"], hf_class, code)
+    return f"{', '.join(part for part in parts if part)} ({files['source']})"
 
 
 def _dimension_rows(architecture: dict[str, Any]) -> list[tuple[str, str]]:
