@@ -69,7 +69,7 @@ def show_check(output: Output, model: str, where: str, check: FolderCheck) -> in
         columns = [
             Column("dimension"),
             Column("key in the config"),
-            *(Column(h, importance=2) for h in ("entry", "config", "")),
+            *(Column(h, importance=2) for h in ("entry", "config", "verdict")),
         ]
         rows = [
             (d.dimension, d.key, _or_unknown(d.entry), _or_unknown(d.config), "differs" if d.contradicts else "open")
@@ -138,7 +138,7 @@ def _show_statements(output: Output, statements: list[dict[str, Any]]) -> None:
     if not statements:
         return
     verdicts = {True: "agrees", False: "differs", None: "cannot be told"}
-    columns = [Column("stated"), *(Column(h, importance=2) for h in ("as printed", "here", "")), Column("source")]
+    columns = [Column("stated"), *(Column(h, importance=2) for h in ("as printed", "here", "verdict")), Column("source")]
     rows = [
         (s["field"], s["value"], f"{s['actual']:,}" if isinstance(s["actual"], int) else _or_unknown(s["actual"]),
          verdicts[s["agrees"]], f"{s['source']}{', ' + s['where'] if s['where'] else ''}")
