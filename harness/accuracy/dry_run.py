@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backends.opening import default_backend
 from backends.tokenizer import HfTokenizer
 from harness.accuracy.entry_work import EntryWork, counted, estimated, planned
 from harness.accuracy.plan import make_plan
 from harness.accuracy.prepare import EvalRequest, chat_of
+from harness.accuracy.times.flops import flops_of
+from harness.accuracy.times.pace import Amount
+from harness.accuracy.times.place import place_of
 from harness.accuracy.vocabulary import check_vocabulary, rows_of
 from harness.data.offline import hub_offline
 from harness.lmeval.encoding import Encoder
@@ -17,9 +21,10 @@ from harness.lmeval.prompts import Chat
 from harness.lmeval.tasks import load_tasks
 from harness.metrics.published import Expected, closest_published, expected_scores
 from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS, metadata_of
+from harness.records.measured_work import Identity, Place
 from harness.stats.power import detectable_difference
 from harness.suites.suite import Suite, SuiteTask
-from zoo.checkpoint.locate import Checkpoint, locate
+from zoo.checkpoint.locate import Outline, outline
 from zoo.checkpoint.model_ref import ModelRef
 from zoo.errors import ChatTemplateMissing, EnvironmentIssue, MinizooError
 from zoo.registry.loader import load_registry
@@ -52,6 +57,8 @@ class PlannedTask:
     shared_units: str | None
     """What several documents share; the difference that can be detected is then larger."""
     assumed: tuple[str, ...]
+    amount: Amount
+    """Scores apart from generated text, as an estimate of time takes them."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,16 @@ class DryRun:
     """What is not at hand (the tokenizer, the chat template, an entry's data), and why."""
     notes: Sequence[str] = ()
     """What else the user is to know."""
+    flops: int | None = None
+    """Of a token; None where the model's dimensions are not at hand or have no closed form."""
+    place: Place | None = None
+    """Where it would run; None where this machine has no such device."""
+
+    @property
+    def identity(self) -> Identity:
+        """The model, as what earlier runs took is filed under."""
+        local = self.model.folder if self.model.kind == "folder" else None
+        return Identity(self.model.kind, self.model.id, str(local.resolve()) if local else None)
 
 
 def dry_run(request: EvalRequest, tokenizer: Path | None = None) -> DryRun:
@@ -80,32 +97,40 @@ def dry_run(request: EvalRequest, tokenizer: Path | None = None) -> DryRun:
 def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
     model, suite = request.resolve()
     missing: dict[str, MinizooError] = {}
-    local = None if model.entry else locate(model)
+    local = None if model.entry else outline(model)
     tokenizer, encoder = _encoder(request, model, local, tokenizer_folder, missing)
     chat = _chat(suite, tokenizer, model, missing)
     counts = tokenizer_folder or model.folder
-    loaded = load_tasks(suite, request.data, request.rules.limit, request.rules.overflow, missing, counts)
+    rules = request.rules
+    loaded = load_tasks(suite, request.data, rules.limit, rules.overflow, counts, keep_lost=True)
     if tokenizer is not None and encoder is not None:
-        plans = make_plan(loaded, encoder, request.rules.fewshot_seeds, chat)
+        unsuited: dict[str, MinizooError] = {}
+        plans = make_plan(loaded, encoder, rules.fewshot_seeds, chat, unsuited)
+        loaded = loaded.without(unsuited)
+        plans = [plan for plan in plans if plan.name in loaded.tasks]
         check_vocabulary(plans, _rows(model, local), tokenizer)
         works = planned(plans)
     else:
-        works = counted(loaded.tasks.values(), request.rules.fewshot_seeds)
+        works = counted(loaded.tasks.values(), rules.fewshot_seeds)
     if suite.chat and chat is None:
         works = {task: replace(work, basis=_without_template(work.basis)) for task, work in works.items()}
+    missing |= {task.name: task.error for task in loaded.lost}
+    works = {task: work for task, work in works.items() if task not in {lost.entry.task for lost in loaded.lost}}
     registry = load_registry()
     expected = expected_scores(registry, model.id) if model.entry else []
     tasks = [
-        _row(entry, works.get(entry.task) or estimated(suite, entry, request.rules, registry), request, expected)
+        _row(entry, works.get(entry.task) or estimated(suite, entry, rules, registry), request, expected)
         for entry in suite.tasks
     ]
-    return DryRun(model, suite, tasks, missing, _notes(local, tokenizer))
+    backend = request.backend or (default_backend(local) if local else "hf")
+    place = place_of(backend, request.options, local.config if local else {})
+    return DryRun(model, suite, tasks, missing, _notes(local, tokenizer), flops_of(model, local), place)
 
 
 def _encoder(
     request: EvalRequest,
     model: ModelRef,
-    local: Checkpoint | None,
+    local: Outline | None,
     folder: Path | None,
     missing: dict[str, MinizooError],
 ) -> tuple[HfTokenizer | None, Encoder | None]:
@@ -113,23 +138,23 @@ def _encoder(
     context = model.entry.architecture.max_context if model.entry else None
     if folder is None or context is None:
         try:
-            checkpoint = local or locate(model)
+            found = local or outline(model)
         except EnvironmentIssue as error:
             missing[TOKENIZER] = error
             return None, None
-        folder, context = folder or checkpoint.folder, checkpoint.max_length
+        folder, context = folder or found.folder, found.max_length
     tokenizer = HfTokenizer(folder)
     return tokenizer, Encoder(tokenizer, context, request.seed)
 
 
-def _rows(model: ModelRef, local: Checkpoint | None) -> int | None:
+def _rows(model: ModelRef, local: Outline | None) -> int | None:
     """Rows of the embedding: the registry's, else those of a local config.json."""
     if local is not None:
         return rows_of(local.config)
     return model.entry.architecture.vocab_size if model.entry else None
 
 
-def _notes(local: Checkpoint | None, tokenizer: HfTokenizer | None) -> tuple[str, ...]:
+def _notes(local: Outline | None, tokenizer: HfTokenizer | None) -> tuple[str, ...]:
     """What is told of the tokenizer, and of the context of a model that is no entry of the registry."""
     context = local.context.note if local else None
     return tuple(filter(None, (tokenizer.note if tokenizer else None, context)))
@@ -172,4 +197,5 @@ def _row(entry: SuiteTask, work: EntryWork, request: EvalRequest, expected: Sequ
         detectable_difference=detectable_difference(work.documents, at) if work.documents and unit_interval else None,
         shared_units=metadata.unit if metadata.cluster else None,
         assumed=entry.assumed,
+        amount=work.amount,
     )

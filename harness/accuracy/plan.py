@@ -14,7 +14,7 @@ from harness.accuracy.fewshot_draws import Draw, draw_name, make_draws
 from harness.lmeval.encoding import Encoder, Unit, overflowing
 from harness.lmeval.prompts import Chat, Document, build_documents
 from harness.lmeval.tasks import LoadedSuite, LoadedTask
-from zoo.errors import InvalidTask, PromptTooLong, one_line
+from zoo.errors import InvalidTask, MinizooError, PromptTooLong, one_line
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,27 @@ class TaskPlan:
         return whole.hexdigest()
 
 
-def make_plan(suite: LoadedSuite, encoder: Encoder, fewshot_seeds: int = 1, chat: Chat | None = None) -> list[TaskPlan]:
+def make_plan(
+    suite: LoadedSuite,
+    encoder: Encoder,
+    fewshot_seeds: int = 1,
+    chat: Chat | None = None,
+    unsuited: dict[str, MinizooError] | None = None,
+) -> list[TaskPlan]:
     """Build every request of the suite, through a chat template where one is given, and encode it.
 
     With several `fewshot_seeds` every task whose examples are drawn is run once a seed. Raises InvalidTask where a task's data
-    does not suit it, and what encoding raises.
+    does not suit it, or with `unsuited` names the task there and leaves it out; and what encoding raises.
     """
     plans: list[TaskPlan] = []
     for loaded in suite.tasks.values():
-        documents, total = task_documents(loaded, chat)
+        try:
+            documents, total = task_documents(loaded, chat)
+        except InvalidTask as error:
+            if unsuited is None:
+                raise
+            unsuited[loaded.name] = error
+            continue
         draws = list(make_draws(loaded, documents, encoder, fewshot_seeds, chat))
         units = [*encoder.units(loaded, documents), *(unit for draw in draws for unit in draw.units)]
         plans.append(TaskPlan(loaded, documents, total, units, draws))

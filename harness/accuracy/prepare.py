@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.contract import Options
-from backends.opening import check_backend
+from backends.memory import check_device
+from backends.opening import check_backend, default_backend
 from backends.tokenizer import HfTokenizer
+from harness.accuracy.left_out import refuse_without_packages, refuse_without_tasks, told_of_data
 from harness.accuracy.plan import TaskPlan, check_overflow, make_plan
 from harness.accuracy.vocabulary import check_vocabulary, rows_of
 from harness.lmeval.encoding import Encoder
 from harness.lmeval.prompts import Chat
-from harness.lmeval.tasks import LoadedSuite, load_tasks
+from harness.lmeval.tasks import LoadedSuite, Tell, load_tasks
 from harness.suites.suite import Overflow, Suite, TaskSelection
-from zoo.checkpoint.locate import Checkpoint, locate
+from zoo.checkpoint.locate import Outline, outline
 from zoo.checkpoint.model_ref import ModelRef, resolve
-from zoo.errors import ChatTemplateMissing
+from zoo.errors import ChatTemplateMissing, MinizooError
 
 DEFAULT_SUITE = "smoke"
 """For a model that is no entry of the registry."""
@@ -46,7 +48,8 @@ class EvalRequest:
     parent: str | None = None
     """The model that a local or hub model was made from."""
     selection: TaskSelection = field(default_factory=TaskSelection)
-    backend: str = "hf"
+    backend: str | None = None
+    """None is what fits the model: `pruned` for a folder that only it can run, else `hf`."""
     options: Options = field(default_factory=Options)
     rules: DocumentRules = field(default_factory=DocumentRules)
     data: Path | None = None
@@ -58,16 +61,19 @@ class EvalRequest:
         """The model and the suite that are meant. Raises what resolving either raises, and UnknownName for the backend."""
         model = resolve(self.model, self.name, self.parent)
         (suite,) = self.selection.resolve(model.entry.default_suite if model.entry else DEFAULT_SUITE)
-        check_backend(self.backend)
+        if self.backend is not None:
+            check_backend(self.backend)
         return model, suite
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation ready to run: its prompts are built, encoded and known to fit."""
+    """An evaluation ready to run: its prompts are built, encoded and known to fit. No weight was fetched for it."""
 
     request: EvalRequest
-    checkpoint: Checkpoint
+    outline: Outline
+    backend: str
+    """The backend that runs it."""
     suite: Suite
     loaded: LoadedSuite
     plans: Sequence[TaskPlan]
@@ -79,26 +85,37 @@ class Evaluation:
     """What the user is to know before anything runs."""
 
 
-def prepare(request: EvalRequest) -> Evaluation:
-    """Find the checkpoint, load the tasks, build and encode every prompt.
+def prepare(request: EvalRequest, tell: Tell | None = None) -> Evaluation:
+    """All that can refuse an evaluation before a weight of its model is fetched: load the tasks, build and encode every prompt.
 
-    Raises UnknownModel, UnknownName, UnknownTask and ConflictingOptions for the request's words, what `locate` raises for a
-    checkpoint, ChatTemplateMissing, what loading a task raises, TokenOutsideVocabulary, and PromptTooLong where the rule is
-    `refuse`.
+    What of the suite has no data, or cannot be made of them, is left out and named in `loaded.lost`. `tell` is told of data
+    that are fetched in another way. Raises UnknownModel, UnknownName, UnknownTask and ConflictingOptions for the request's
+    words, what `outline` raises for a model and `check_device` for the device, ChatTemplateMissing, what is wrong with a
+    task's text, PackageMissing, TokenOutsideVocabulary, PromptTooLong where the rule is `refuse`, and where no task can run
+    the cause.
     """
     model, suite = request.resolve()
-    checkpoint = locate(model)
-    tokenizer = HfTokenizer(checkpoint.folder)
+    outlined = outline(model)
+    backend = request.backend or default_backend(outlined)
+    check_device(outlined, backend, request.options)
+    tokenizer = HfTokenizer(outlined.folder)
     chat = chat_of(suite, tokenizer, model)
-    loaded = load_tasks(suite, request.data, request.rules.limit, request.rules.overflow, tokenizer=checkpoint.folder)
-    encoder = Encoder(tokenizer, checkpoint.max_length, request.seed)
-    plans = make_plan(loaded, encoder, request.rules.fewshot_seeds, chat)
-    check_vocabulary(plans, rows_of(checkpoint.config), tokenizer)
+    rules = request.rules
+    loaded = load_tasks(suite, request.data, rules.limit, rules.overflow, outlined.folder, keep_lost=True, tell=tell)
+    refuse_without_packages(loaded.lost)
+    refuse_without_tasks(suite, loaded)
+    encoder = Encoder(tokenizer, outlined.max_length, request.seed)
+    unsuited: dict[str, MinizooError] = {}
+    plans = make_plan(loaded, encoder, rules.fewshot_seeds, chat, unsuited)
+    loaded = loaded.without(unsuited)
+    refuse_without_tasks(suite, loaded)
+    plans = [plan for plan in plans if plan.name in loaded.tasks]
+    check_vocabulary(plans, rows_of(outlined.config), tokenizer)
     check_overflow(plans)
     template = hashlib.sha256((tokenizer.chat_template or "").encode()).hexdigest() if chat else None
     versions = {"tokenizer": tokenizer.rules} if tokenizer.rules else {}
-    notes = tuple(filter(None, (tokenizer.note, checkpoint.context.note)))
-    return Evaluation(request, checkpoint, suite, loaded, plans, template, versions, notes)
+    notes = tuple(filter(None, (tokenizer.note, outlined.context.note, *told_of_data(loaded))))
+    return Evaluation(request, outlined, backend, suite, loaded, plans, template, versions, notes)
 
 
 def chat_of(suite: Suite, tokenizer: HfTokenizer, model: ModelRef) -> Chat | None:

@@ -13,6 +13,7 @@ from harness.accuracy.prepare import Evaluation
 from harness.accuracy.resume_log import ResumeLog
 from harness.accuracy.times.clock import Span, TaskTimes, span_of_group
 from harness.accuracy.times.flops import flops_of
+from harness.lmeval.lost import LostTask
 from harness.lmeval.scores import score_group
 from harness.records.files import folder_name, read_record, run_folder, write_record
 from harness.records.provenance import setting_of
@@ -36,7 +37,7 @@ class Recorder:
         self._log = log
         self._times = times
         self._backend = backend
-        self._flops = flops_of(evaluation.checkpoint.ref, evaluation.checkpoint)
+        self._flops = flops_of(evaluation.outline.ref, evaluation.outline)
         self._subject = subject
         setting = setting_of(backend, evaluation.request.seed)
         self._setting = setting.model_copy(update={"versions": {**setting.versions, **evaluation.versions}})
@@ -84,6 +85,25 @@ class Recorder:
         span = self._times.span(plan.name)
         return self._write([], span, **self._about(plan), status=status, code=code, reason=reason, counts=None)
 
+    def lost(self, task: LostTask) -> Record:
+        """Record a task, or a group, that could not be run; its record where the run had one before it was interrupted."""
+        run_id = self._log.finished.get(task.name, self._log.run_id)
+        return self._known(run_id, task.name) or self._write(
+            [],
+            self._times.span(task.name),
+            task=task.name,
+            task_version=task.version,
+            task_digest="",
+            shots=task.shots,
+            limit=task.limit,
+            overflow=task.overflow,
+            members=task.members,
+            status="failed",
+            code=task.error.code,
+            reason=str(task.error),
+            counts=None,
+        )
+
     def _group(self, group: Any) -> Record:
         leaves = [task.task_name for task in group.get_all_tasks()]
         below = {name: self._recorded[name].scores for name in leaves}
@@ -99,6 +119,7 @@ class Recorder:
             shots=shots.pop() if len(shots) == 1 else None,
             limit=loaded[0].limit,
             overflow=loaded[0].overflow,
+            data="; ".join(dict.fromkeys(leaf.data for leaf in loaded if leaf.data)),
             members=tuple(leaves),
             status="ok",
             reason=metrics_not_finite(scores),
@@ -106,7 +127,8 @@ class Recorder:
             scores=tuple(scores),
         )
 
-    def _write(self, samples: list[dict[str, Any]], span: Span, **fields: Any) -> Record:
+    def _write(self, samples: list[dict[str, Any]], span: Span, data: str | None = None, **fields: Any) -> Record:
+        versions = {**self._setting.versions, "data": data} if data else self._setting.versions
         record = Record(
             run_id=self._log.run_id,
             suite=self._evaluation.suite.name,
@@ -114,10 +136,10 @@ class Recorder:
             **vars(span),
             run_started_at=self._times.run_started_at,
             subject=self._subject,
-            setting=self._setting,
+            setting=self._setting.model_copy(update={"versions": versions}),
             chat_template=self._evaluation.chat_template,
-            context=self._evaluation.checkpoint.context.tokens,
-            context_assumed=self._evaluation.checkpoint.context.assumed,
+            context=self._evaluation.outline.context.tokens,
+            context_assumed=self._evaluation.outline.context.assumed,
             **fields,
         )
         write_record(self._results, record, samples)
@@ -145,6 +167,7 @@ class Recorder:
             "limit": plan.loaded.limit,
             "overflow": plan.loaded.overflow,
             "decoding": plan.loaded.decoding,
+            "data": plan.loaded.data,
         }
 
 

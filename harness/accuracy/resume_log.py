@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -32,6 +32,8 @@ class ResumeLog:
     """Task → the run that recorded it. Only a run that ended in a fault leaves some behind under another id."""
     answers: dict[str, Answer]
     """Unit key as text → its answer, as read at the start: none of these is computed again."""
+    tasks: Mapping[str, str]
+    """Task → the digest of its text and data."""
     fault: tuple[str, int] | None
     """What broke the run before it off, and how many answers were kept by then; None where nothing did."""
     _lock: FileLock
@@ -54,7 +56,7 @@ class ResumeLog:
 
     def hand_over(self, run_id: str, finished: Mapping[str, str], fault: str) -> None:
         """After a fault: leave the answers to a next run of another id, with the tasks that are recorded already."""
-        _write_run(self.folder, run_id, finished, (fault, self.kept))
+        _write_run(self.folder, run_id, finished, self.tasks, (fault, self.kept))
         self.release()
 
     def discard(self) -> None:
@@ -77,11 +79,15 @@ def resume_key(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 
-def open_resume_log(results: Path, key: str, run_id: str, fresh: bool = False) -> ResumeLog:
+def open_resume_log(
+    results: Path, key: str, run_id: str, fresh: bool = False, tasks: Mapping[str, str] | None = None
+) -> ResumeLog:
     """Take over the unfinished run of this key whose process is dead, else start `run_id`.
 
-    A live process keeps its own. With `fresh` what a dead one left is removed instead.
+    A run is another where a task of both has another digest of text and data (`tasks`); one that had fewer or more tasks, for
+    lack of data, goes on. A live process keeps its own. With `fresh` what a dead one left is removed instead.
     """
+    tasks = tasks or {}
     root = results / "partial"
     root.mkdir(parents=True, exist_ok=True)
     for folder in sorted(root.glob(f"{key}-*/")):
@@ -89,18 +95,23 @@ def open_resume_log(results: Path, key: str, run_id: str, fresh: bool = False) -
         if lock is None:
             continue
         left = _read(folder)
+        if left is not None and any(tasks.get(name, digest) != digest for name, digest in left.tasks.items()):
+            lock.release()
+            continue
         if left is None or fresh:
             shutil.rmtree(folder, ignore_errors=True)
             lock.release()
             continue
-        return ResumeLog(folder, *left, lock)
+        known = {**left.tasks, **tasks}
+        _write_run(folder, left.run_id, left.finished, known, left.fault)
+        return ResumeLog(folder, left.run_id, left.finished, left.answers, known, left.fault, lock)
     folder = root / f"{key}-{run_id}"
     lock = _try_lock(folder)  # before the folder is there, so that no process can take it for a dead one's
     if lock is None:
         raise InternalError(f"{folder} is locked although it is new.")
     folder.mkdir()
-    _write_run(folder, run_id, {})
-    return ResumeLog(folder, run_id, {}, {}, None, lock)
+    _write_run(folder, run_id, {}, tasks)
+    return ResumeLog(folder, run_id, {}, {}, tasks, None, lock)
 
 
 def _try_lock(folder: Path) -> FileLock | None:
@@ -113,18 +124,35 @@ def _try_lock(folder: Path) -> FileLock | None:
     return lock
 
 
-def _write_run(folder: Path, run_id: str, finished: Mapping[str, str], fault: tuple[str, int] | None = None) -> None:
-    run = {"run_id": run_id, "finished": dict(finished), "fault": fault}
+def _write_run(
+    folder: Path,
+    run_id: str,
+    finished: Mapping[str, str],
+    tasks: Mapping[str, str],
+    fault: tuple[str, int] | None = None,
+) -> None:
+    run = {"run_id": run_id, "finished": dict(finished), "tasks": dict(tasks), "fault": fault}
     write_atomically(folder / "run.json", json.dumps(run).encode())
 
 
-def _read(folder: Path) -> tuple[str, dict[str, str], dict[str, Answer], tuple[str, int] | None] | None:
+class _Left(NamedTuple):
+    """What a dead run left, as the fields of its ResumeLog."""
+
+    run_id: str
+    finished: dict[str, str]
+    answers: dict[str, Answer]
+    tasks: dict[str, str]
+    fault: tuple[str, int] | None
+
+
+def _read(folder: Path) -> _Left | None:
     """What a dead run left, or None when it died before writing anything."""
     try:
         run = json.loads((folder / "run.json").read_text("utf-8"))
         message, kept = run.get("fault") or (None, 0)  # absent in what earlier versions left
         fault = None if message is None else (message, kept)
-        return run["run_id"], run["finished"], dict(_answers(folder / "answers.jsonl")), fault
+        answers = dict(_answers(folder / "answers.jsonl"))
+        return _Left(run["run_id"], run["finished"], answers, run.get("tasks") or {}, fault)
     except (OSError, ValueError, KeyError):
         return None
 

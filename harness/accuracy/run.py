@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 from backends.contract import Backend, GenerateRequest, Generation, Score, ScoreRequest
 from backends.opening import open_backend
+from harness.accuracy.evaluation_key import evaluation_key
 from harness.accuracy.faults import EngineRaisedError, answers_of, broken_off, not_written
 from harness.accuracy.fewshot_draws import with_draws
 from harness.accuracy.finite import ENOUGH, answers_not_finite, is_finite, is_kept, metrics_not_finite
 from harness.accuracy.plan import TaskPlan
 from harness.accuracy.prepare import EvalRequest, Evaluation, prepare
 from harness.accuracy.recorder import Recorder
-from harness.accuracy.resume_log import ResumeLog, open_resume_log, resume_key
+from harness.accuracy.resume_log import ResumeLog, open_resume_log
 from harness.accuracy.times.clock import TaskTimes
 from harness.lmeval.encoding import Unit, UnitKey, window_of
 from harness.lmeval.responses import Answer, answer_of, clear_responses, fill_responses
@@ -24,7 +25,8 @@ from harness.lmeval.scores import score_task
 from harness.records.files import new_run_id
 from harness.records.outcome import Failure, failure_of
 from harness.records.provenance import subject_of
-from harness.records.record import MetricScore, Record, Subject
+from harness.records.record import MetricScore, Record
+from zoo.checkpoint.locate import Checkpoint, locate
 from zoo.errors import MinizooError, NoIsolation, ScoresNotFinite, TaskFailed, one_line
 from zoo.files import check_writable
 
@@ -34,6 +36,10 @@ class EvalWatcher(Protocol):
 
     def begins(self, phase: str) -> None:
         """What the run does from now on: `preparing`, `loading the model`, `scoring`, `generating`."""
+        ...
+
+    def fetched(self, step: str, done: int, of: int) -> None:
+        """So many bytes of the weights are there, of so many."""
         ...
 
     def planned(self, plans: Sequence[TaskPlan]) -> None:
@@ -66,40 +72,48 @@ class EvalOutcome:
 def run(request: EvalRequest, results: Path, fresh: bool = False, watcher: EvalWatcher | None = None) -> EvalOutcome:
     """Everything that `minizoo eval` does: prepare, load the model, evaluate, record.
 
-    Raises NotWritable for `results`, and what `prepare`, `open_backend` and `evaluate` raise.
+    No weight is fetched before all else is known to fit. Raises NotWritable for `results`, and what `prepare`, `locate`,
+    `open_backend` and `evaluate` raise.
     """
     check_writable(results)
     if watcher:
         watcher.begins("preparing")
-    evaluation = prepare(request)
+    evaluation = prepare(request, watcher.noted if watcher else None)
     if watcher:
         for note in evaluation.notes:
             watcher.noted(note)
         watcher.planned(evaluation.plans)
         watcher.begins("loading the model")
-    backend = open_backend(evaluation.checkpoint, request.backend, request.options)
+    checkpoint = locate(evaluation.outline, watcher.fetched if watcher else None)
+    backend = open_backend(checkpoint, evaluation.backend, request.options)
     try:
-        return evaluate(evaluation, backend, results, fresh, watcher)
+        return evaluate(evaluation, checkpoint, backend, results, fresh, watcher)
     finally:
         backend.close()
 
 
 def evaluate(
-    evaluation: Evaluation, backend: Backend, results: Path, fresh: bool = False, watcher: EvalWatcher | None = None
+    evaluation: Evaluation,
+    checkpoint: Checkpoint,
+    backend: Backend,
+    results: Path,
+    fresh: bool = False,
+    watcher: EvalWatcher | None = None,
 ) -> EvalOutcome:
     """Run the evaluation and record every task of it below `results`.
 
     Goes on with a run of the same key whose process is dead (`fresh` discards that one instead). A task that fails by
-    itself (its own code raised, an answer is NaN or infinite) is recorded as `failed` and the others go on. When the backend
-    raises, the tasks not yet recorded are recorded with what `failure_of` says, their answers are kept for a next run, and
-    that cause (BackendBroke, DeviceMemory, DeviceLost) is raised; likewise NotWritable when a record cannot be written, but
-    for the recording. An interrupt keeps everything and records nothing.
+    itself (it has no data, its own code raised, an answer is NaN or infinite) is recorded as `failed` and the others go on.
+    When the backend raises, the tasks not yet recorded are recorded with what `failure_of` says, their answers are kept for a
+    next run, and that cause (BackendBroke, DeviceMemory, DeviceLost) is raised; likewise NotWritable when a record cannot be
+    written, but for the recording. An interrupt keeps everything and records nothing.
     """
-    subject = subject_of(evaluation.checkpoint)
-    log = open_resume_log(results, _key(evaluation, backend, subject), new_run_id(), fresh)
+    subject = subject_of(checkpoint)
+    digests = {plan.name: plan.digest() for plan in evaluation.plans}
+    log = open_resume_log(results, evaluation_key(evaluation, backend, subject), new_run_id(), fresh, digests)
     times = TaskTimes()
     recorder = Recorder(evaluation, backend, subject, results, log, times)
-    current = _InFlight(evaluation.plans, backend, log, recorder, times, watcher)
+    current = _InFlight(evaluation, backend, log, recorder, times, watcher)
     try:
         current.go()
     except OSError as error:
@@ -122,7 +136,7 @@ class _InFlight:
 
     def __init__(
         self,
-        plans: Sequence[TaskPlan],
+        evaluation: Evaluation,
         backend: Backend,
         log: ResumeLog,
         recorder: Recorder,
@@ -135,7 +149,8 @@ class _InFlight:
         self._recorder = recorder
         self._times = times
         self._watcher = watcher
-        self._plans = {plan.name: plan for plan in plans}
+        self._lost = evaluation.loaded.lost
+        self._plans = {plan.name: plan for plan in evaluation.plans}
         self._answers: dict[str, dict[UnitKey, Answer]] = {name: {} for name in self._plans}
         self._reused: Counter[str] = Counter()
         self._bad: dict[str, set[UnitKey]] = {name: set() for name in self._plans}
@@ -156,13 +171,20 @@ class _InFlight:
         self._backend.generate(list(shown.values()))
         self._compute("scoring", [u for u in left if isinstance(u.request, ScoreRequest)], self._backend.score)
         self._compute("generating", generations, self._backend.generate)
+        self._record_lost()
 
     def give_up(self, failure: Failure) -> None:
         """Record the unfinished tasks with the failure and leave their answers to a next run."""
         for name in list(self._answers):
             self._add(self._recorder.failure(self._plans[name], failure.status, failure.code, failure.message))
+        self._record_lost()
         done = {record.task: record.run_id for record in self.outcome.records if record.status == "ok"}
         self._log.hand_over(new_run_id(), done, failure.message)
+
+    def _record_lost(self) -> None:
+        """What could not be run. At the end: an interrupted run is to find its data when it goes on."""
+        for task in self._lost:
+            self._add(self._recorder.lost(task))
 
     def _refuse_code(self) -> None:
         """Where generated code cannot be run, the tasks that need it fail before a model spends hours on writing it."""
@@ -267,20 +289,3 @@ class _InFlight:
         self.outcome.records.append(record)
         if self._watcher:
             self._watcher.recorded(record)
-
-
-def _key(evaluation: Evaluation, backend: Backend, subject: Subject) -> str:
-    return resume_key(
-        {
-            "weights": subject.weights_digest,
-            "tokenizer": subject.tokenizer_digest,
-            "model": [subject.id, subject.name, subject.parent],
-            "suite": evaluation.suite.model_dump(mode="json"),
-            "tasks": {plan.name: plan.digest() for plan in evaluation.plans},
-            "overflow": {plan.name: plan.loaded.overflow for plan in evaluation.plans},
-            "limit": evaluation.request.rules.limit,
-            "seed": evaluation.request.seed,
-            "backend": [backend.name, backend.device, backend.dtype],
-            "versions": {**backend.versions, **evaluation.versions},
-        }
-    )

@@ -30,18 +30,20 @@ class NotOnHub(Exception):
     """The hub answers, and does not have this; the message says what."""
 
 
-def pull(data: Path, needed: Sequence[Needed], tell: Tell) -> list[Held]:
+def pull(data: Path, needed: Sequence[Needed], tell: Tell, by_hand: bool = True, wait: float = 0.0) -> list[Held]:
     """Fetch what the mirror lacks or cannot vouch for, and say what it holds then.
 
     Files that are whole are not fetched again, so an interrupted pull goes on where it stopped (inside a data set the
-    hub's own cache keeps the Parquet files that came whole). Files put there by hand stay as long as they read. A data set
-    that the hub does not give is told and left out.
-    Raises HubUnreachable, NotWritable where the folder takes no file, and Busy where another process is filling it.
+    hub's own cache keeps the Parquet files that came whole). Files put there by hand stay as long as they read, but not without
+    `by_hand`. A data set that the hub does not give is told and left out. Another process that is filling the mirror is waited
+    for, `wait` seconds.
+    Raises HubUnreachable, NotWritable where the folder takes no file, and Busy where the other process is not done.
     """
     check_writable(data)
     try:
-        with FileLock(data / ".mirror.lock", timeout=0):
-            missing = [held.needed for held in check_mirror(data, needed) if not held.good]
+        with FileLock(data / ".mirror.lock", timeout=wait):
+            held = check_mirror(data, needed)
+            missing = [one.needed for one in held if not (one.good if by_hand else one.state == "whole")]
             for dataset, files in groupby(missing, key=lambda one: one.dataset):
                 _pull_dataset(data, dataset, list(files), tell)
     except Timeout:

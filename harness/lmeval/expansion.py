@@ -30,6 +30,11 @@ def expand(name: str, index: Mapping[str, Any]) -> Expansion:
     return found
 
 
+def has_aggregate(config: Mapping[str, Any]) -> bool:
+    """Whether a group of that YAML has a score of its own."""
+    return bool(config.get("aggregate_metric_list"))
+
+
 def make_group(name: str, config: Mapping[str, Any], tasks: Sequence[Any]) -> Any:
     """lm-eval's Group of that YAML over these task objects, which aggregates by lm-eval's own weighting.
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import errno
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from zoo.errors import DataMissing, HubUnreachable, InvalidTask, MinizooError, PackageMissing, one_line
+from harness.data.mirror import SPLITS
+from zoo.errors import DataMissing, DiskFull, HubUnreachable, InvalidTask, MinizooError, PackageMissing, one_line
 
-UNREACHABLE = {"ConnectionError", "OfflineModeIsEnabled", "LocalEntryNotFoundError", "DatasetNotFoundError"}
-"""Exception classes by name: their modules differ between versions of the hub's client."""
+FULL = {errno.ENOSPC, errno.EDQUOT}
+SCRIPT = "scripts are no longer supported"
+"""What datasets says of a data set that comes as a script."""
+AGAIN = "Give a local mirror with --data DIR, or run again with the network up."
 
 
 @contextmanager
 def translated_load_errors(task: str, config: Mapping[str, Any]) -> Generator[None]:
-    """Inside, a foreign exception becomes PackageMissing, HubUnreachable, DataMissing or InvalidTask; minizoo's own pass.
+    """Inside, a foreign exception becomes PackageMissing, HubUnreachable, DataMissing, DiskFull or InvalidTask; minizoo's own
+    pass.
 
     A task's module that ends the program (SLR-Bench without Prolog) is held likewise.
     """
@@ -23,11 +28,19 @@ def translated_load_errors(task: str, config: Mapping[str, Any]) -> Generator[No
     except MinizooError:
         raise
     except (Exception, SystemExit) as error:
-        raise _cause(error, task, config.get("dataset_path")) from None
+        raise _cause(error, task, config) from None
 
 
-def _cause(error: BaseException, task: str, dataset: str | None) -> MinizooError:
-    if "Couldn't find a module script" in str(error):
+def is_script(error: BaseException) -> bool:
+    """Whether the data set was refused because it is a script on the hub."""
+    return SCRIPT in str(error)
+
+
+def _cause(error: BaseException, task: str, config: Mapping[str, Any]) -> MinizooError:
+    chain = list(_chain(error))
+    names = {base.__name__ for one in chain for base in type(one).__mro__}
+    said = " ".join(map(str, chain))
+    if "Couldn't find a module script" in said:
         return HubUnreachable(
             f"Task {task} needs a metric of the evaluate library, which is not in the cache and cannot be had from the hub "
             f"({one_line(error)[:200]}).",
@@ -38,24 +51,108 @@ def _cause(error: BaseException, task: str, dataset: str | None) -> MinizooError
             f"Task {task} needs something that is not installed ({one_line(error)}).",
             "`pip install 'minizoo[instruct]'` has what the tasks of minizoo's suites need beyond the rest.",
         )
-    if _is_missing_data(error):
-        what = f"the data set {dataset}" if dataset else "its data set"
+    dataset = config.get("dataset_path")
+    what = f"Task {task} needs {f'the data set {dataset}' if dataset else 'its data set'}"
+    for is_so, words, hint in MISSING:
+        if is_so(chain, names, said):
+            return DataMissing(f"{what}, {words.format(error=_why(chain))}.", hint.format(dataset=dataset))
+    if any(isinstance(one, OSError) and one.errno in FULL for one in chain):
+        return DiskFull(f"{what}, and the disk has no room for it ({one_line(error)[:200]}).", "Free some space.")
+    if (split := _absent_split(error, config)) is not None:
         return DataMissing(
-            f"Task {task} needs {what}, which is not in the cache and the hub cannot "
-            f"be reached ({type(error).__name__}).",
-            "Give a local mirror with --data DIR, or run again with the network up.",
+            f"{what} with its split {split}, which it does not have.", "Give a mirror that has it: --data DIR."
         )
-    if "scripts are no longer supported" in str(error):
-        return DataMissing(
-            f"Task {task}'s data set {dataset} is a script on the hub, which is never run.",
-            f"Take the hub's Parquet export of it: `minizoo data pull --tasks {task} --data DIR`, then give --data DIR.",
-        )
+    if isinstance(error, OSError):
+        return DataMissing(f"{what}, which cannot be read ({_why(chain)}).", AGAIN)
     return InvalidTask(
         f"lm-eval cannot load task {task} ({type(error).__name__}: {one_line(error)[:200]}).",
         "Check the task's YAML and the columns of its data.",
     )
 
 
-def _is_missing_data(error: BaseException) -> bool:
-    names = {type(e).__name__ for e in (error, error.__cause__, error.__context__) if e is not None}
-    return isinstance(error, OSError) or bool(names & UNREACHABLE)
+Chain = Sequence[BaseException]
+Asks = Callable[[Chain, set[str], str], bool]
+
+
+def _of(*classes: str) -> Asks:
+    """Exception classes by name: their modules differ between versions of the hub's client."""
+    return lambda _, names, __: bool(names & set(classes))
+
+
+MISSING: tuple[tuple[Asks, str, str], ...] = (
+    (
+        lambda _, names, said: "GatedRepoError" in names or "gated dataset" in said,
+        "which is gated on the hub",
+        "Accept its licence at huggingface.co/datasets/{dataset}, then run `hf auth login`; or give a mirror with --data DIR.",
+    ),
+    (
+        lambda chain, _, __: 429 in map(_status, chain),
+        "and the hub answered that there were too many requests (429)",
+        "Wait a little, or run `hf auth login`, which allows more; the same command then goes on.",
+    ),
+    (
+        lambda chain, _, __: any((_status(one) or 0) >= 500 for one in chain),
+        "and the hub answered with an error of its own ({error})",
+        "Run again later.",
+    ),
+    (
+        lambda _, names, said: "RepositoryNotFoundError" in names or "doesn't exist on the Hub" in said,
+        "which the hub does not have, or only for whom it is private",
+        "Run `hf auth login` if it is yours, or give a mirror that has it: --data DIR.",
+    ),
+    (
+        lambda _, __, said: "BuilderConfig" in said and "not found" in said,
+        "of which the hub does not have the configuration ({error})",
+        "Give a mirror that has it: --data DIR.",
+    ),
+    (
+        lambda _, __, said: SCRIPT in said,
+        "which is a script on the hub and is never run",
+        "Take the hub's Parquet export of it with `minizoo data pull --data DIR`, then give --data DIR.",
+    ),
+    (
+        _of("ConnectionError", "OfflineModeIsEnabled", "LocalEntryNotFoundError", "DatasetNotFoundError"),
+        "which is not in the cache and the hub cannot be reached ({error})",
+        AGAIN,
+    ),
+    (
+        _of("DataFilesNotFoundError", "EmptyDatasetError"),
+        "whose files the hub does not have ({error})",
+        "Give a mirror that has it: --data DIR.",
+    ),
+    (
+        _of("TransportError", "TimeoutException", "HfHubHTTPError"),
+        "and the connection to the hub broke off ({error})",
+        "Run again: what came whole is kept. Or give a local mirror with --data DIR.",
+    ),
+)
+"""Whether it is so of the exceptions (the chain of causes, the names of their classes, their words) → what is said, and what to
+do. `error` is the first cause in a few words. The first that is so counts."""
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception and its causes, outermost first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__  # a mere context says little: datasets loads in `except` of a file that it looked for
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status that an exception of a client carries."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _why(chain: Chain) -> str:
+    first = chain[0]
+    return f"{type(first).__name__}: {one_line(first)[:160]}".rstrip(": ")
+
+
+def _absent_split(error: BaseException, config: Mapping[str, Any]) -> str | None:
+    """The split that lm-eval asked the data set for in vain."""
+    named = {config.get(key) for key in SPLITS} - {None}
+    if isinstance(error, KeyError) and error.args and error.args[0] in named:
+        return str(error.args[0])
+    return None

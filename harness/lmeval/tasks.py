@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.data.manifest import LOCAL_FORMATS
-from harness.data.mirror import mirrored
-from harness.data.offline import hub_offline
-from harness.lmeval.expansion import expand, make_group
+from harness.lmeval.expansion import expand, has_aggregate, make_group
 from harness.lmeval.generation import request_options
 from harness.lmeval.index import folders_of
-from harness.lmeval.load_errors import translated_load_errors
-from harness.lmeval.own_data import mirrored_class, with_tokenizer
-from harness.lmeval.support import check_loaded, refused, task_class
+from harness.lmeval.lost import LostTask, grouped
+from harness.lmeval.own_data import Source
+from harness.lmeval.support import check_loaded, refused
 from harness.metrics.task_metadata import TaskMetadata, metadata_of
 from harness.suites.suite import Overflow, Suite, SuiteTask, known_folders
 from zoo.errors import EnvironmentIssue, InvalidTask, MinizooError, UnknownTask
 from zoo.names import unknown
+
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,15 @@ class LoadedTask:
     overflow: Overflow
     entry: SuiteTask
     """The suite's entry that it comes from, its own or its group's."""
+    data: str | None = None
+    """Where its data come from, where that is neither the mirror nor what its text names."""
+
+    def lost(self, error: MinizooError) -> LostTask:
+        """The task as one that cannot be run."""
+        version = str(self.task.VERSION)
+        return LostTask(
+            self.name, self.entry, self.shots, self.limit, self.overflow, {self.name: error}, version=version
+        )
 
     @property
     def metadata(self) -> TaskMetadata:
@@ -63,30 +70,25 @@ class LoadedTask:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where tasks take their data from."""
-
-    mirror: Path | None
-    """A local mirror of hub data sets; None for the hub and its cache."""
-    tokenizer: Path | None
-
-    def overrides(self, name: str, config: Mapping[str, Any], shots: int) -> dict[str, Any]:
-        """What in a task's YAML makes it read from there; DataMissing where the mirror lacks what it needs."""
-        counted = with_tokenizer(config, self.tokenizer)
-        if self.mirror is None or config.get("custom_dataset"):
-            return counted
-        if (kind := task_class(config)) is not None:
-            return mirrored_class(name, kind, self.mirror)
-        known = config.get("dataset_path")
-        return mirrored(config, shots, self.mirror) if known and known not in LOCAL_FORMATS else {}
-
-
-@dataclass(frozen=True)
 class LoadedSuite:
     """The leaf tasks of a suite in order, and lm-eval's groups over them, innermost first."""
 
     tasks: Mapping[str, LoadedTask]
     groups: tuple[Any, ...] = ()
+    """Those with an aggregate."""
+    lost: tuple[LostTask, ...] = ()
+    """What of the suite cannot be run, and why."""
+
+    def without(self, errors: Mapping[str, MinizooError]) -> LoadedSuite:
+        """The suite where these leaf tasks cannot be run after all, and with them no group that they are in."""
+        leaves = {name: self.tasks[name].lost(error) for name, error in errors.items()}
+        below = {group.name: [task.task_name for task in group.get_all_tasks()] for group in self.groups}
+        lost, gone = grouped(leaves, below)
+        return LoadedSuite(
+            {name: task for name, task in self.tasks.items() if name not in gone},
+            tuple(group for group in self.groups if gone.isdisjoint(below[group.name])),
+            (*self.lost, *lost),
+        )
 
 
 def load_tasks(
@@ -94,42 +96,49 @@ def load_tasks(
     data: Path | None,
     limit: int | None = None,
     overflow: Overflow | None = None,
-    absent: dict[str, MinizooError] | None = None,
     tokenizer: Path | None = None,
+    keep_lost: bool = False,
+    tell: Tell | None = None,
 ) -> LoadedSuite:
     """Load every leaf task of the suite, with its data (from the mirror `data` where given, else as lm-eval does).
 
-    `limit` (documents a leaf task) and `overflow` are the command's and win over the suite's. With `absent` an entry whose
-    data cannot be had is left out and named there with the error. `tokenizer` is the folder of the one by which tasks such as
-    RULER's make documents of a length. Raises UnknownTask, InvalidTask, UnsafeTask and UnsupportedRequest for what is not
-    loaded, DataMissing for data that is not in the mirror or must come from the hub and cannot.
+    `limit` (documents a leaf task) and `overflow` are the command's and win over the suite's. `tokenizer` is the folder of the
+    one by which tasks such as RULER's make documents of a length. `tell` is told of data that are fetched in another way.
+    Raises UnknownTask, InvalidTask, UnsafeTask and UnsupportedRequest for what is wrong with a task's text or name. What
+    cannot be loaded otherwise (DataMissing, InvalidData, HubUnreachable, PackageMissing; InvalidTask where lm-eval cannot make
+    it of its data) is raised too, or with `keep_lost` the others are loaded and it is named in `lost`.
     """
     _hide_progress_bars()
     random.seed(0)  # as lm-eval does before loading: some tasks shuffle at load time
     manager = _manager(suite)
+    source = Source(data, tokenizer, tell)
     tasks: dict[str, LoadedTask] = {}
-    groups: dict[str, Any] = {}
+    lost: dict[str, LostTask] = {}
+    groups: dict[str, tuple[Any, list[str]]] = {}
     for entry in suite.tasks:
         expansion = expand(entry.task, manager.task_index)
-        for name in expansion.overrides:
-            if name in tasks:
+        for name, overrides in expansion.overrides.items():
+            if name in tasks or name in lost:
                 raise InvalidTask(f"Task {name} stands twice in suite {suite.name}.", "Name it once.")
-        try:
-            with hub_offline() if data is not None else nullcontext():
-                tasks |= {
-                    name: _load(name, overrides, entry, manager, Source(data, tokenizer), limit, overflow)
-                    for name, overrides in expansion.overrides.items()
-                }
-        except EnvironmentIssue as error:
-            if absent is None:
-                raise
-            absent[entry.task] = error
-            continue
-        groups |= {
-            name: make_group(name, config, [tasks[n].task for n in below])
-            for name, (config, below) in expansion.groups.items()
-        }
-    return LoadedSuite(tasks, tuple(group for group in groups.values() if group.has_aggregation))
+            found = _load(name, overrides, entry, manager, source, limit, overflow)
+            if isinstance(found, LoadedTask):
+                tasks[name] = found
+                continue
+            if not keep_lost:
+                raise found.error
+            lost[name] = found
+        groups |= expansion.groups
+    told, gone = grouped(lost, {name: below for name, (config, below) in groups.items() if has_aggregate(config)})
+    whole = [
+        make_group(name, config, [tasks[n].task for n in below])
+        for name, (config, below) in groups.items()
+        if gone.isdisjoint(below)
+    ]
+    return LoadedSuite(
+        {name: task for name, task in tasks.items() if name not in gone},
+        tuple(group for group in whole if group.has_aggregation),
+        told,
+    )
 
 
 def leaf_configs(suite: Suite, entry: SuiteTask) -> list[dict[str, Any]]:
@@ -180,19 +189,33 @@ def _load(
     source: Source,
     limit: int | None,
     overflow: Overflow | None,
-) -> LoadedTask:
+) -> LoadedTask | LostTask:
+    """The task with its data, or why it has none; raises for what its text asks for and there is not."""
     config = {**(manager.task_index[name].cfg or {}), **overrides}
     shots = _shots(config, entry.shots)
     spec = {**overrides, "task": name, **_decoded(config, entry)}
     if found := refused(name, {**config, **spec}):
         raise found[1]
-    with translated_load_errors(name, config):
-        spec |= source.overrides(name, config, shots)
+    limit, rule = limit or entry.limit, overflow or entry.overflow or "refuse"
+
+    def load(own: Mapping[str, Any]) -> Any:
         # An override reaches a registered task only through a group; a bare dict would be a new task.
-        task = manager.load([{"group": f"minizoo::{name}", "task": [spec]}])["tasks"][name]
-    check_loaded(name, task)
+        return manager.load([{"group": f"minizoo::{name}", "task": [{**spec, **own}]}])["tasks"][name]
+
+    def lost(error: MinizooError) -> LostTask:
+        version = str((config.get("metadata") or {}).get("version", ""))
+        return LostTask(name, entry, shots, limit, rule, {name: error}, version=version)
+
+    try:
+        task, data = source.loaded(name, config, shots, load)
+    except MinizooError as error:
+        return lost(error)
+    try:
+        check_loaded(name, task)
+    except EnvironmentIssue as error:
+        return lost(error)
     task.set_config(key="num_fewshot", value=shots)
-    return LoadedTask(name, task, shots, limit or entry.limit, overflow or entry.overflow or "refuse", entry)
+    return LoadedTask(name, task, shots, limit, rule, entry, data)
 
 
 def _decoded(config: Mapping[str, Any], entry: SuiteTask) -> dict[str, Any]:

@@ -82,6 +82,10 @@ class EvalProgress(StepBar):
         else:
             self.show(phase, 0, 0)
 
+    def fetched(self, step: str, done: int, of: int) -> None:
+        """Show how much of the weights is there."""
+        self(step, done, of, "B")
+
     def planned(self, plans: Sequence[TaskPlan]) -> None:
         """Take the whole: the tokens of every phase, and how many of them sharing prefixes saves."""
         for plan in plans:
