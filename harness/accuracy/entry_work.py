@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from backends.contract import GenerateRequest, ScoreRequest
+from backends.packing.score import tree_of
 from harness.accuracy.plan import TaskPlan, task_documents
 from harness.accuracy.prepare import DocumentRules
+from harness.accuracy.times.pace import Amount
 from harness.lmeval.generation import new_tokens
 from harness.lmeval.prompts import count_of
 from harness.lmeval.tasks import LoadedTask, leaf_configs
@@ -36,6 +39,8 @@ class EntryWork:
     basis: str | None = None
     """What an estimate rests on; None where the numbers are exact."""
     truncated: int | None = None
+    amount: Amount = field(default_factory=Amount)
+    """The same as computing takes it: scores apart from generated text."""
 
 
 def planned(plans: Sequence[TaskPlan]) -> dict[str, EntryWork]:
@@ -49,6 +54,7 @@ def planned(plans: Sequence[TaskPlan]) -> dict[str, EntryWork]:
             requests=sum(plan.requests for plan in below),
             tokens=sum(plan.tokens for plan in below),
             truncated=sum(plan.truncated for plan in below),
+            amount=_amount(below),
         )
         for task, below in _by_entry(plans, lambda plan: plan.loaded).items()
     }
@@ -64,14 +70,16 @@ def counted(tasks: Iterable[LoadedTask], seeds: int) -> dict[str, EntryWork]:
         draws = _draws(config, shots, seeds)
         requests = draws * sum(instance.repeats or 1 for instance in instances)
         characters = draws * sum((instance.repeats or 1) * len("".join(_texts(instance))) for instance in instances)
+        new = requests * _generated(config)
         works[task] = EntryWork(
             kind=below[0].task.OUTPUT_TYPE,
             shots=shots,
             documents=sum(len(documents) for documents, _ in made),
             total=sum(total for _, total in made),
             requests=requests,
-            tokens=characters // CHARACTERS_A_TOKEN + requests * _generated(config),
+            tokens=characters // CHARACTERS_A_TOKEN + new,
             basis=f"{CHARACTERS_A_TOKEN} characters a token",
+            amount=Amount(0, True, new, requests) if new else Amount(characters // CHARACTERS_A_TOKEN, False, 0),
         )
     return works
 
@@ -89,9 +97,19 @@ def estimated(suite: Suite, entry: SuiteTask, rules: DocumentRules, registry: Re
     repeats = max(config.get("repeats") or 1 for config in configs)
     draws = _draws(configs[0], shots, rules.fewshot_seeds)
     requests = round(documents * metadata.size.requests * repeats) * draws
-    each = metadata.size.tokens + shots * metadata.size.example + max(map(_generated, configs))
+    new = max(map(_generated, configs))
+    read = metadata.size.tokens + shots * metadata.size.example
+    amount = Amount(0, True, requests * new, requests) if new else Amount(round(requests * read), False, 0)
     basis = f"GPT-2's tokens in {metadata.size_of}"
-    return EntryWork(kind, shots, documents, total, requests, round(requests * each), basis)
+    return EntryWork(kind, shots, documents, total, requests, round(requests * (read + new)), basis, amount=amount)
+
+
+def _amount(plans: Sequence[TaskPlan]) -> Amount:
+    asked = [unit.request for plan in plans for unit in plan.units]
+    scored = [request for request in asked if isinstance(request, ScoreRequest)]
+    generated = [request for request in asked if isinstance(request, GenerateRequest)]
+    new = sum(request.max_new_tokens for request in generated)
+    return Amount(len(tree_of(scored)), True, new, len(generated))
 
 
 def _by_entry(items: Iterable[Item], task_of: Callable[[Item], LoadedTask]) -> dict[str, list[Item]]:

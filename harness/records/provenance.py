@@ -82,6 +82,11 @@ def _version(package: str) -> str | None:
         return None
 
 
+def hardware_of(device: str) -> tuple[str | None, str | None]:
+    """The GPU that the device is, if any, and the host's processor: as a record has them."""
+    return _gpu(device)[0], _processor(device)
+
+
 def _processor(device: str) -> str | None:
     """The host's processor; with the threads that torch computes with where that is the device."""
     name = processor_name()

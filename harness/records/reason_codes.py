@@ -13,6 +13,7 @@ INVALID: dict[str, str] = {
     "clocks-throttled": "NVML told a hardware slow-down, a thermal slow-down or a power brake",
     "other-gpu-processes": "other processes used the GPU",
     "machine-busy": "other processes kept more than a tenth of a processor busy",
+    "time-limit": "the time limit of the run ended the measurement before its trials were enough",
     "memory-errors": "new uncorrected memory errors",
     "clock-drift": "the SM clock fell by more than 10 % without a power cap",
     "settings-changed": "a power limit, MIG or ECC mode, the clock's maximum or the number of processors changed meanwhile",

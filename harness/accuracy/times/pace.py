@@ -1,0 +1,155 @@
+"""How long computing will take, by what earlier runs took here: the same model's, else those of one of about its size.
+
+A score's tokens and those of generated text have paces of their own. A pace is taken from whole runs, never from one task:
+answers of several tasks may come from one forward pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.records.measured_work import Identity, Kind, Measured, Place
+
+RUNS = 5
+"""The newest runs that a pace is taken from."""
+LEAST_TOKENS: Mapping[Kind, int] = {"scores": 500, "generated text": 50}
+"""What a pace rests on at least: below it, the first touches of memory weigh as much as computing."""
+FARTHEST = 32
+"""Times as many FLOPs a token, or as few, as another model may have: beyond it a pace says nothing of this one."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """What a task asks for. None is what cannot be told."""
+
+    score_tokens: int | None = None
+    """Tokens to score, each shared prefix once where `shared`."""
+    shared: bool = False
+    new_tokens: int | None = None
+    """At the limit of every answer."""
+    generations: int = 0
+    """Answers to generate."""
+
+
+ASKS: Mapping[Kind, Callable[[Amount], bool]] = {
+    "scores": lambda amount: amount.score_tokens != 0,
+    "generated text": lambda amount: amount.new_tokens != 0,
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long it will take, and what that rests on."""
+
+    seconds: Mapping[str, float | None]
+    """Task → seconds; None where something of it is unknown."""
+    at_most: bool
+    """Whether something is counted at its limit: answers that may end earlier, prefixes that may be shared."""
+    basis: tuple[str, ...]
+    """A sentence a pace."""
+    unknown: tuple[Kind, ...]
+    """What nothing here tells the pace of."""
+
+    @property
+    def total(self) -> float | None:
+        """Seconds of all that is known; None where nothing is."""
+        known = [seconds for seconds in self.seconds.values() if seconds is not None]
+        return sum(known) if known else None
+
+
+@dataclass(frozen=True)
+class _Pace:
+    tokens: int
+    seconds: float
+    told: str
+
+    @property
+    def per_token(self) -> float:
+        return self.seconds / self.tokens
+
+
+def estimated_time(
+    amounts: Mapping[str, Amount],
+    identity: Identity,
+    flops: int | None,
+    place: Place,
+    measured: Iterable[Measured],
+) -> Estimate:
+    """The time of each task of one model. `measured` is newest first; what ran elsewhere or in another way is left out."""
+    here = [row for row in measured if _alike(row.place, place)]
+    own = [row for row in here if row.identity == identity]
+    paces: dict[Kind, _Pace | None] = {}
+    for kind, asks in ASKS.items():
+        if any(map(asks, amounts.values())):
+            paces[kind] = _pace(own, kind) or _scaled(here, kind, flops)
+    lengths = {task: length for task in amounts if (length := _answer_length(own, task)) is not None}
+    return Estimate(
+        {task: _seconds(task, amount, paces, lengths) for task, amount in amounts.items()},
+        any(_at_limit(task, amount, lengths) for task, amount in amounts.items()),
+        tuple(pace.told for pace in paces.values() if pace),
+        tuple(kind for kind, pace in paces.items() if pace is None),
+    )
+
+
+def _alike(a: Place, b: Place) -> bool:
+    return (a.backend, a.device, a.hardware) == (b.backend, b.device, b.hardware) and (b.dtype in (None, a.dtype))
+
+
+def _pace(rows: Sequence[Measured], kind: Kind) -> _Pace | None:
+    """By the newest runs that did work of this kind; None where they did too little of it."""
+    asked = [row for row in rows if row.amount(kind)[0]]
+    runs = list(dict.fromkeys(row.run_id for row in asked))[:RUNS]
+    amounts = [row.amount(kind) for row in asked if row.run_id in runs]
+    tokens, seconds = sum(tokens for tokens, _ in amounts), math.fsum(seconds for _, seconds in amounts)
+    if tokens < LEAST_TOKENS[kind] or seconds <= 0:
+        return None
+    ran = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0]}"
+    rate = f"{tokens / seconds:.2g}" if tokens < 100 * seconds else f"{tokens / seconds:,.0f}"
+    return _Pace(tokens, seconds, f"{kind} at {rate} tokens/s, by {tokens:,} tokens of {asked[0].model} ({ran})")
+
+
+def _scaled(rows: Sequence[Measured], kind: Kind, flops: int | None) -> _Pace | None:
+    """By the model whose FLOPs a token are nearest to these."""
+    if flops is None:
+        return None
+    for theirs in sorted({row.flops_per_token for row in rows if row.flops_per_token}, key=_distance(flops)):
+        pace = _pace([row for row in rows if row.flops_per_token == theirs], kind)
+        if abs(math.log(flops / theirs)) <= math.log(FARTHEST) and pace:
+            told = f"{pace.told}, times {flops / theirs:.2g} for the FLOPs of a token: roughly"
+            return _Pace(pace.tokens, pace.seconds * flops / theirs, told)
+    return None
+
+
+def _distance(flops: int) -> Callable[[int], float]:
+    return lambda theirs: abs(math.log(flops / theirs))
+
+
+def _answer_length(own: Sequence[Measured], task: str) -> float | None:
+    """New tokens of an answer to this task, on the average of this model's earlier runs."""
+    rows = [row for row in own if row.task == task and row.new_tokens and row.requests]
+    return sum(row.new_tokens for row in rows) / sum(row.requests for row in rows) if rows else None
+
+
+def _seconds(
+    task: str, amount: Amount, paces: Mapping[Kind, _Pace | None], lengths: Mapping[str, float]
+) -> float | None:
+    parts = list(_parts(task, amount, paces, lengths))
+    return None if None in parts else math.fsum(part for part in parts if part is not None)
+
+
+def _parts(
+    task: str, amount: Amount, paces: Mapping[Kind, _Pace | None], lengths: Mapping[str, float]
+) -> Iterator[float | None]:
+    tokens: dict[Kind, float | None] = {"scores": amount.score_tokens, "generated text": amount.new_tokens}
+    if task in lengths and amount.new_tokens:
+        tokens["generated text"] = min(amount.new_tokens, lengths[task] * amount.generations)
+    for kind, asked in tokens.items():
+        pace = paces.get(kind)
+        if asked != 0:
+            yield None if asked is None or pace is None else asked * pace.per_token
+
+
+def _at_limit(task: str, amount: Amount, lengths: Mapping[str, float]) -> bool:
+    return bool((amount.new_tokens and task not in lengths) or (amount.score_tokens and not amount.shared))
