@@ -50,7 +50,8 @@ STUDENTS = (
 
 def make_students(teacher: Path, out: Path) -> list[Path]:
     """Measure the teacher's importance once and write both students into `out`, each atomically; returns their folders."""
-    from zoo.prune.importance.measure import ImportanceSettings, measure
+    from zoo.prune.importance.measure import measure
+    from zoo.prune.importance.settings import ImportanceSettings
 
     parent = open_parent(teacher, TEACHER)
     shapes = {student.name: child_shape(parent.dims, student.target) for student in STUDENTS}

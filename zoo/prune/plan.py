@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from zoo.arch.dims import Dense
 from zoo.errors import InvalidPlan
@@ -15,6 +15,9 @@ from zoo.files import write_atomically
 from zoo.prune.indices import Kept
 from zoo.prune.target import ChildShape
 from zoo.strict import Count, Strict
+
+LATER = ("axes", "calibration_shape", "calibration_asked", "measured_on")
+"""Fields of UnitSelection that the first plans do not have."""
 
 
 class KeptLayer(Strict):
@@ -27,13 +30,27 @@ class KeptLayer(Strict):
 
 
 class UnitSelection(Strict):
-    """What chose the units: the method in words, the digests of scores and data, and the tasks that were scored for it."""
+    """What chose the units: the method in words, the digests of scores and data, and the tasks that were scored for it.
+
+    `axes` has for each axis that is cut how its units were chosen.
+    """
 
     method: str
     scores_digest: str | None = None
     calibration: str | None = None
     calibration_digest: str | None = None
     selection_tasks: tuple[str, ...] = ()
+    axes: dict[str, str] = Field(default_factory=dict)
+    calibration_shape: tuple[int, int] | None = Field(default=None, description="Rows, and tokens a row.")
+    calibration_asked: tuple[int, int] | None = Field(
+        default=None, description="The rows and tokens that were asked for."
+    )
+    measured_on: str | None = Field(default=None, description="The type of numbers and the kind of device.")
+
+    @model_serializer(mode="wrap")
+    def _without_unset(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A plan of an earlier version, which says none of `LATER`, keeps its bytes and its digest."""
+        return {name: value for name, value in whole(self).items() if value or name not in LATER}
 
 
 class ParentIdentity(Strict):

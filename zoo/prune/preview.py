@@ -9,7 +9,7 @@ from zoo.arch.weight_bytes import weight_bytes
 from zoo.prune.indices import as_runs
 from zoo.prune.plan import Plan
 from zoo.prune.target import AXES, ChildShape
-from zoo.prune.write.card import deployability
+from zoo.prune.write.card import chosen_by, deployability
 
 KEPT_AS_IT_IS = ("num_kv_heads", "head_dim", "vocab_size")
 
@@ -31,7 +31,7 @@ def preview(shape: ChildShape, plan: Plan | None = None, with_weights: bool = Tr
         ),
         ("FLOPs a token", f"{flops_per_token(shape.dims):,} of {flops_per_token(shape.parent):,}"),
         ("layers that go", _dropped(shape, plan)),
-        ("units chosen by", plan.chosen.method if plan else "not chosen yet: needs scores"),
+        *(chosen_by(plan.chosen) if plan else [("units chosen by", "not chosen yet: needs scores")]),
         *deployability(shape, with_weights),
     ]
     return {
@@ -42,6 +42,7 @@ def preview(shape: ChildShape, plan: Plan | None = None, with_weights: bool = Tr
         "bytes_bf16": 2 * child,
         "kv_bytes_per_token_bf16": kv_bytes_per_token(shape.dims),
         "plan_digest": plan.digest() if plan else None,
+        "chosen": plan.chosen.model_dump(mode="json") if plan else None,
         "uniform": shape.uniform,
     }
 

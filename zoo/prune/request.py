@@ -9,7 +9,9 @@ from typing import Literal, TypedDict
 from zoo.arch.dims import Dense
 from zoo.errors import ConflictingOptions, OutputExists
 from zoo.prune.calibration import Sampling
+from zoo.prune.calibration_file import check_column
 from zoo.prune.importance.aggregate import Aggregation, Function, Neurons
+from zoo.prune.importance.cost import MeasurementCost, measurement_cost
 from zoo.prune.recipes import Recipe, recipe
 from zoo.prune.scores import DepthBy, DepthCut
 from zoo.prune.target import ChildShape, Target, child_shape, parse_target
@@ -19,15 +21,15 @@ Product = Literal["child", "virtual", "plan", "scores"]
 """What is written: a checkpoint, a plan that the `pruned` backend runs, plan.json alone, or importance scores alone."""
 
 
-class PruneOptions(TypedDict):
+class Choices(TypedDict):
     """The options of `minizoo prune` as click gives them; a path is not yet opened, a word not yet looked up."""
 
-    parent: str
     recipe: str | None
     target: tuple[str, ...]
     plan: Path | None
     scores: Path | None
     calibration: Path | None
+    text_column: str | None
     plan_only: bool
     scores_only: bool
     virtual: bool
@@ -42,8 +44,16 @@ class PruneOptions(TypedDict):
     depth_cut: DepthCut
     depth_task: str | None
     depth_limit: int | None
+    device: str
+    dtype: str
     head_residual: bool
     shard_gb: float
+
+
+class PruneOptions(Choices):
+    """All that a command line says: the options, and the parent, which may be an argument."""
+
+    parent: str
 
 
 @dataclass(frozen=True)
@@ -68,12 +78,16 @@ class PruneRequest:
     # what chooses the units: scores of a file, or importance measured on calibration text
     scores_file: Path | None = None
     calibration_file: Path | None = None
+    text_column: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
     aggregation: Aggregation = field(default_factory=Aggregation)
     neurons: Neurons = "post"
     depth_by: DepthBy = "bi"
     depth_cut: DepthCut = "contiguous"
     depth_task: DepthTask | None = None
+    # what it is measured on
+    device: str = "auto"
+    dtype: str = "auto"
     # how the weights are written
     head_residual: bool = False
     shard_bytes: int = SHARD_BYTES
@@ -81,6 +95,31 @@ class PruneRequest:
     def shape(self, parent: Dense) -> ChildShape:
         """The child's shape for this parent, of the recipe or the target. Raises NoRecipe and InvalidTarget."""
         return self.recipe.shape(parent) if self.recipe else child_shape(parent, self.target)
+
+    @property
+    def named_in(self) -> str:
+        """Where layers that are removed by name are named."""
+        return "the recipe" if self.recipe else "the request"
+
+    def cost(self, parent: Dense, rows: int | None = None, length: int | None = None) -> MeasurementCost:
+        """What measuring takes that this request needs or asks for, on so many rows (without: as many as it asks for)."""
+        longest = min(self.sampling.length, parent.max_context or self.sampling.length)
+        return measurement_cost(
+            parent,
+            rows or self.sampling.samples,
+            length or longest,
+            self.block_lengths(parent),
+            self.depth_by == "ppl",
+            self.task_block(parent) if self.depth_by == "task" else None,
+        )
+
+    def block_lengths(self, parent: Dense) -> tuple[int, ...]:
+        """Lengths of the blocks of layers whose removal is measured: single layers, and as many as are to be chosen."""
+        return tuple(sorted({1, self.shape(parent).unnamed} - {0}))
+
+    def task_block(self, parent: Dense) -> int:
+        """The length of the blocks that a task is scored without."""
+        return self.shape(parent).unnamed or 1 if self.depth_cut == "contiguous" else 1
 
     @property
     def needs_weights(self) -> bool:
@@ -106,12 +145,15 @@ def parse_request(options: PruneOptions) -> PruneRequest:
         target=parse_target(options["target"]),
         scores_file=options["scores"],
         calibration_file=options["calibration"],
+        text_column=options["text_column"],
         sampling=Sampling(options["samples"], options["length"], options["seed"]),
         aggregation=Aggregation(options["batch_by"], options["sequence_by"]),
         neurons=options["neurons"],
         depth_by=options["depth_by"],
         depth_cut=options["depth_cut"],
         depth_task=task,
+        device=options["device"],
+        dtype=options["dtype"],
         head_residual=options["head_residual"],
         shard_bytes=int(options["shard_gb"] * 1e9),
     )
@@ -133,6 +175,10 @@ def _check_options(options: PruneOptions) -> None:
         )
     if calibration and scores:
         raise ConflictingOptions("--calibration measures scores, --scores brings them.", "Give one of them.")
+    if options["text_column"] is not None:
+        if calibration is None:
+            raise ConflictingOptions("--text-column names a column of calibration text.", "Give --calibration FILE.")
+        check_column(calibration, options["text_column"])
     if options["scores_only"] and not calibration:
         raise ConflictingOptions("--scores-only needs text to measure on.", "Give --calibration FILE.")
     if out is None and not (options["plan_only"] and not calibration):

@@ -2,66 +2,79 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
+from zoo.arch.dims import Dense
 from zoo.arch.hf_config import read_config
 from zoo.checkpoint.locate import locate
 from zoo.checkpoint.model_ref import resolve
 from zoo.checkpoint.precision import check_unquantised
-from zoo.errors import ConflictingOptions
+from zoo.errors import Busy, ConflictingOptions
 from zoo.prune.calibration import CalibrationText, read_calibration
+from zoo.prune.importance.block_costs import Score, block_costs, remembered
+from zoo.prune.importance.cost import MeasurementCost
+from zoo.prune.importance.settings import Computing, ImportanceSettings
 from zoo.prune.parent import Parent, open_parent
-from zoo.prune.plan import ParentIdentity, Plan, UnitSelection, read_plan, write_plan
-from zoo.prune.progress import ProgressCallback
+from zoo.prune.plan import ParentIdentity, Plan, read_plan, write_plan
+from zoo.prune.progress import Watcher
 from zoo.prune.request import DepthTask, PruneRequest
-from zoo.prune.scores import DrawScores, Scores, load_scores, write_scores
-from zoo.prune.selection import Ranking, plan_from_ranking
+from zoo.prune.scores import DrawScores, Scores, load_scores, unranked, write_scores
+from zoo.prune.selection import plan_from_ranking
 from zoo.prune.target import ChildShape
-from zoo.prune.write.writer import write_child, write_virtual
+from zoo.prune.write.writer import check_child_space, write_child, write_virtual
 
 OpenText = Callable[[Path, Path], CalibrationText]
 """Takes the parent's folder and a file of text; gives the text with the parent's tokenizer."""
-OpenTask = Callable[[Parent, DepthTask, Path], Callable[[Sequence[int]], float]]
-"""Takes parent, task and a work folder; gives a function from the kept layers to the task's value (higher is better)."""
+OpenTask = Callable[[Parent, DepthTask, Path, str], Score]
+"""Takes parent, task, a work folder and a device; gives a function from the kept layers to the task's value (higher is
+better)."""
 
 
 @dataclass(frozen=True)
 class PruneOutcome:
-    """What a run made: the child's shape and plan (None where no units were chosen), scores, and the files of the scores."""
+    """What a run made: the child's shape and plan (None where no units were chosen), scores, and the files of the scores.
+
+    `cost` is what their measurement took, or would take where it was not made.
+    """
 
     shape: ChildShape
     plan: Plan | None = None
     scores: Scores | None = None
     score_files: tuple[Path, ...] = ()
+    cost: MeasurementCost | None = None
 
 
 def run(
-    request: PruneRequest,
-    *,
-    open_text: OpenText,
-    open_task: OpenTask,
-    draw: DrawScores,
-    progress: ProgressCallback | None = None,
+    request: PruneRequest, *, open_text: OpenText, open_task: OpenTask, draw: DrawScores, watcher: Watcher | None = None
 ) -> PruneOutcome:
     """Carry out a request; a measurement that was interrupted is resumed.
 
     `open_text` is called to measure on text, `open_task` to choose layers by a task, `draw` where scores are written.
     Raises ConflictingOptions where units must be chosen and the request names nothing to choose by.
     """
+    watcher = watcher or Watcher()
     if request.plan_file is not None:
         plan = read_plan(request.plan_file)
-        return PruneOutcome(plan.shape, plan) if request.product == "plan" else _cut(request, plan, draw, progress)
+        return PruneOutcome(plan.shape, plan) if request.product == "plan" else _cut(request, plan, draw, watcher)
     if not request.needs_weights:
         return _preview(request)
     parent = _open(request)
     shape = request.shape(parent.dims)  # an impossible target is refused before anything is measured
     out = _out(request)
     scores = load_scores(request.scores_file) if request.scores_file else None
-    if request.calibration_file:
-        scores = score_importance(parent, request, open_text, open_task, progress)
+    measured = request.calibration_file is not None and (request.product == "scores" or shape.choosing)
+    if measured:
+        scores = score_importance(parent, request, open_text, open_task, watcher)
+    elif not shape.choosing and (request.calibration_file or scores):
+        watcher.note(
+            f"Nothing is left to choose, so no scores are {'used' if scores else 'measured'}: {_all_named(shape)}."
+        )
     if request.product == "scores" and scores:
         outcome = PruneOutcome(shape, None, scores, tuple(write_scores(scores, out, draw)))
     else:
@@ -74,43 +87,41 @@ def run(
             write_plan(plan, out)
             outcome = PruneOutcome(shape, plan, scores)
         else:
-            outcome = _cut(request, plan, draw, progress, parent, scores)
+            outcome = _cut(request, plan, draw, watcher, parent, scores)
     shutil.rmtree(work_folder(out), ignore_errors=True)
-    return outcome
+    return replace(outcome, cost=_cost_of(request, parent.dims, scores) if measured and scores else None)
 
 
 def score_importance(
-    parent: Parent,
-    request: PruneRequest,
-    open_text: OpenText,
-    open_task: OpenTask,
-    progress: ProgressCallback | None = None,
+    parent: Parent, request: PruneRequest, open_text: OpenText, open_task: OpenTask, watcher: Watcher | None = None
 ) -> Scores:
     """Measure the importance of every axis on the request's calibration data, and with a depth task the cost of each block.
 
-    The work folder keeps the state of the measurement; the same call resumes it.
+    The work folder keeps the state of the measurement; the same call resumes it. Raises Busy while another run does.
     """
-    from zoo.prune.importance.measure import ImportanceSettings, measure  # imports torch
+    from zoo.prune.importance.devices import dtype_for, find_devices  # imports torch
+    from zoo.prune.importance.measure import measure
 
+    watcher = watcher or Watcher()
     file, work = request.calibration_file, work_folder(_out(request))
     if file is None:
         raise ConflictingOptions("There is nothing to measure importance on.", "Give --calibration FILE.")
-    removed = request.shape(parent.dims).unnamed
-    longest = parent.dims.max_context or request.sampling.length
-    sampling = replace(request.sampling, length=min(request.sampling.length, longest))
-    text = CalibrationText(file) if file.suffix == ".npy" else open_text(parent.folder, file)
-    rows = read_calibration(text, parent.dims.vocab_size, sampling)
+    devices = find_devices(request.device)
+    computing = Computing(devices, dtype_for(request.dtype, devices, parent))
     settings = ImportanceSettings(
-        request.aggregation,
-        request.neurons,
-        blocks=tuple(sorted({1, removed} - {0})),
-        perplexity=request.depth_by == "ppl",
+        request.aggregation, request.neurons, request.block_lengths(parent.dims), perplexity=request.depth_by == "ppl"
     )
-    scores = measure(parent, rows, settings, work, progress)
-    if request.depth_task is None:
-        return scores
-    length = removed if removed and request.depth_cut == "contiguous" else 1
-    return _with_task_costs(scores, parent, request.depth_task, length, open_task, work)
+    with _alone(_out(request)):
+        text = CalibrationText(file) if file.suffix.lower() == ".npy" else open_text(parent.folder, file)
+        text = replace(text, column=request.text_column or text.column)
+        rows = read_calibration(text, parent.dims.vocab_size, request.sampling, parent.dims.max_context)
+        if rows.is_short:
+            watcher.note(f"Calibration: {rows.described}, in {rows.name}.")
+        if request.product == "child":
+            check_child_space(parent, request.shape(parent.dims), _out(request))
+        score = _task_score(parent, request, open_task, computing, watcher)
+        scores = measure(parent, rows, settings, work / "importance", watcher.progress, computing, watcher.estimated)
+        return scores if score is None else _with_task_costs(scores, parent, request, score, watcher)
 
 
 def build_plan(parent: ParentIdentity, request: PruneRequest, scores: Scores | None) -> Plan | None:
@@ -120,12 +131,12 @@ def build_plan(parent: ParentIdentity, request: PruneRequest, scores: Scores | N
     """
     shape = request.shape(parent.dims)
     if scores is None:
-        if not _names_all_units(shape):
+        if shape.choosing:
             return None
-        ranking = Ranking(UnitSelection(method="layers named in the request"))
+        ranking = unranked(shape, request.named_in)
     else:
         scores.check_dims(parent.dims, parent.digest)
-        ranking = scores.ranking(shape, request.depth_by, request.depth_cut)
+        ranking = scores.ranking(shape, request.depth_by, request.depth_cut, request.named_in)
         if parent.digest is None:
             parent = parent.model_copy(update={"digest": scores.provenance.get("parent_digest")})
     if request.recipe is not None:
@@ -151,22 +162,24 @@ def _preview(request: PruneRequest) -> PruneOutcome:
     plan = build_plan(parent, request, scores)
     if plan is not None and request.out is not None:
         write_plan(plan, request.out)
-    return PruneOutcome(request.shape(parent.dims), plan, scores)
+    cost = request.cost(parent.dims) if plan is None else None
+    return PruneOutcome(request.shape(parent.dims), plan, scores, cost=cost)
 
 
 def _cut(
     request: PruneRequest,
     plan: Plan,
     draw: DrawScores,
-    progress: ProgressCallback | None,
+    watcher: Watcher,
     parent: Parent | None = None,
     scores: Scores | None = None,
 ) -> PruneOutcome:
     parent = parent or _open(request)
+    used = scores if plan.chosen.scores_digest else None  # scores that chose nothing say nothing of the child
     if request.product == "virtual":
-        write_virtual(plan, parent, _out(request), scores, draw)
+        write_virtual(plan, parent, _out(request), used, draw)
     else:
-        write_child(plan, parent, _out(request), request.shard_bytes, progress, scores, draw)
+        write_child(plan, parent, _out(request), request.shard_bytes, watcher.progress, used, draw)
     return PruneOutcome(plan.shape, plan, scores)
 
 
@@ -181,22 +194,61 @@ def _out(request: PruneRequest) -> Path:
     return request.out
 
 
-def _with_task_costs(
-    scores: Scores, parent: Parent, task: DepthTask, length: int, open_task: OpenTask, work: Path
-) -> Scores:
-    """The scores with `task.N`: what removing each block of N = `length` layers costs on the task."""
-    from zoo.prune.importance.measure import block_costs
+@contextlib.contextmanager
+def _alone(out: Path) -> Generator[None]:
+    """Hold the measurement of `out`; the system lets go of a process that was killed."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lock = out.parent / f".{out.name}.scoring.lock"
+    try:
+        with FileLock(lock, timeout=0):
+            try:
+                yield
+            finally:
+                _drop_empty(work_folder(out))
+                lock.unlink(missing_ok=True)
+    except Timeout:
+        raise Busy(f"Another run is measuring importance for {out}.", "Wait for it, or give another --out.") from None
 
-    score = open_task(parent, task, work)
-    base = score(range(parent.dims.num_layers))
-    costs = block_costs(parent.dims.num_layers, length, base, score, work, f"{task.name} {task.limit}")
+
+def _drop_empty(work: Path) -> None:
+    """Remove the work folder where nothing in it could be gone on with."""
+    for folder in (*work.glob("*"), work):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _task_score(
+    parent: Parent, request: PruneRequest, open_task: OpenTask, computing: Computing, watcher: Watcher
+) -> Score | None:
+    """The depth task as a function of the kept layers. The whole model is scored at once: what cannot be scored is refused
+    before hours go into importance.
+    """
+    task, device = request.depth_task, computing.devices[0]
+    if task is None:
+        return None
+    if len(computing.devices) > 1:
+        watcher.note(f"Models are scored by {task.name} on {device} alone; rows are shared over all devices.")
+    work = work_folder(_out(request)) / "task"
+    key = f"{parent.digest} {task.name} {task.limit} {request.dtype} {device.split(':')[0]}"
+    score = remembered(open_task(parent, task, work, device), work, key)
+    score(range(parent.dims.num_layers))
+    return score
+
+
+def _with_task_costs(scores: Scores, parent: Parent, request: PruneRequest, score: Score, watcher: Watcher) -> Scores:
+    """The scores with `task.N`: what removing each block of N layers costs on the task."""
+    task, length = request.depth_task, request.task_block(parent.dims)
+    if task is None:
+        return scores
+    base, costs = block_costs(parent.dims.num_layers, length, score, watcher.progress)
     settings = {**scores.provenance["settings"], "tasks": [task.name], "limit": task.limit, "base": base}
     return Scores({**scores.arrays, f"task.{length}": costs}, {**scores.provenance, "settings": settings})
 
 
-def _names_all_units(shape: ChildShape) -> bool:
-    """Whether nothing is left to choose: all widths stay whole, and layers that are removed are named."""
-    dims = shape.parent
-    widths = {(shape.hidden, ffn, heads) for ffn, heads in zip(shape.ffn, shape.heads, strict=True)}
-    whole = widths == {(dims.hidden_size, dims.ffn_hidden_size, dims.num_attention_heads)}
-    return whole and not shape.unnamed
+def _cost_of(request: PruneRequest, dims: Dense, scores: Scores) -> MeasurementCost:
+    rows, length = scores.provenance["calibration_shape"]
+    return request.cost(dims, rows, length)
+
+
+def _all_named(shape: ChildShape) -> str:
+    return "the request names the layers that go" if shape.removed else "nothing is cut"

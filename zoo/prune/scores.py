@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from zoo.arch.dims import Dense
 from zoo.errors import InvalidScores, OtherParent
@@ -22,6 +23,7 @@ from zoo.prune.target import ChildShape
 ScoreArray = NDArray[np.float64]
 DepthBy = Literal["bi", "ppl", "task"]
 DepthCut = Literal["contiguous", "single"]
+DEPTH_WORDS: dict[DepthBy, str] = {"bi": "Block Influence", "ppl": "perplexity", "task": "a task's score"}
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,24 @@ class Scores:
             whole.update(f"\n{name} {values.shape} ".encode() + values.astype("<f8").tobytes())
         return whole.hexdigest()
 
-    def ranking(self, shape: ChildShape, depth_by: DepthBy = "bi", depth_cut: DepthCut = "contiguous") -> Ranking:
-        """The scores as a plan of this shape needs them; layers that the shape names are not ranked.
+    def ranking(
+        self,
+        shape: ChildShape,
+        depth_by: DepthBy = "bi",
+        depth_cut: DepthCut = "contiguous",
+        named_in: str = "the request",
+    ) -> Ranking:
+        """The scores as a plan of this shape needs them; layers that the shape names (`named_in` what) are not ranked.
 
         Heads and neurons are ranked within their layer; hidden channels by the sum over all layers' norms, one set for
         the whole network. Raises InvalidScores where the depth scores asked for were not measured.
         """
+        if not shape.choosing:
+            return unranked(shape, named_in)
         removed = shape.unnamed
         settings = self.provenance.get("settings", {})
         method = f"importance ({settings.get('describe', 'of unknown settings')})"
+        axes = dict.fromkeys(shape.narrowed, method)
         tasks = ()
         blocks = layers = None
         if removed:
@@ -65,22 +76,41 @@ class Scores:
                 raise InvalidScores(f"The scores have no {name}.", f"They have: {', '.join(sorted(self.arrays))}.")
             blocks, layers = (self.arrays[name], None) if depth_cut == "contiguous" else (None, self.arrays[name])
             method += f"; layers by {depth_by}, {depth_cut}"
+            axes["layers"] = f"{DEPTH_WORDS[depth_by]}, {depth_cut}"
             tasks = tuple(settings.get("tasks", ())) if depth_by == "task" else ()
+        elif shape.removed:
+            method += f"; layers named in {named_in}"
+            axes["layers"] = f"named in {named_in}"
         hidden = self.arrays.get("hidden")
         return Ranking(
-            UnitSelection(
-                method=method,
-                scores_digest=self.digest(),
-                calibration=self.provenance.get("calibration"),
-                calibration_digest=self.provenance.get("calibration_digest"),
-                selection_tasks=tasks,
-            ),
+            self._selection(method, axes, tasks),
             heads=self.arrays.get("heads"),
             ffn=self.arrays.get("ffn"),
             hidden=None if hidden is None else hidden.sum((0, 1)),
             layers=layers,
             blocks=blocks,
         )
+
+    def _selection(self, method: str, axes: dict[str, str], tasks: tuple[str, ...]) -> UnitSelection:
+        told = self.provenance
+        devices = sorted(set(told.get("devices", ())))
+        try:
+            return UnitSelection(
+                method=method,
+                scores_digest=self.digest(),
+                calibration=told.get("calibration"),
+                calibration_digest=told.get("calibration_digest"),
+                selection_tasks=tasks,
+                axes=axes,
+                calibration_shape=_pair(told.get("calibration_shape")),
+                calibration_asked=_pair(told.get("calibration_asked")),
+                measured_on=f"{told.get('dtype')} on {', '.join(devices)}" if devices else None,
+            )
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            raise InvalidScores(
+                f"What the scores say of themselves is broken ({where}).", "Measure them again."
+            ) from None
 
     def check_dims(self, dims: Dense, digest: str | None) -> None:
         """Raise OtherParent where the scores have other widths, or another digest where both have one."""
@@ -101,6 +131,18 @@ class Scores:
 
 DrawScores = Callable[[Scores], str]
 """Draws the scores as an SVG; passed in from above (`reports.charts.importance`)."""
+
+
+def unranked(shape: ChildShape, named_in: str = "the request") -> Ranking:
+    """What chose the units where the target names all that goes: no scores did."""
+    if not shape.removed:
+        return Ranking(UnitSelection(method="nothing is cut"))
+    named = f"named in {named_in}"
+    return Ranking(UnitSelection(method=f"layers {named}", axes={"layers": named}))
+
+
+def _pair(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value  # JSON has no tuples
 
 
 def save_scores(path: Path, scores: Scores) -> None:

@@ -57,6 +57,22 @@ class ChildShape:
         return 0 if self.drop else self.removed
 
     @property
+    def narrowed(self) -> tuple[str, ...]:
+        """The widths that are cut: which of hidden, ffn and heads."""
+        whole = self.parent
+        widths = {
+            "hidden": self.hidden < whole.hidden_size,
+            "ffn": min(self.ffn) < whole.ffn_hidden_size,
+            "heads": min(self.heads) < whole.num_attention_heads,
+        }
+        return tuple(axis for axis, cut in widths.items() if cut)
+
+    @property
+    def choosing(self) -> bool:
+        """Whether scores choose anything: units of a width, or layers that the target does not name."""
+        return bool(self.narrowed or self.unnamed)
+
+    @property
     def uniform(self) -> bool:
         """Whether all layers have the same widths, as every backend but `pruned` requires."""
         return len(set(self.ffn)) == 1 and len(set(self.heads)) == 1

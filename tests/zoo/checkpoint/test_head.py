@@ -80,7 +80,7 @@ def test_every_reader_has_the_head_that_transformers_has(tied_by_config, tmp_pat
     assert parent.dims.tied_embeddings == resolve(str(folder)).dense_dims.tied_embeddings == tied
     stored = sum(parameter.numel() for parameter in expected.parameters())
     assert count_parameters(parent.dims).total + extra_biases(parent) == stored
-    assert torch.equal(StreamedModel(parent).head()[1], expected.lm_head.weight)
+    assert torch.equal(StreamedModel(parent).head()[0][1], expected.lm_head.weight)
     assert same_weights(load_pruned(open_folder(folder), "cpu", "auto"), expected)
     whole = keep_layers(parent.identity, range(4))
     write_child(whole, parent, tmp_path / "child")

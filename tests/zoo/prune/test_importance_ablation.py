@@ -5,7 +5,7 @@ import numpy as np
 from backends.tokenizer import HfTokenizer
 from zoo.prune.calibration import CalibrationText, Sampling, read_calibration
 from zoo.prune.importance.ablation import importance_ablation
-from zoo.prune.importance.measure import ImportanceSettings
+from zoo.prune.importance.settings import ImportanceSettings
 from zoo.prune.parent import open_parent
 from zoo.prune.target import Target
 

@@ -13,7 +13,8 @@ from zoo.checkpoint.model_ref import resolve
 from zoo.checkpoint.safetensors import BYTES, header_bytes, read_header
 from zoo.errors import UnsupportedDtype
 from zoo.prune.calibration import Calibration
-from zoo.prune.importance.measure import ImportanceSettings, measure
+from zoo.prune.importance.measure import measure
+from zoo.prune.importance.settings import ImportanceSettings
 from zoo.prune.parent import open_parent
 from zoo.prune.scores import random_scores, save_scores
 from zoo.prune.selection import plan_from_ranking

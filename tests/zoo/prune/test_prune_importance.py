@@ -11,7 +11,9 @@ from support.tolerances import assert_fp32
 from zoo.errors import InvalidCalibration, OtherParent, WeightsNotFinite
 from zoo.prune.calibration import Calibration, CalibrationText, Sampling, read_calibration
 from zoo.prune.importance.aggregate import FUNCTIONS, Aggregation, BatchSums, along_sequence
-from zoo.prune.importance.measure import ImportanceSettings, block_costs, measure
+from zoo.prune.importance.block_costs import block_costs, remembered
+from zoo.prune.importance.measure import measure
+from zoo.prune.importance.settings import Computing, ImportanceSettings
 from zoo.prune.parent import open_parent
 from zoo.prune.scores import load_scores, random_scores, save_scores
 from zoo.prune.target import Target, child_shape
@@ -60,11 +62,9 @@ def in_memory(folder, how, neurons, family):
 
 
 def streamed(folder, work, how=None, rows=ROWS, **changes):
-    settings = ImportanceSettings(
-        aggregation=how or Aggregation(), **{k: v for k, v in changes.items() if k != "batch_tokens"}
-    )
-    options = {k: v for k, v in changes.items() if k == "batch_tokens"}
-    return measure(open_parent(folder), Calibration("rows", rows), settings, work, **options)
+    computing = Computing(**{k: changes.pop(k) for k in ("devices", "dtype", "batch_tokens") if k in changes})
+    settings = ImportanceSettings(aggregation=how or Aggregation(), **changes)
+    return measure(open_parent(folder), Calibration("rows", rows), settings, work, computing=computing)
 
 
 @pytest.mark.parametrize("neurons", ["post", "pre"])
@@ -120,22 +120,27 @@ def test_block_influence_and_perplexity_drops_equal_those_of_whole_models(family
         assert_fp32(base + found.arrays[f"ppl.{n}"], base + np.array(drops), TERMS)  # perplexities
 
 
-def test_an_interrupted_measurement_goes_on_after_the_last_finished_layer(tiny_parent, tmp_path):
+LAYERS, HEADS = "rows through layers", "perplexities of models without a block"
+PASSES = {1: 1, 2: 2, 3: 4, 4: 6}
+"""Layers done → the sets of rows that went through the last of them: the whole model's, and those without a block before."""
+
+
+@pytest.mark.parametrize(("stop", "again"), [((LAYERS, 6 * 3), (LAYERS, 6 * 3 + 1)), ((HEADS, 3), (HEADS, 3))])
+def test_an_interrupted_measurement_goes_on_after_the_last_finished_step(stop, again, tiny_parent, tmp_path, monkeypatch):
     folder = tiny_parent("llama")
     expected = streamed(folder, tmp_path / "a", blocks=(1, 2), perplexity=True)
     settings = ImportanceSettings(blocks=(1, 2), perplexity=True)
-    done = []
+    seen, passed = [], []
 
-    def interrupt(_step, layer, _layers):
-        done.append(layer)
-        if layer == 2:
+    def interrupt(step, done, _of):
+        if (step, done) == stop:
             raise KeyboardInterrupt
 
     parent, rows = open_parent(folder), Calibration("rows", ROWS)
     with pytest.raises(KeyboardInterrupt):
         measure(parent, rows, settings, tmp_path / "b", interrupt)
-    found = measure(parent, rows, settings, tmp_path / "b", lambda _step, layer, _layers: done.append(layer))
-    assert done == [1, 2, 3, 4]
+    found = measure(parent, rows, settings, tmp_path / "b", lambda *told: seen.append(told))
+    assert seen[0][0] == again[0]
     assert found.arrays.keys() == expected.arrays.keys()
     for name, values in expected.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], values)
@@ -154,7 +159,7 @@ def test_large_half_precision_activations_do_not_overflow():
     values = torch.full((1, 300, 2), 60000.0, dtype=torch.float16)
     sums = BatchSums(2)
     for _ in range(4):
-        sums.add(along_sequence(values, "mean"))
+        sums.add(along_sequence(values, "mean").double().numpy())
     np.testing.assert_allclose(sums.score("l2"), [120000.0, 120000.0], rtol=2**-11)  # 60,000 and a half step of fp16
 
 
@@ -174,8 +179,8 @@ def test_scores_are_saved_with_their_provenance_and_come_back_equal(tiny_parent,
     assert back.digest() == scores.digest()
     assert back.provenance["parent_digest"] == open_parent(folder).digest
     assert back.provenance["calibration_digest"] == Calibration("rows", ROWS).digest
-    whole = child_shape(open_parent(folder).dims, Target())
-    assert back.ranking(whole).selection.scores_digest == scores.digest()
+    narrow = child_shape(open_parent(folder).dims, Target(ffn=40))
+    assert back.ranking(narrow).selection.scores_digest == scores.digest()
 
 
 def test_scores_of_another_parent_are_refused(tiny_parent, tmp_path):
@@ -200,10 +205,11 @@ def test_downstream_costs_are_kept_as_they_come(tmp_path):
         return float(sum(kept))
 
     with pytest.raises(KeyboardInterrupt):
-        block_costs(4, 2, 10.0, score, tmp_path)
-    costs = block_costs(4, 2, 10.0, score, tmp_path)
-    assert calls == [(2, 3), (0, 3), (0, 3), (0, 1)]
-    np.testing.assert_array_equal(costs, [5.0, 7.0, 9.0])
+        block_costs(4, 2, remembered(score, tmp_path, "key"))
+    base, costs = block_costs(4, 2, remembered(score, tmp_path, "key"))
+    assert calls == [(0, 1, 2, 3), (2, 3), (2, 3), (0, 3), (0, 1)]
+    np.testing.assert_array_equal(costs, [1.0, 3.0, 5.0])
+    assert base == 6.0
 
 
 def test_sixteen_bit_token_ids_are_refused(tmp_path):

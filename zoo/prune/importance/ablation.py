@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from zoo.prune.calibration import Calibration
-from zoo.prune.importance.measure import ImportanceSettings, measure
+from zoo.prune.importance.measure import measure
+from zoo.prune.importance.settings import ImportanceSettings
 from zoo.prune.parent import Parent
 from zoo.prune.plan import Plan
 from zoo.prune.scores import DepthBy, Scores, random_scores, reversed_scores

@@ -7,7 +7,7 @@ sequence mean.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +47,8 @@ class BatchSums:
         self.first: NDArray[np.float64] = np.zeros(units)
         self.second: NDArray[np.float64] = np.zeros(units)
 
-    def add(self, per_row: Any) -> None:
+    def add(self, values: NDArray[np.float64]) -> None:
         """Add values [rows, units]."""
-        values = per_row.double().cpu().numpy()
         self.rows += len(values)
         self.first += values.sum(0)
         self.second += np.square(values).sum(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from zoo.errors import DiskFull
 from zoo.files import atomic_file
 
 
@@ -33,7 +35,15 @@ class States:
         return torch.from_numpy(values).view(count, self.length, self.hidden)
 
     def write(self, batches: Iterator[torch.Tensor]) -> None:
-        """Replace the file by these rows, atomically."""
-        with atomic_file(self.path) as file:
-            for batch in batches:
-                file.write(batch.float().cpu().contiguous().numpy().data)
+        """Replace the file by these rows, atomically. Raises DiskFull where the disk is full."""
+        try:
+            with atomic_file(self.path) as file:
+                for batch in batches:
+                    file.write(batch.float().cpu().contiguous().numpy().data)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise DiskFull(
+                f"The disk of {self.path.parent.parent} became full while hidden states were written.",
+                "Free some space and give the same command: it goes on after the last finished layer.",
+            ) from None

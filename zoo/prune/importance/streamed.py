@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,17 +15,20 @@ from zoo.prune.parent import Parent
 
 
 class StreamedModel:
-    """transformers' own layers of a parent, one in memory at a time. Computes in `dtype` on `device`."""
+    """transformers' own layers of a parent, one in memory at a time: read once, a copy on each device. Computes in `dtype`.
 
-    def __init__(self, parent: Parent, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+    States come and go in fp32; `at` is the number of a device.
+    """
+
+    def __init__(self, parent: Parent, devices: Sequence[str] = ("cpu",), dtype: torch.dtype = torch.float32) -> None:
         from transformers import AutoConfig
 
         self.parent = parent
-        self.device, self.dtype = device, dtype
+        self.devices, self.dtype = tuple(devices), dtype
         self._config: Any = AutoConfig.from_pretrained(parent.folder, local_files_only=True, trust_remote_code=False)
         self._config._attn_implementation = "sdpa"
         self._parts = _parts(str(parent.config["model_type"]))
-        self._rotary = self._parts["rotary"](config=self._config).to(device)
+        self._rotary = [self._parts["rotary"](config=self._config).to(device) for device in self.devices]
 
     def check_length(self, length: int) -> None:
         """Raise InvalidOption for rows longer than the model's context or sliding window."""
@@ -42,52 +46,57 @@ class StreamedModel:
         table = torch.stack([as_tensor(read_rows(stored, int(token), 1)[0], stored.dtype) for token in wanted]).to(
             self.dtype
         )
-        return table[torch.searchsorted(wanted, tokens)].to(self.device)
+        return table[torch.searchsorted(wanted, tokens)]
 
-    def layer(self, index: int) -> torch.nn.Module:
-        """Layer `index` with its weights, ready for `through`."""
+    def layer(self, index: int) -> list[torch.nn.Module]:
+        """Layer `index` with its weights on every device, ready for `through`."""
         with torch.device("meta"):
-            layer: torch.nn.Module = self._parts["layer"](self._config, index)
-        self._fill(layer, f"model.layers.{index}.")
-        return layer.eval()
+            layers: list[torch.nn.Module] = [self._parts["layer"](self._config, index) for _ in self.devices]
+        return self._filled(layers, f"model.layers.{index}.")
 
-    def through(self, layer: torch.nn.Module, states: torch.Tensor) -> torch.Tensor:
-        """A causal pass of [rows, length, hidden] through one layer."""
-        positions = torch.arange(states.shape[1], device=self.device)[None]
+    def through(self, layer: torch.nn.Module, states: torch.Tensor, at: int = 0) -> torch.Tensor:
+        """A causal pass of [rows, length, hidden] through one layer of device `at`; the outcome is on the CPU."""
+        states = states.to(device=self.devices[at], dtype=self.dtype)
+        positions = torch.arange(states.shape[1], device=states.device)[None]
         out = layer(
-            states.to(self.device),
+            states,
             attention_mask=None,
             position_ids=positions,
-            position_embeddings=self._rotary(states.to(self.device), positions),
+            position_embeddings=self._rotary[at](states, positions),
         )
-        return out[0] if isinstance(out, tuple) else out
+        return (out[0] if isinstance(out, tuple) else out).float().cpu()
 
-    def head(self) -> tuple[torch.nn.Module, torch.Tensor]:
-        """The final norm and the output matrix [vocabulary, hidden]."""
+    def head(self) -> list[tuple[torch.nn.Module, torch.Tensor]]:
+        """The final norm and the output matrix [vocabulary, hidden] of every device."""
         dims = self.parent.dims
         eps = self._config.norm_eps if dims.norm == "layernorm1p" else self._config.rms_norm_eps
         with torch.device("meta"):
-            norm: torch.nn.Module = self._parts["norm"](dims.hidden_size, eps=eps)
-        self._fill(norm, "model.norm.")
-        table = "model.embed_tokens.weight" if dims.tied_embeddings else "lm_head.weight"
-        return norm.eval(), self._tensor(table)
+            norms: list[torch.nn.Module] = [self._parts["norm"](dims.hidden_size, eps=eps) for _ in self.devices]
+        table = self._tensor("model.embed_tokens.weight" if dims.tied_embeddings else "lm_head.weight")
+        tables = [table.to(device) for device in self.devices]
+        return list(zip(self._filled(norms, "model.norm."), tables, strict=True))
 
-    def _fill(self, module: torch.nn.Module, prefix: str) -> None:
-        weights = {name: self._tensor(prefix + name) for name, _ in module.named_parameters()}
-        module.load_state_dict(weights, assign=True)
+    def _filled(self, modules: list[torch.nn.Module], prefix: str) -> list[torch.nn.Module]:
+        weights = {name: self._tensor(prefix + name) for name, _ in modules[0].named_parameters()}
+        for module, device in zip(modules, self.devices, strict=True):
+            module.load_state_dict({name: weight.to(device) for name, weight in weights.items()}, assign=True)
+            module.eval()
+        return modules
 
     def _tensor(self, name: str) -> torch.Tensor:
         stored = self.parent.tensors[name]
         raw = read_rows(stored, 0, stored.shape[0])
-        return as_tensor(raw, stored.dtype).reshape(stored.shape).to(device=self.device, dtype=self.dtype)
+        return as_tensor(raw, stored.dtype).reshape(stored.shape).to(self.dtype)
 
 
-def nll(norm: torch.nn.Module, table: torch.Tensor, states: torch.Tensor, tokens: torch.Tensor) -> float:
-    """Σ −log p of every token but the first of each row, in nats; log-softmax in fp32, a row at a time."""
-    total = 0.0
-    for row, ids in zip(norm(states), tokens, strict=True):
-        total += float(F.cross_entropy((row[:-1] @ table.T).float(), ids[1:].to(table.device), reduction="sum"))
-    return total
+def nll(norm: torch.nn.Module, table: torch.Tensor, states: torch.Tensor, tokens: torch.Tensor) -> list[float]:
+    """Σ −log p of every token but the first, in nats, of each row; log-softmax in fp32, a row at a time."""
+    ids = tokens.to(table.device)
+    normed = norm(states.to(device=table.device, dtype=table.dtype))
+    return [
+        float(F.cross_entropy((row[:-1] @ table.T).float(), at[1:], reduction="sum"))
+        for row, at in zip(normed, ids, strict=True)
+    ]
 
 
 def _parts(model_type: str) -> dict[str, Any]:

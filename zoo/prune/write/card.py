@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from zoo.arch.parameters import kv_bytes_per_token
+from zoo.prune.calibration import describe_rows
 from zoo.prune.parent import Parent
-from zoo.prune.plan import Plan
+from zoo.prune.plan import Plan, UnitSelection
 from zoo.prune.target import AXES, ChildShape
 from zoo.registry.loader import load_registry
 
@@ -36,8 +37,11 @@ def model_card(plan: Plan, parent: Parent, with_weights: bool) -> str:
         f"Parameters: {plan.parameters:,}. KV cache: {kv_bytes_per_token(plan.shape.dims):,} bytes a token in bf16.",
         "",
         f"- Units chosen by: {_quoted(chosen.method)}",
+        *(f"  - {axis}: {_quoted(how)}" for axis, how in chosen.axes.items()),
         f"- Calibration data: {_quoted(chosen.calibration or 'none')}"
         + (f" (sha256 {chosen.calibration_digest[:16]}…)" if chosen.calibration_digest else ""),
+        *([f"- Calibration rows: {_quoted(rows)}"] if (rows := rows_of(chosen)) else []),
+        *([f"- Importance computed in: {_quoted(chosen.measured_on)}"] if chosen.measured_on else []),
         f"- Tasks used to choose: {', '.join(map(_quoted, chosen.selection_tasks)) or 'none'}",
         f"- Parent digest: {parent.digest}",
         f"- Plan digest: {plan.digest()} (plan.json lists every kept unit)",
@@ -55,6 +59,22 @@ def model_card(plan: Plan, parent: Parent, with_weights: bool) -> str:
         *(f"| {name} | {value} |" for name, value in deployability(plan.shape, with_weights)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def rows_of(chosen: UnitSelection) -> str:
+    """The calibration rows, and what was asked for where that is more; empty where the plan does not say."""
+    return describe_rows(chosen.calibration_shape, chosen.calibration_asked) if chosen.calibration_shape else ""
+
+
+def chosen_by(chosen: UnitSelection) -> list[tuple[str, str]]:
+    """(property, value): what chose the units, axis by axis where that differs, and on which data."""
+    ways = set(chosen.axes.values())
+    rows = [("units chosen by", chosen.method)]
+    if len(ways) > 1:
+        rows += [(f"  {axis}", how) for axis, how in chosen.axes.items()]
+    if chosen.calibration:
+        rows.append(("calibration", f"{chosen.calibration}: {rows_of(chosen)}".removesuffix(": ")))
+    return rows
 
 
 def deployability(shape: ChildShape, with_weights: bool = True) -> list[tuple[str, str]]:

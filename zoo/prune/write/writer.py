@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Generator
@@ -26,6 +27,7 @@ from zoo.prune.parent import Parent
 from zoo.prune.plan import Plan
 from zoo.prune.progress import ProgressCallback
 from zoo.prune.scores import DrawScores, Scores, write_scores
+from zoo.prune.target import ChildShape
 from zoo.prune.write.blocks import cut_blocks
 from zoo.prune.write.cut import Cut, cuts
 from zoo.prune.write.folder import describe_child, expected_count, write_json
@@ -73,7 +75,7 @@ def write_child(
         done, total = 0, sum(shard.size for shard in shards)
         for shard in shards:
             if not (folder / shard.name).is_file():
-                _write_shard(shard, folder, _offset(progress, shard.name, done, total))
+                _write_shard(shard, folder, _offset(progress, done, total))
             done += shard.size
         _check_count(plan, parent, folder, shards)
         if len(shards) > 1:
@@ -124,9 +126,9 @@ def _publish(folder: Path, out: Path, scores: Scores | None, draw: DrawScores | 
     publish_folder(folder, out)
 
 
-def _offset(progress: ProgressCallback | None, step: str, done: int, total: int) -> Callable[[int], object]:
+def _offset(progress: ProgressCallback | None, done: int, total: int) -> Callable[[int], object]:
     """Progress of one shard as that of the whole child, of which `done` bytes were written before."""
-    return lambda written: progress and progress(step, done + written, total)
+    return lambda written: progress and progress("bytes of the child", done + written, total)
 
 
 @contextlib.contextmanager
@@ -167,12 +169,26 @@ def _resume_or_clear(plan: Plan, parent: Parent, folder: Path) -> None:
     write_atomically(made_for, wanted.encode())
 
 
+def check_child_space(parent: Parent, shape: ChildShape, out: Path) -> None:
+    """Raise DiskFull where a child of this shape will not fit, before hours go into choosing its units.
+
+    It is reckoned with as many bytes a weight as the parent has; `write_child` knows it to the byte.
+    """
+    stored = parent.tensors.values()
+    width = sum(t.size for t in stored) / sum(math.prod(t.shape) for t in stored)
+    _refuse_full(round(shape.parameters * width) + MARGIN, out.parent)
+
+
 def _check_space(folder: Path, shards: list[Shard]) -> None:
-    needed = sum(shard.size for shard in shards if not (folder / shard.name).is_file()) + MARGIN
+    missing = sum(shard.size for shard in shards if not (folder / shard.name).is_file())
+    _refuse_full(missing + MARGIN, folder.parent)
+
+
+def _refuse_full(needed: int, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DiskFull(
-            f"The child needs {needed:,} bytes, but the disk of {folder.parent} has {free:,} free.",
+            f"The child needs {needed:,} bytes, but the disk of {folder} has {free:,} free.",
             "Free some space, give another --out, or --virtual to write no weights.",
         )
 
