@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of, read_config
+from zoo.checkpoint.forms.refusal import given_file
 from zoo.checkpoint.head import config_as_stored
 from zoo.errors import FileMissing, InvalidOption, UnknownModel, UnsupportedArchitecture, WeightsNotPublic
 from zoo.names import closest
@@ -86,8 +87,9 @@ class ModelRef:
 def resolve(word: str, name: str | None = None, parent: str | None = None) -> ModelRef:
     """The model that `word` means. `name` and `parent` are what the user says of a local or hub model.
 
-    Raises UnknownModel for a word that is none of the three, FileMissing for a path that is no folder, InvalidOption for a
-    `name` that the registry has or that is not printable, and for either given to a registry model.
+    Raises UnknownModel for a word that is none of the three, FileMissing for a path that is no folder (ForeignWeights and
+    AdapterAlone for a file of their kind), InvalidOption for a `name` that the registry has or that is not printable, and for
+    either given to a registry model.
     """
     registry = load_registry()
     entry = registry.find(word)
@@ -107,6 +109,8 @@ def resolve(word: str, name: str | None = None, parent: str | None = None) -> Mo
         return ModelRef(
             "folder", folder.resolve().name, None, folder, name, _parent_id(parent or _stated_parent(folder))
         )
+    if folder.is_file():
+        raise given_file(folder)
     if word.startswith((".", "/", "~")) or folder.exists():
         raise FileMissing(
             f"{word} is not a folder.", "Give the folder that holds config.json and the safetensors files."
