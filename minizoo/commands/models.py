@@ -10,7 +10,11 @@ from minizoo.output import Output, json_option
 @click.command(short_help="List the models of the registry.")
 @click.option("--lineage", is_flag=True, help="Show which model was made from which.")
 @click.option("--as", "form", type=click.Choice(["tree", "mermaid", "svg"]), default="tree", help="Form of --lineage.")
-@click.option("--lint", is_flag=True, help="List what sources contradict; exit 0 as long as nothing is wrong.")
+@click.option(
+    "--lint",
+    is_flag=True,
+    help="List what eval cannot run and what sources contradict; exit 0 as long as nothing is wrong.",
+)
 @click.option("--markdown", is_flag=True, help="Print the README's table.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of registry.yaml.")
 @json_option

@@ -22,16 +22,21 @@ def show_models(output: Output) -> None:
         output.document("models", {"registry": path, "added": added, "models": rows})
         return
     columns = [Column("model"), Column("group"), Column("kind", importance=2), Column("parameters", True, 3),
-               Column("KV KiB/token", True), Column("parent", importance=2), Column("weights")]  # fmt: skip
+               Column("stored GB", True), Column("KV KiB/token", True), Column("parent", importance=2),
+               Column("weights")]  # fmt: skip
     cells = [
-        (row["id"], row["group"], row["kind"], f"{row['parameters']:,}", f"{row['kv_bytes_per_token'] / 1024:g}",
-         row["parent"] or "–", row["weights"])
+        (row["id"], row["group"], row["kind"], f"{row['parameters']:,}", _gigabytes(row["stored_bytes"]),
+         f"{row['kv_bytes_per_token'] / 1024:g}", row["parent"] or "–", row["weights"])
         for row in rows
     ]  # fmt: skip
     output.table(columns, cells)
     output.text()
     for group in dict.fromkeys(row["group"] for row in rows):
         output.text(f"{group}: {GROUPS[group]}.")
+
+
+def _gigabytes(count: int | None) -> str:
+    return "unknown" if count is None else f"{count / 1e9:.3g}"
 
 
 def show_lineage(output: Output, form: str) -> None:

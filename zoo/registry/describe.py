@@ -9,9 +9,11 @@ from pydantic import BaseModel
 
 from zoo.arch.parameters import count_parameters, flops_per_token, kv_bytes_per_token
 from zoo.arch.roofline import decode_bytes
-from zoo.arch.weight_bytes import weight_bytes
+from zoo.arch.weight_bytes import WeightBytes, weight_bytes
+from zoo.errors import StorageUnknown
 from zoo.registry.loader import Model, PublishedScore, Registry
 from zoo.registry.statements import actual_value, agrees
+from zoo.registry.stored import kv_dtype, stored_as, stored_weights
 
 
 def summary(model: Model) -> dict[str, Any]:
@@ -26,7 +28,8 @@ def summary(model: Model) -> dict[str, Any]:
         "weights": where_weights_are(model),
         "parent": model.lineage.parent if model.lineage else None,
         "parameters": count_parameters(model.architecture).total,
-        "kv_bytes_per_token": kv_bytes_per_token(model.architecture),
+        "stored_bytes": _total(stored_weights(model)),
+        "kv_bytes_per_token": kv_bytes_per_token(model.architecture, kv_dtype(model)),
         "default_suite": model.default_suite,
     }
 
@@ -60,8 +63,8 @@ def where_weights_are(model: Model) -> str:
 
 
 def architecture_facts(model: Model) -> dict[str, Any]:
-    """A model's dimensions, its parameters in closed form beside the declared count, and its costs."""
-    dims = model.architecture
+    """A model's dimensions, its parameters in closed form beside the declared count, and its costs as stored and in bf16."""
+    dims, stored, kv = model.architecture, stored_weights(model), kv_dtype(model)
     count = count_parameters(dims)
     return {
         **dims.model_dump(mode="json"),
@@ -71,11 +74,27 @@ def architecture_facts(model: Model) -> dict[str, Any]:
         "non_embedding_parameters": count.non_embedding,
         "parameters_per_layer": list(count.per_layer),
         "weight_bytes_bf16": weight_bytes(dims),
-        "stored_bytes": actual_value(model, "weight_bytes"),
+        "stored_as": stored_as(model),
+        "stored_bytes": _total(stored),
+        "kv_cache_dtype": kv,
+        "kv_bytes_per_token": kv_bytes_per_token(dims, kv),
         "kv_bytes_per_token_bf16": kv_bytes_per_token(dims),
         "flops_per_token": flops_per_token(dims),
+        "decode_bytes": _decode_bytes(model, stored),
         "decode_bytes_bf16": decode_bytes(dims),
     }
+
+
+def _total(stored: WeightBytes | None) -> int | None:
+    return stored.total if stored else None
+
+
+def _decode_bytes(model: Model, stored: WeightBytes | None) -> int | None:
+    """Bytes that a decode step reads of the weights as they are stored; None where that is not known."""
+    try:
+        return decode_bytes(model.architecture, weights=stored) if stored else None
+    except StorageUnknown:
+        return None
 
 
 def _plain(value: Any) -> Any:
@@ -101,12 +120,13 @@ MARKS = ("<!-- models:begin -->", "<!-- models:end -->")
 
 def markdown_table(registry: Registry) -> str:
     """The table of models for the README, between MARKS (kept current by a test)."""
-    rows = ["| model | made from | parameters | KV cache a token (bf16) | weights |", "|---|---|--:|--:|---|"]
+    rows = ["| model | made from | parameters | stored | KV cache a token | weights |", "|---|---|--:|--:|--:|---|"]
     for model in registry.models.values():
         line = summary(model)
         at = line["weights"]
         weights = f"[{at}](https://huggingface.co/{at})" if model.hub and not model.weights else at
         origin = line["parent"] or (model.lineage.parent_elsewhere if model.lineage else None) or "–"
         kv = f"{line['kv_bytes_per_token'] / 1024:g} KiB"
-        rows.append(f"| `{model.id}` | {origin} | {line['parameters']:,} | {kv} | {weights} |")
+        stored = "unknown" if line["stored_bytes"] is None else f"{line['stored_bytes'] / 1e9:.3g} GB"
+        rows.append(f"| `{model.id}` | {origin} | {line['parameters']:,} | {stored} | {kv} | {weights} |")
     return "\n".join([MARKS[0], *rows, MARKS[1]]) + "\n"

@@ -58,7 +58,8 @@ def made_by(model: Model) -> str:
     if lineage.compression is not None:
         parts.extend(f"{axis} {before}→{after}" for axis, (before, after) in lineage.compression.axes.items())
     if lineage.quantization is not None:
-        parts.append(f"{lineage.quantization.scheme}, {lineage.quantization.bits} bits")
+        bits = lineage.quantization.bits
+        parts.append(f"{lineage.quantization.scheme}, {bits} bits" if bits else lineage.quantization.scheme)
     if model.tokens is not None:
         tokens = model.tokens.distillation or model.tokens.teacher_correction
         parts.extend([f"{tokens / 1e9:g} B tokens"] if tokens else [])

@@ -1,4 +1,4 @@
-"""What is doubtful in the registry without being wrong: sources that contradict each other, or themselves.
+"""What is doubtful in the registry without being wrong: sources that contradict each other, models that `eval` cannot run.
 
 Each rule finds its conflicts in the entries; none is written down by hand. `zoo.registry.rules` holds what is an error.
 """
@@ -11,6 +11,7 @@ from itertools import combinations
 
 from zoo.arch.dims import Dense
 from zoo.registry.loader import Model, PublishedScore, Registry, same_figure
+from zoo.registry.runnable import hindrances
 from zoo.registry.statements import actual_value, agrees
 from zoo.yaml_nodes import YamlPath
 
@@ -152,7 +153,25 @@ def speeds_differ(registry: Registry) -> Iterator[LintFinding]:
                 yield _finding("speed", registry, model, "throughput", text, ("speeds", model.speeds.index(b)))
 
 
+def eval_cannot_run(registry: Registry) -> Iterator[LintFinding]:
+    """A model that `minizoo eval` cannot run, and why."""
+    for model in registry.models.values():
+        for found in hindrances(model):
+            if found.stands:
+                yield _finding("eval", registry, model, found.topic, f"cannot run: {found.why}", found.path)
+
+
+def eval_finds_out(registry: Registry) -> Iterator[LintFinding]:
+    """What is to be done before `minizoo eval` runs a model, or what it only finds out on the way."""
+    for model in registry.models.values():
+        for found in hindrances(model):
+            if not found.stands:
+                yield _finding("eval", registry, model, found.topic, found.why, found.path)
+
+
 RULES: tuple[Callable[[Registry], Iterator[LintFinding]], ...] = (
+    eval_cannot_run,
+    eval_finds_out,
     value_depends_on_revision,
     two_values_for_one_protocol,
     same_value_under_different_shots,

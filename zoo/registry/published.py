@@ -18,7 +18,7 @@ UNIT_LIMIT: dict[Unit, float] = {"percent": 100.0, "fraction": 1.0, "points": 10
 class Source(Strict):
     """A document that states facts. A copy (`copy_of`) repeats another source and confirms nothing."""
 
-    kind: Literal["paper", "model_card", "blog", "news", "config", "code", "leaderboard", "project"]
+    kind: Literal["paper", "model_card", "blog", "news", "config", "code", "leaderboard", "project", "files"]
     title: Text
     url: Url | None = None
     copy_of: Slug | None = None

@@ -11,11 +11,26 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from zoo.arch.dims import Architecture
+from zoo.arch.parameters import Dtype
+from zoo.arch.weight_bytes import Table
 from zoo.registry.published import Benchmark, Protocol, ScoreTable, Source, Speed, Statement
 from zoo.strict import Count, Slug, Strict, Text, Url, renamed
 
 HubId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$", description="owner/name on the hub.")]
 CommitId = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$", description="All 40 hex digits, from a named source.")]
+
+
+class HubFiles(Strict):
+    """What the repository holds, as a source says it. Absent is unknown: an evaluation then finds it out."""
+
+    format: Literal["safetensors", "pickled", "nemo"] | None = Field(
+        None,
+        description="pickled: pytorch_model.bin alone, which is converted once; nemo: nothing that transformers reads.",
+    )
+    dtype: Dtype | None = Field(None, description="Of all weights, of a model that is not quantised.")
+    hf_class: str | None = Field(None, description="The class that its config.json names, if not the architecture's.")
+    remote_code: bool | None = Field(None, description="true: its config.json names code of its own (auto_map).")
+    source: Slug
 
 
 class Hub(Strict):
@@ -25,6 +40,7 @@ class Hub(Strict):
     revision: CommitId | None = None
     revision_source: Url | None = None
     gated: bool | None = None
+    files: HubFiles | None = None
 
 
 class Revision(Strict):
@@ -54,11 +70,25 @@ class Selection(Strict):
 
 
 class Quantization(Strict):
-    """Scheme and width of quantised weights; `kept` names what stays in 16 bits."""
+    """Scheme and width of quantised weights; `kept` names what stays in 16 bits. What no source states is absent."""
 
     scheme: Text
-    bits: Literal[4, 8]
-    kept: tuple[Literal["embedding", "head"], ...] = ()
+    bits: Annotated[int, Field(ge=1, le=8)] | None = Field(
+        None, description="Of a quantised weight. Absent where widths are mixed: a stated weight_bytes then counts."
+    )
+    kept: tuple[Table, ...] = ()
+    group_size: Count | None = Field(
+        None, description="Weights that share a scale; absent: scales are too few to count."
+    )
+    scale_bits: Count = Field(16, description="Bits of a group's scale, its zero point included.")
+    activations: Literal["float8", "int8", "bfloat16"] | None = Field(
+        None,
+        description="What matrix products are computed in where the hardware can; absent: as the scheme's name says.",
+    )
+    kv_cache: Literal["float8", "int8"] | None = Field(None, description="Absent: the cache stays in 16 bits.")
+    config: dict[str, Any] | None = Field(
+        None, description="quantization_config of its config.json, as far as the source shows it."
+    )
 
 
 class Compression(Strict):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
-
 from zoo.arch.parameters import count_parameters
-from zoo.arch.weight_bytes import Scheme, bytes_quantised, weight_bytes
 from zoo.registry.published import Statement
 from zoo.registry.schema import Entry
+from zoo.registry.printed import PRINTED, same_at_printed_precision
+from zoo.registry.stored import weights_by_closed_form
 
-PRINTED = re.compile(r"^[>~]?(\d+(?:\.\d+)?)\s?([KMBT]?)$")
-FACTOR = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 TOKEN_FIELDS = ("pretraining", "teacher_correction", "distillation", "alignment")
 FIELDS = ("parameters", "non_embedding_parameters", "weight_bytes", "licence", "compressed_axes",
           *(f"tokens.{kind}" for kind in TOKEN_FIELDS))  # fmt: skip
@@ -41,10 +37,7 @@ def actual_value(entry: Entry, field: str) -> int | str | None:
     if field == "non_embedding_parameters":
         return count_parameters(entry.architecture).non_embedding
     if field == "weight_bytes":
-        quantization = entry.lineage.quantization if entry.lineage else None
-        if quantization is None:
-            return weight_bytes(entry.architecture)
-        return bytes_quantised(entry.architecture, Scheme(quantization.bits, quantization.kept)).total
+        return closed.total if (closed := weights_by_closed_form(entry)) else None
     return getattr(entry.architecture, field)
 
 
@@ -56,20 +49,6 @@ def agrees(statement: Statement, entry: Entry) -> bool | None:
     if isinstance(actual, str):
         return _names(statement.value) == _names(actual)
     return same_at_printed_precision(statement.value, actual)
-
-
-def same_at_printed_precision(printed: str, actual: float) -> bool:
-    """Whether rounding `actual` to the digits of `printed` ('8.3B', '48', '37.5') gives `printed`.
-
-    Raises ValueError when `printed` is not such a number.
-    """
-    match = PRINTED.match(printed)
-    if match is None:
-        raise ValueError(f"{printed!r} is not a printed number")
-    digits = Decimal(match[1])
-    scaled = Decimal(actual) / FACTOR[match[2]]
-    half = Decimal(1).scaleb(int(digits.as_tuple().exponent)) / 2
-    return abs(scaled - digits) <= half
 
 
 def _names(listed: str) -> set[str]:
