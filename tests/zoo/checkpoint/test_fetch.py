@@ -4,47 +4,16 @@ import json
 
 import pytest
 from huggingface_hub import constants
-from huggingface_hub.utils import filter_repo_objects
 from support.fake_hub import COMMIT, FakeHub
-from support.tiny_checkpoints import tiny
 
-from zoo.checkpoint.locate import WANTED, locate
-from zoo.errors import HubUnreachable, RepositoryGated, WeightsMissing
+from zoo.checkpoint.fetch import small_names
+from zoo.checkpoint.locate import locate
+from zoo.errors import ForeignWeights, HubUnreachable, WeightsMissing
 
 NAME = "someone/tiny"
 CONFIG = ["config.json", "generation_config.json"]
 FAST = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
 SHARDS = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
-
-
-@pytest.fixture
-def online(monkeypatch, tmp_path):
-    """A function that makes a hub of this machine the hub, with an empty cache."""
-
-    def use(hub: FakeHub) -> None:
-        monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        )
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-
-    return use
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A model in one file, by name → bytes."""
-    return files_of(tiny("llama", tmp_path_factory.mktemp("hub") / "whole"))
-
-
-@pytest.fixture(scope="module")
-def sharded(tmp_path_factory):
-    return files_of(tiny("llama", tmp_path_factory.mktemp("hub") / "sharded", shard="40KB", seed=1))
-
-
-def files_of(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def shards_of(files):
@@ -77,7 +46,8 @@ def small(*names):
     ids=["instruct", "byte-level", "mistral", "gpt-oss", "other forms", "sentencepiece"],
 )  # fmt: skip
 def test_the_patterns_take_what_a_model_needs_and_no_second_copy(needed, others):
-    assert sorted(filter_repo_objects([*needed, *others], allow_patterns=WANTED)) == sorted(needed)
+    small = [name for name in needed if not name.startswith("model")]
+    assert small_names([*needed, *others]) == sorted(small)
 
 
 def test_a_model_in_one_file_is_fetched_with_its_small_files_and_nothing_twice(online, whole, sharded):
@@ -91,7 +61,7 @@ def test_a_model_in_one_file_is_fetched_with_its_small_files_and_nothing_twice(o
     with FakeHub({NAME: {**needed, **beside, **others}}) as hub:
         online(hub)
         checkpoint = locate(NAME)
-    assert sorted(hub.asked) == sorted([*needed, "model.safetensors.index.json"])
+    assert sorted(hub.asked) == sorted(needed)
     assert checkpoint.revision == COMMIT
     assert (checkpoint.folder / template).is_file()
 
@@ -145,16 +115,20 @@ def test_a_file_that_config_json_names_is_the_one_that_is_fetched(online, whole)
     assert sorted(hub.asked) == sorted(files)
 
 
-def test_a_repository_without_safetensors_is_refused_before_its_weights_are_fetched(online, whole):
-    with FakeHub({NAME: {"config.json": whole["config.json"], "pytorch_model.bin": b"pickled"}}) as hub:
+@pytest.mark.parametrize(
+    ("others", "error", "says"),
+    [
+        (["model-q4_k.gguf"], ForeignWeights, "GGUF"),
+        (["flax_model.msgpack"], ForeignWeights, "Flax"),
+        (["README.md"], WeightsMissing, "no weights"),
+    ],
+    ids=["GGUF", "Flax", "nothing"],
+)
+def test_a_repository_without_weights_that_are_read_is_refused_before_any_is_fetched(
+    online, whole, others, error, says
+):
+    with FakeHub({NAME: {"config.json": whole["config.json"], **small(*others)}}) as hub:
         online(hub)
-        with pytest.raises(WeightsMissing, match="safetensors only"):
+        with pytest.raises(error, match=says):
             locate(NAME)
     assert hub.asked == ["config.json"]
-
-
-def test_a_gated_model_says_where_its_licence_is_accepted(online, whole):
-    with FakeHub({NAME: whole}, gated={NAME}) as hub:
-        online(hub)
-        with pytest.raises(RepositoryGated, match=r"huggingface\.co/someone/tiny"):
-            locate(NAME)

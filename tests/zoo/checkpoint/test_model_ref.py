@@ -10,7 +10,6 @@ from zoo.checkpoint.model_ref import resolve
 from zoo.errors import (
     FileMissing,
     InvalidOption,
-    RepositoryMissing,
     UnknownModel,
     UnsupportedArchitecture,
     WeightsMissing,
@@ -120,16 +119,3 @@ def test_a_located_folder_holds_weights(here):
     (here / "minitron-8b" / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(WeightsMissing):
         locate("./minitron-8b")
-
-
-def test_what_the_hub_does_not_have_is_said(monkeypatch):
-    import huggingface_hub
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    def refuses(*_, **__):
-        error = RepositoryNotFoundError.__new__(RepositoryNotFoundError)
-        raise error
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuses)
-    with pytest.raises(RepositoryMissing, match="nvidia/Minitron-8B-Base"):
-        locate("nvidia/Minitron-9B-Base")
