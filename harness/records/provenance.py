@@ -52,6 +52,7 @@ def subject_of(checkpoint: Checkpoint) -> Subject:
         kind=ref.kind,
         name=ref.name,
         parent=ref.parent,
+        converted_from=checkpoint.converted_from,
     )
 
 

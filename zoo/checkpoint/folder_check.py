@@ -10,6 +10,8 @@ from typing import Any
 from zoo.arch.config_comparison import Difference, compare
 from zoo.arch.hf_config import read_config
 from zoo.arch.parameters import count_parameters
+from zoo.checkpoint.forms.names import pickled_entry
+from zoo.checkpoint.forms.table import find
 from zoo.checkpoint.head import told_of_head, with_stored_head
 from zoo.checkpoint.plan_folder import virtual_parent
 from zoo.checkpoint.safetensors import BYTES, StoredTensor, stored_tensors
@@ -40,7 +42,7 @@ def check_folder(model: Model, folder: Path) -> FolderCheck:
     """
     config: Mapping[str, Any] = read_config(folder)
     if virtual_parent(folder) or not any(folder.glob("*.safetensors*")):
-        return FolderCheck(compare(model.architecture, config))
+        return FolderCheck(compare(model.architecture, config), told=_told_without_safetensors(folder))
     told: list[str] = []
     try:
         files = weight_files(folder)
@@ -55,6 +57,20 @@ def check_folder(model: Model, folder: Path) -> FolderCheck:
     if counted is not None and counted != expected:
         differences.append(Difference("parameters", "stored tensors", expected, counted))
     return FolderCheck(differences, files.described, counted, tuple(told))
+
+
+def _told_without_safetensors(folder: Path) -> tuple[str, ...]:
+    """Which other weights a folder holds, none of which is opened here; nothing of a plan and of a folder without weights."""
+    if virtual_parent(folder):
+        return ()
+    names = [path.name for path in folder.iterdir() if path.is_file()]
+    if (entry := pickled_entry(names)) is not None:
+        return (
+            f"Its weights are {entry}, which is not opened to be looked at: config.json alone was compared. "
+            "`minizoo eval` converts them once.",
+        )
+    found = find(names)
+    return (f"It holds {found.form.what} ({found.file}): config.json alone was compared.",) if found else ()
 
 
 def _parameters(tensors: Mapping[str, StoredTensor]) -> int | None:
