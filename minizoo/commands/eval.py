@@ -49,6 +49,10 @@ def evaluate(
     """Measure a model's accuracy on a suite of tasks, and record it."""
     if tokenizer and not dry_run:
         raise click.UsageError("--tokenizer goes with --dry-run: a run uses the checkpoint's own.")
+    if not dry_run:
+        from zoo.checkpoint.fetch import refuse_out_of_reach
+
+        refuse_out_of_reach(model)  # before the engine is imported
     from backends.contract import Options
     from harness.accuracy.prepare import DocumentRules, EvalRequest
     from harness.suites.suite import TaskSelection

@@ -106,12 +106,15 @@ def prune(
 
     Units are chosen by importance on --calibration text. The child is not retrained.
     """
+    parent, more = parent_and_targets(parent, words)
+    from zoo.checkpoint.fetch import refuse_out_of_reach
+
+    refuse_out_of_reach(parent)  # before the engine is imported
     from minizoo.display.progress import StepBar
     from zoo.prune.progress import Watcher
     from zoo.prune.request import parse_request
     from zoo.prune.run import run
 
-    parent, more = parent_and_targets(parent, words)
     request = parse_request({**options, "parent": parent, "target": (*options["target"], *more)})
     with StepBar(quiet=as_json) as progress:
         watcher = Watcher(progress, note, lambda cost, rate: note(estimate(cost, rate)))

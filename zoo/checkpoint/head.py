@@ -10,13 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from zoo.arch.config_keys import ConfigView
 from zoo.arch.dims import Dense
 from zoo.checkpoint.plan_folder import virtual_parent
 from zoo.checkpoint.safetensors import StoredTensor, same_bytes, stored_tensors
-from zoo.checkpoint.tensor_rows import BITS, read_rows, row_bytes, to_float
 from zoo.checkpoint.weight_files import weight_files
 from zoo.errors import InputError
 
@@ -76,6 +73,10 @@ def missing_head_hint(dims: Dense, missing: list[str]) -> str:
 
 def _same_values(table: StoredTensor, head: StoredTensor) -> bool:
     """Equal numbers, also where one is stored in another precision."""
+    import numpy as np  # here: what resolves a name is to be quick to import
+
+    from zoo.checkpoint.tensor_rows import BITS, read_rows, row_bytes, to_float
+
     if table.dtype == head.dtype or table.shape != head.shape or not {table.dtype, head.dtype} <= BITS.keys():
         return same_bytes(table, head)
     rows = max(1, BLOCK // row_bytes(table))
