@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.accuracy.run import EvalWatcher, run
+from harness.accuracy.prepare import EvalWatcher
+from harness.accuracy.run import run
 from zoo.errors import TaskFailed
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from backends.contract import Options
 from backends.memory import check_device
@@ -14,9 +15,10 @@ from backends.tokenizer import HfTokenizer
 from harness.accuracy.left_out import refuse_without_packages, refuse_without_tasks, told_of_data
 from harness.accuracy.plan import TaskPlan, check_overflow, make_plan
 from harness.accuracy.vocabulary import check_vocabulary, rows_of
-from harness.lmeval.encoding import Encoder
+from harness.lmeval.encoding import Encoder, Unit
 from harness.lmeval.prompts import Chat
 from harness.lmeval.tasks import LoadedSuite, Tell, load_tasks
+from harness.records.record import Record
 from harness.suites.suite import Overflow, Suite, TaskSelection
 from zoo.checkpoint.locate import Outline, outline
 from zoo.checkpoint.model_ref import ModelRef, resolve
@@ -66,6 +68,34 @@ class EvalRequest:
         return model, suite
 
 
+class EvalWatcher(Protocol):
+    """Is told how an evaluation goes on, e.g. to draw a progress bar."""
+
+    def begins(self, phase: str) -> None:
+        """What the run does from now on: `preparing`, `loading the model`, `scoring`, `generating`."""
+        ...
+
+    def fetched(self, step: str, done: int, of: int) -> None:
+        """So many bytes of the weights are there, of so many."""
+        ...
+
+    def planned(self, plans: Sequence[TaskPlan]) -> None:
+        """This is what will be done."""
+        ...
+
+    def noted(self, line: str) -> None:
+        """This is to be known of the run, whatever comes of it."""
+        ...
+
+    def answered(self, unit: Unit, computed: bool) -> None:
+        """A unit of work has its answer; `computed` is False for one that an interrupted run left."""
+        ...
+
+    def recorded(self, record: Record) -> None:
+        """A task has its record."""
+        ...
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """An evaluation ready to run: its prompts are built, encoded and known to fit. No weight was fetched for it."""
@@ -83,6 +113,8 @@ class Evaluation:
     """What the record says of the tokenizer beside the versions of software: nothing of an ordinary one."""
     notes: Sequence[str] = ()
     """What the user is to know before anything runs."""
+    prepare_s: float = 0.0
+    """Seconds that preparing it took."""
 
 
 def prepare(request: EvalRequest, tell: Tell | None = None) -> Evaluation:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from backends.contract import Backend, GenerateRequest, Generation, Score, ScoreRequest
 from backends.opening import open_backend
@@ -15,7 +16,7 @@ from harness.accuracy.faults import EngineRaisedError, answers_of, broken_off, n
 from harness.accuracy.fewshot_draws import with_draws
 from harness.accuracy.finite import ENOUGH, answers_not_finite, is_finite, is_kept, metrics_not_finite
 from harness.accuracy.plan import TaskPlan
-from harness.accuracy.prepare import EvalRequest, Evaluation, prepare
+from harness.accuracy.prepare import EvalRequest, Evaluation, EvalWatcher, prepare
 from harness.accuracy.recorder import Recorder
 from harness.accuracy.resume_log import ResumeLog, open_resume_log
 from harness.accuracy.times.clock import TaskTimes
@@ -31,34 +32,6 @@ from zoo.errors import MinizooError, NoIsolation, ScoresNotFinite, TaskFailed, o
 from zoo.files import check_writable
 
 
-class EvalWatcher(Protocol):
-    """Is told how an evaluation goes on, e.g. to draw a progress bar."""
-
-    def begins(self, phase: str) -> None:
-        """What the run does from now on: `preparing`, `loading the model`, `scoring`, `generating`."""
-        ...
-
-    def fetched(self, step: str, done: int, of: int) -> None:
-        """So many bytes of the weights are there, of so many."""
-        ...
-
-    def planned(self, plans: Sequence[TaskPlan]) -> None:
-        """This is what will be done."""
-        ...
-
-    def noted(self, line: str) -> None:
-        """This is to be known of the run, whatever comes of it."""
-        ...
-
-    def answered(self, unit: Unit, computed: bool) -> None:
-        """A unit of work has its answer; `computed` is False for one that an interrupted run left."""
-        ...
-
-    def recorded(self, record: Record) -> None:
-        """A task has its record."""
-        ...
-
-
 @dataclass
 class EvalOutcome:
     """What a run left: its records in order, and how many units of work it computed itself or found answered."""
@@ -67,6 +40,8 @@ class EvalOutcome:
     records: list[Record] = field(default_factory=list)
     computed: int = 0
     reused: int = 0
+    wall_s: float = 0.0
+    """Seconds that this process took for it, preparing and loading included."""
 
 
 def run(request: EvalRequest, results: Path, fresh: bool = False, watcher: EvalWatcher | None = None) -> EvalOutcome:
@@ -75,6 +50,12 @@ def run(request: EvalRequest, results: Path, fresh: bool = False, watcher: EvalW
     No weight is fetched before all else is known to fit. Raises NotWritable for `results`, and what `prepare`, `locate`,
     `open_backend` and `evaluate` raise.
     """
+    return run_prepared(prepared(request, results, watcher), results, fresh, watcher)
+
+
+def prepared(request: EvalRequest, results: Path, watcher: EvalWatcher | None = None) -> Evaluation:
+    """The first part of `run`: all that can refuse before a weight is fetched."""
+    began = time.perf_counter()
     check_writable(results)
     if watcher:
         watcher.begins("preparing")
@@ -82,14 +63,24 @@ def run(request: EvalRequest, results: Path, fresh: bool = False, watcher: EvalW
     if watcher:
         for note in evaluation.notes:
             watcher.noted(note)
+    return replace(evaluation, prepare_s=time.perf_counter() - began)
+
+
+def run_prepared(
+    evaluation: Evaluation, results: Path, fresh: bool = False, watcher: EvalWatcher | None = None
+) -> EvalOutcome:
+    """The second part: the model in memory, evaluated, recorded, and its memory given back."""
+    began = time.perf_counter()
+    if watcher:
         watcher.planned(evaluation.plans)
         watcher.begins("loading the model")
     checkpoint = locate(evaluation.outline, watcher.fetched if watcher else None)
-    backend = open_backend(checkpoint, evaluation.backend, request.options)
+    backend = open_backend(checkpoint, evaluation.backend, evaluation.request.options)
     try:
-        return evaluate(evaluation, checkpoint, backend, results, fresh, watcher)
+        outcome = evaluate(evaluation, checkpoint, backend, results, fresh, watcher)
     finally:
         backend.close()
+    return replace(outcome, wall_s=evaluation.prepare_s + time.perf_counter() - began)
 
 
 def evaluate(

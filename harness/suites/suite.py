@@ -96,9 +96,9 @@ def load_suite(name: str) -> Suite:
         raise InvalidSuite(f"{path} is not a suite: {where}: {first['msg']}.", "Correct it and run again.") from None
 
 
-def suite_of(tasks: Sequence[str], shots: int | None) -> Suite:
+def suite_of(tasks: Sequence[str], shots: int | None, chat: bool = False) -> Suite:
     """A suite of the tasks given on the command line, recorded as `custom`; they are looked up when it is loaded."""
-    return Suite(name=ONE_OFF, tasks=tuple(SuiteTask(task=task, shots=shots) for task in tasks))
+    return Suite(name=ONE_OFF, chat=chat, tasks=tuple(SuiteTask(task=task, shots=shots) for task in tasks))
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,14 @@ class TaskSelection:
     suites: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     shots: int | None = None
+    chat: bool = False
+    """Put every prompt of the tasks through the tokenizer's chat template."""
 
     def resolve(self, default: str) -> list[Suite]:
         """The suites meant, `default` where nothing is said.
 
-        Raises ConflictingOptions for suites together with tasks and for shots without tasks, UnknownName and InvalidSuite for
-        a suite that there is not.
+        Raises ConflictingOptions for suites together with tasks, for shots without tasks and for `chat` with a suite of plain
+        prompts, UnknownName and InvalidSuite for a suite that there is not.
         """
         if self.suites and self.tasks:
             raise ConflictingOptions("Both a suite and tasks are given.", "Use --suite or --tasks, not both.")
@@ -122,8 +124,15 @@ class TaskSelection:
                 "--shots goes with --tasks: a suite says its own.", "Name the tasks, or leave --shots out."
             )
         if self.tasks:
-            return [suite_of(self.tasks, self.shots)]
-        return [load_suite(name) for name in self.suites or (default,)]
+            return [suite_of(self.tasks, self.shots, self.chat)]
+        suites = [load_suite(name) for name in self.suites or (default,)]
+        plain = [suite.name for suite in suites if not suite.chat]
+        if self.chat and plain:
+            raise ConflictingOptions(
+                f"--chat goes with --tasks: suite {plain[0]} says that its prompts are plain text.",
+                "Name the tasks, leave --chat out, or write a suite with `chat: true`.",
+            )
+        return suites
 
 
 def known_folders() -> dict[str, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import floor, log10
 
 
@@ -17,6 +18,16 @@ def figure(value: float) -> str:
     """Four significant digits, never as a power of ten."""
     digits = 3 - floor(log10(abs(value))) if value else 0
     return f"{value:,.{min(max(digits, 0), 9)}f}"
+
+
+def rough_duration(seconds: float, about: str = "about ") -> str:
+    """One unit, as an estimate is told: `under a minute`, `about 40 min`, `about 3 h`, `about 2 d`."""
+    for length, unit, most in ((60, "min", 90), (3600, "h", 48), (86400, "d", math.inf)):
+        if seconds < most * length:
+            count = seconds / length
+            whole = round(count, -1 if count >= 20 and unit == "min" else 0)
+            return f"{about}{whole:,.0f} {unit}" if count >= 1 else "under a minute"
+    raise ValueError("seconds is not a number")
 
 
 def duration(seconds: float) -> str:

@@ -74,11 +74,12 @@ def estimated_time(
     amounts: Mapping[str, Amount],
     identity: Identity,
     flops: int | None,
-    place: Place,
+    place: Place | None,
     measured: Iterable[Measured],
 ) -> Estimate:
-    """The time of each task of one model. `measured` is newest first; what ran elsewhere or in another way is left out."""
-    here = [row for row in measured if _alike(row.place, place)]
+    """The time of each task of one model; unknown without a `place`. `measured` is newest first; what ran elsewhere, or in
+    another way, is left out."""
+    here = [row for row in measured if place and _alike(row.place, place)]
     own = [row for row in here if row.identity == identity]
     paces: dict[Kind, _Pace | None] = {}
     for kind, asks in ASKS.items():
