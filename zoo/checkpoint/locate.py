@@ -18,6 +18,7 @@ from zoo.checkpoint.context_length import ContextLength, context_length
 from zoo.checkpoint.digests import digest_of
 from zoo.checkpoint.fetch import Fetched, Progress, fetch_small, fetch_weights
 from zoo.checkpoint.forms.pointers import refuse_pointers
+from zoo.checkpoint.forms.refusal import other_form
 from zoo.checkpoint.head import told_of_head, with_stored_head
 from zoo.checkpoint.model_ref import ModelRef, resolve
 from zoo.checkpoint.pickled.conversion import PickledWeights, converted, pickled_weights
@@ -185,8 +186,11 @@ def open_folder(folder: Path, ref: ModelRef | None = None, revision: str | None 
 def model_config(folder: Path) -> Mapping[str, Any]:
     """The folder's config.json.
 
-    Raises ConfigMissing, InvalidConfig for one that is no model's, PointerFile where it or the tokenizer was not fetched.
+    Raises ConfigMissing, InvalidConfig for one that is no model's, PointerFile where it or the tokenizer was not fetched, and
+    of a folder without one what `other_form` says of its files.
     """
+    if not (folder / "config.json").is_file() and (other := other_form(folder)) is not None:
+        raise other
     refuse_pointers([folder / "config.json", *small_files(folder)])
     config: Mapping[str, Any] = read_config(folder)
     if "model_type" not in config:

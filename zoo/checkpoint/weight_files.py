@@ -16,7 +16,7 @@ from typing import Any
 from zoo.arch.hf_config import read_config
 from zoo.checkpoint.forms.names import pickled_entry
 from zoo.checkpoint.forms.pointers import partly_fetched, refuse_pointers
-from zoo.checkpoint.forms.refusal import adapter_alone, foreign_weights
+from zoo.checkpoint.forms.refusal import adapter_alone, other_form
 from zoo.errors import InputError, InvalidConfig, InvalidFile, WeightsMissing
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -206,13 +206,12 @@ def _missing(folder: Path) -> InputError:
 
 def _in_other_form(folder: Path) -> InputError:
     """What lies in a folder without any safetensors."""
-    names = [_inside(folder, path) for depth in ("*", "*/*") for path in folder.glob(depth) if path.is_file()]
-    if (entry := pickled_entry(names)) is not None:
+    if (entry := pickled_entry([path.name for path in folder.iterdir() if path.is_file()])) is not None:
         return WeightsMissing(
             f"{folder} holds its weights as {entry}, and no safetensors.",
             "`minizoo eval`, `bench` and `prune` convert them once, where this folder is their model.",
         )
-    return foreign_weights(names, str(folder)) or WeightsMissing(
+    return other_form(folder) or WeightsMissing(
         f"{folder} holds no *.safetensors file.",
         "minizoo reads safetensors only; convert other weights with transformers' save_pretrained.",
     )

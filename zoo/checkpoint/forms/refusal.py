@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from zoo.checkpoint.forms.lines import base_of, gguf_line, merge_line, out_of
+from zoo.checkpoint.forms.pointers import partly_fetched
 from zoo.checkpoint.forms.table import GGUF, Form, find
 from zoo.errors import AdapterAlone, FileMissing, ForeignWeights, InputError
 
@@ -42,6 +43,13 @@ def foreign_weights(names: Iterable[str], where: str, hub: bool = False) -> Fore
     what = f"{where} holds no safetensors but {found.form.what} ({found.file})."
     fetch = f"Fetch it (`hf download {shlex.quote(where)} --local-dir DIR`), then in DIR: " if hub else ""
     return ForeignWeights(what, fetch + _hint(found.form, "." if hub else where, found.file))
+
+
+def other_form(folder: Path) -> InputError | None:
+    """Why a folder without config.json or without safetensors is no checkpoint, where its files say so."""
+    depths = ("*", "*/*")
+    names = [path.relative_to(folder).as_posix() for depth in depths for path in folder.glob(depth) if path.is_file()]
+    return partly_fetched(folder) or adapter_alone(folder) or foreign_weights(names, str(folder))
 
 
 def adapter_alone(folder: Path) -> AdapterAlone | None:
