@@ -19,6 +19,14 @@ KEPT = 20
 ROOMS = ("zoo", "backends", "harness", "reports", "minizoo")
 LIBRARIES = ("lm_eval", "datasets", "huggingface_hub", "transformers")
 """Libraries whose loggers write to the terminal by themselves; here they write to the log file."""
+SILENT = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_SYMLINKS_WARNING": "1",
+    "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+    "RUST_LOG": "off",
+}
+"""Variables that keep libraries' own bars and logs from the terminal; what the user has set stays."""
 TERMINAL = "minizoo.terminal"
 """The logger of what the terminal shows anyway (notes, errors) and of tracebacks, which goes to the file alone."""
 WARNING = "minizoo: %(message)s"
@@ -58,6 +66,7 @@ class RunLog:
             self._route(logging.getLogger(name), [*logging.getLogger(name).handlers, *self._handlers, *shown], True)
         for name in LIBRARIES:
             self._route(_library_logger(name), self._handlers, False)
+        self._silence()
         log = logging.getLogger("minizoo")
         log.info("minizoo %s, Python %s, in %s", __version__, sys.version.split()[0], os.environ.get("PWD", "?"))
         log.info("minizoo %s", shlex.join(self.argv))
@@ -73,9 +82,20 @@ class RunLog:
         logging.getLogger("minizoo").info("exit code %d", code)
         for logger, handlers, propagate in self._before:
             logger.handlers[:], logger.propagate = handlers, propagate
+        logging.captureWarnings(False)
         for handler in self._handlers:
             handler.close()
         self._handlers, self._before = [], []
+
+    def _silence(self) -> None:
+        """Libraries that nobody named, and `warnings.warn` of all of them, go where the others' loggers go."""
+        import logging
+
+        for variable, value in SILENT.items():
+            os.environ.setdefault(variable, value)
+        logging.captureWarnings(True)
+        root = logging.getLogger()
+        self._route(root, [*root.handlers, *(_others(handler) for handler in self._handlers)], True)
 
     def _route(self, logger: Logger, handlers: list[Handler], propagate: bool) -> None:
         import logging
@@ -108,6 +128,19 @@ def _warnings_on_terminal() -> Handler:
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter(WARNING))
     return handler
+
+
+def _others(handler: Handler) -> Handler:
+    """Passes on what comes from none of the rooms: those have the handler themselves."""
+    import logging
+
+    class Others(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            """Hand the record on."""
+            if record.name.split(".")[0] not in ROOMS:
+                handler.handle(record)
+
+    return Others()
 
 
 def _library_logger(name: str) -> Logger:
