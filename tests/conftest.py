@@ -63,6 +63,7 @@ processes and sandboxes, thousands of drawn inputs."""
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("MINIZOO_LOG_DIR", str(Path(tempfile.gettempdir()) / "minizoo-test-logs"))
+os.environ.setdefault("MINIZOO_PROGRESS_SECONDS", "0")  # a busy machine's lines would stand between those that tests read
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, a process a core
 
 

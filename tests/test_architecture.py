@@ -17,10 +17,11 @@ STOREYS: dict[str, list[set[str]]] = {
         {"__main__"},
         {"cli"},
         {"commands"},
+        {"evaluations"},
         {"display", "doctor"},
         {"options"},
         {"output"},
-        {"failures", "run_log", "streams"},
+        {"failures", "run_log", "streams", "table"},
     ],
     "reports": [{"publish"}, {"page"}, {"charts"}, {"cells"}],
     "backends": [

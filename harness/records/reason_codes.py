@@ -55,6 +55,7 @@ _OLD_SENTENCES: tuple[tuple[str, str], ...] = (
     (r"clocks were held down", "clocks-throttled"),
     (r"\d+ other process(es)? on the GPU", "other-gpu-processes"),
     (r"other processes kept", "machine-busy"),
+    (r"the time limit ended", "time-limit"),
     (r"uncorrected memory errors", "memory-errors"),
     (r"the clock fell", "clock-drift"),
     (r"\w+ changed from", "settings-changed"),

@@ -51,8 +51,9 @@ def find_checkpoint(request: LoadRequest) -> Checkpoint:
 
     Raises what `resolve` and `locate` raise, UnknownName for the backend, WrongBackend for one that draws no weights.
     """
-    check_backend(request.backend)
-    if request.weights == "random" and request.backend != "hf":
+    if request.backend is not None:
+        check_backend(request.backend)
+    if request.weights == "random" and request.backend not in (None, "hf"):
         raise WrongBackend(f"The {request.backend} backend draws no random weights.", "Use `--backend hf`.")
     ref = resolve(request.model, request.name, request.parent)
     if request.weights == "real":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ from harness.speed.probes.probe import Sample
 from harness.speed.probes.telemetry import integrated_energy, summary
 from harness.speed.rates import Rates, measure_rates
 from harness.speed.system import SystemUnderTest
+from harness.speed.trials.early_end import EarlyEnd, Limits
 from harness.speed.trials.point_run import PointRun, run_trials
-from harness.speed.trials.policy import has_settled, measured_trials, warmup_trials
+from harness.speed.trials.policy import TrialsSoFar, has_settled, measured_trials, warmup_trials
 from harness.speed.trials.trial import rows
 from harness.speed.validity import SW_POWER_CAP, Evidence, clock_events, judge
 from harness.speed.workloads.workload import Point, Workload
@@ -33,16 +34,21 @@ class PointOutcome:
     samples: list[Sample]
     values: Mapping[str, list[float]]
     """Each metric's samples, in the metric's unit, without the warm-up."""
+    ended: EarlyEnd | None = None
+    """Why it ended before its trials were enough."""
 
 
-def measure(system: SystemUnderTest, point: Point, workload: Workload, rates: Rates | None = None) -> PointOutcome:
+def measure(
+    system: SystemUnderTest, point: Point, workload: Workload, rates: Rates | None = None, limits: Limits | None = None,
+    told: Callable[[TrialsSoFar], None] | None = None,
+) -> PointOutcome:  # fmt: skip
     """Warm up, run the trials, judge: the one call that measures a loaded model at one point of a workload.
 
-    `rates`: the machine's own, for the percentage of the measured roofline. Raises OutOfMemory, DeviceGone, and whatever the
-    backend breaks with.
+    `rates`: the machine's own, for the percentage of the measured roofline. `limits` and `told`: see `run_trials`. Raises
+    OutOfMemory, DeviceGone, and whatever the backend breaks with.
     """
     run = PointRun(system, point, workload.rule)
-    run_trials([run], workload.rule)
+    run_trials([run], workload.rule, limits, told)
     return outcome_of(run, workload, rates)
 
 
@@ -52,7 +58,8 @@ def outcome_of(run: PointRun, workload: Workload, rates: Rates | None = None) ->
     counted = [row for row in every if row["phase"] == "trial"]
     values = samples_of(counted, workload.slo.model_dump(exclude_none=True))
     stats = statistics(values)
-    return PointOutcome(_facts(run, workload, counted, stats, rates), stats, every, run.watch.samples, values)
+    facts = _facts(run, workload, counted, stats, rates)
+    return PointOutcome(facts, stats, every, run.watch.samples, values, run.ended)
 
 
 def own_rates(system: SystemUnderTest, point: Point) -> Rates | None:
@@ -114,6 +121,9 @@ def _evidence(run: PointRun, counted: list[dict[str, Any]], stats: Sequence[Stat
         weights=run.system.weights,
         how=run.system.backend.versions.get("scoring", ""),
         refused=[(s.metric, s.refused) for s in stats if s.refused],
+        ended=run.ended,
+        trials=len(measured_trials(run.trials)),
+        least_trials=1 if run.point.rate is not None else run.rule.trials,
     )
 
 

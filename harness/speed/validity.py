@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.records.speed_record import Reason, Validity
+from harness.speed.probes.busy import OTHERS_BUSY, mean_busy
 from harness.speed.probes.probe import Sample
+from harness.speed.trials.early_end import EarlyEnd
 
 SW_POWER_CAP = 0x04
 INVALIDATING = {
@@ -21,8 +23,6 @@ INVALIDATING = {
     0x40: "hardware thermal slow-down",
     0x80: "power brake",
 }
-OTHERS_BUSY = 0.1
-"""Processors that others may keep busy."""
 CLOCK_DRIFT = 0.1
 """Share by which the SM clock may fall between the first and the last fifth of the samples."""
 SETTINGS = ("power_limit_w", "max_sm_mhz", "mig", "ecc", "processors")
@@ -51,6 +51,10 @@ class Evidence:
     """How the backend runs the model, in its words; `plain` where it decodes each sequence alone."""
     refused: Sequence[tuple[str, str]] = ()
     """Metrics and why a percentile of theirs is refused."""
+    ended: EarlyEnd | None = None
+    """Why it ended before its trials were enough."""
+    trials: int = 0
+    least_trials: int = 0
 
 
 def judge(evidence: Evidence) -> Validity:
@@ -114,11 +118,16 @@ def _other_gpu_processes(e: Evidence) -> list[str]:
 
 
 def _machine_busy(e: Evidence) -> list[str]:
-    told = [float(value) for s in e.samples[1:] if (value := s.get("others_busy")) is not None]
-    mean = sum(told) / len(told) if told else 0.0
-    if mean <= OTHERS_BUSY:
+    mean = mean_busy(e.samples)
+    if mean > OTHERS_BUSY:
+        return [f"other processes kept {mean:.2f} of {e.facts.get('processors', '?')} processors busy"]
+    return [e.ended.text] if e.ended and e.ended.code == "machine-busy" and not _other_gpu_processes(e) else []
+
+
+def _time_limit(e: Evidence) -> list[str]:
+    if e.ended is None or e.ended.code != "time-limit":
         return []
-    return [f"other processes kept {mean:.2f} of {e.facts.get('processors', '?')} processors busy"]
+    return [f"the time limit ended it after {e.trials} of at least {e.least_trials} trials"]
 
 
 def _memory_errors(e: Evidence) -> list[str]:
@@ -210,6 +219,7 @@ CHECKS: Mapping[str, Check] = {
     "clocks-throttled": _clocks_throttled,
     "other-gpu-processes": _other_gpu_processes,
     "machine-busy": _machine_busy,
+    "time-limit": _time_limit,
     "memory-errors": _memory_errors,
     "clock-drift": _clock_drift,
     "settings-changed": _settings_changed,

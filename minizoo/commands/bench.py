@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,8 +14,11 @@ from minizoo.output import Output, json_option
 
 if TYPE_CHECKING:
     from harness.speed.request import BenchRequest, Weights
+    from harness.speed.trials.early_end import EarlyEnd
+    from minizoo.display.speed import BenchNotes
 
 N = TypeVar("N", int, float)
+Notes = TypeVar("Notes", bound="BenchNotes")
 
 
 @click.command()
@@ -25,7 +30,7 @@ N = TypeVar("N", int, float)
 @click.option("--trials", type=int, help="Trials a point at least, instead of the workload's.")
 @click.option("--seconds", type=float, help="Seconds of trials a point at least.")
 @click.option("--requests", type=int, help="Requests of a point with a rate.")
-@click.option("--backend", default="hf", show_default=True, help="What runs the model.")
+@click.option("--backend", help="What runs the model; without it hf, or pruned for what nothing else can run.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
 @click.option(
@@ -42,20 +47,27 @@ N = TypeVar("N", int, float)
 @click.option(
     "--memory", type=float, help="GB that each may take where memory is to be equal, not what the second takes."
 )
+@click.option("--max-minutes", type=float, help="Of the whole run: past them no point and no trial begins.")
+@click.option("--even-if-busy", is_flag=True, help="Measure on where others keep the machine busy; invalid then.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of prompts and arrivals.")
 @click.option("--dry-run", is_flag=True, help="Say what it would need and could reach on each known GPU; run nothing.")
 @results_option
 @json_option
 def bench(
     model: str, name: str | None, parent: str | None, workload: str, batches: str, rates: str, trials: int | None,
-    seconds: float | None, requests: int | None, backend: str, device: str, dtype: str, weights: Weights,
-    against: str | None, against_weights: Weights | None, memory: float | None, seed: int, dry_run: bool, results: Path,
-    as_json: bool,
+    seconds: float | None, requests: int | None, backend: str | None, device: str, dtype: str, weights: Weights,
+    against: str | None, against_weights: Weights | None, memory: float | None, max_minutes: float | None,
+    even_if_busy: bool, seed: int, dry_run: bool, results: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure a model's speed on a workload, valid or with the reasons why not, and record it.
 
-    Exit code 3 where a point was measured and is not valid, 4 where one could not be measured.
+    Exit code 3 where a point was measured and is not valid, or was not begun because the time was up or the machine busy; 4
+    where one could not be measured.
     """
+    if weights == "real" and not dry_run:
+        from zoo.checkpoint.fetch import refuse_out_of_reach
+
+        refuse_out_of_reach(model)  # before the engine is imported
     from backends.contract import Options
     from harness.speed.request import BenchRequest, LoadRequest
     from harness.speed.workloads.workload import changed, load_workload
@@ -68,6 +80,8 @@ def bench(
         against,
         against_weights,
         None if memory is None else memory * 1e9,
+        max_minutes,
+        even_if_busy,
     )
     if dry_run and against is not None:
         raise ConflictingOptions("--dry-run shows the rooflines of one model.", "Leave out --against.")
@@ -79,31 +93,59 @@ def _run(output: Output, request: BenchRequest, results: Path) -> int:
     from harness.speed.bench import run
     from minizoo.display.speed import BenchNotes, show_points
 
-    measured = run(request, results, BenchNotes(quiet=output.as_json))
+    with _interruptible(BenchNotes(quiet=output.as_json), results) as notes:
+        outcome = run(request, results, notes)
+    measured, not_begun = outcome.measured, [point.name for point in outcome.not_begun]
+    if outcome.ended:
+        notes.ended(outcome.ended, not_begun)
     if output.as_json:
         records = [point.document() for point in measured]
-        output.document("bench", {"run_id": measured[0].record.run_id, "records": records})
+        document = {"run_id": outcome.run_id, "records": records, **_end(outcome.ended, not_begun)}
+        output.document("bench", document)
     else:
-        show_points(output, measured, results)
+        show_points(output, outcome.run_id, measured, results)
     required = measured[:1] if request.workload.batches == "sweep" else measured
     if any(point.record.status != "ok" for point in required):
         return 4
-    return 3 if any(point.outcome and not point.outcome.facts.validity.valid for point in measured) else 0
+    invalid = any(point.outcome and not point.outcome.facts.validity.valid for point in measured)
+    return 3 if invalid or not_begun else 0
 
 
 def _compare(output: Output, request: BenchRequest, results: Path) -> int:
     from harness.speed.compare.run import compare
     from minizoo.display.comparison import PairNotes, show_paired
 
-    paired = compare(request, results, PairNotes(quiet=output.as_json))
+    with _interruptible(PairNotes(quiet=output.as_json), results) as notes:
+        outcome = compare(request, results, notes)
+    paired = outcome.pairs
+    not_begun = [f"{pairing.point.name} against {pairing.against.name}" for pairing in outcome.not_begun]
+    if outcome.ended:
+        notes.ended(outcome.ended, not_begun)
     if output.as_json:
-        output.document("bench-comparison", {"pairs": [pair.document() for pair in paired]})
+        pairs = [pair.document() for pair in paired]
+        output.document("bench-comparison", {"pairs": pairs, **_end(outcome.ended, not_begun)})
     else:
         show_paired(output, paired, results)
     if any(pair.ours.record.status != "ok" for pair in paired):
         return 4
     found = [compared.recorded.valid for pair in paired for compared in pair.comparisons]
-    return 0 if found and all(found) else 3
+    return 0 if found and all(found) and not not_begun else 3
+
+
+@contextmanager
+def _interruptible(notes: Notes, results: Path) -> Generator[Notes]:
+    """The notes while a run goes on; Ctrl-C first tells what is kept."""
+    try:
+        with notes:
+            yield notes
+    except KeyboardInterrupt:
+        notes.interrupted(results)
+        raise
+
+
+def _end(ended: EarlyEnd | None, not_begun: list[str]) -> dict[str, Any]:
+    """Why the run ended early (null: it did not), and what it did not begin."""
+    return {"ended": ended and {"code": ended.code, "text": ended.text}, "not_begun": not_begun}
 
 
 def _dry_run(output: Output, request: BenchRequest, _: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,24 +22,23 @@ class PairNotes(BenchNotes):
 
     def pairs(self, pairing: Pairing) -> None:
         """Name the two points and the rules that pair them."""
+        self._begin(pairing.point.name)
         if not self.quiet:
             note(f"{pairing.point.name} against {pairing.against.name} ({' and '.join(pairing.modes)}) …")
 
 
-def show_paired(output: Output, paired: list[PairedPoint], results: Path) -> None:
+def show_paired(output: Output, paired: Sequence[PairedPoint], results: Path) -> None:
     """One table over all pairs, then what is to be said of them, then what was published."""
+    if not paired:
+        output.text("No pair was measured.")
+        return
     first = paired[0]
     record = first.ours.record
     rows = [_row(one, c) for one in paired for c in one.comparisons]
-    columns = [
-        Column("rule"),
-        Column("in x out"),
-        Column("batch", True),
-        Column("against", True),
-        Column("memory GB", True),
-    ]
-    columns += [Column("metric"), Column("times as fast (95 % interval)", True), Column("p", True), Column("n", True)]
-    columns += [Column("so"), Column("validity")]
+    columns = [Column("rule"), Column("in x out", importance=2), Column("batch", True, 3), Column("against", True, 3)]
+    columns += [Column("memory GB", True), Column("metric", importance=6)]
+    columns += [Column("times as fast (95 % interval)", True, 6), Column("p", True, 2), Column("n", True)]
+    columns += [Column("so", importance=5), Column("validity", importance=4)]
     names = " against ".join(one.subject.name or one.subject.id for one in (record, first.theirs.record))
     setting = record.setting
     where = setting.gpu or (record.speed.machine.get("product") if record.speed else None) or setting.device
@@ -61,7 +61,7 @@ def _row(one: PairedPoint, compared: ComparedMetric) -> list[str]:
     ]  # fmt: skip
 
 
-def _lines(paired: list[PairedPoint]) -> list[str]:
+def _lines(paired: Sequence[PairedPoint]) -> list[str]:
     from harness.stats.ratio import RESAMPLES
 
     found = [compared.recorded for one in paired for compared in one.comparisons]

@@ -1,11 +1,12 @@
-"""How measured speed is shown: a table for every point, one line a point beneath."""
+"""How measured speed is shown: which point goes on, a table for every point, one line a point beneath."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from minizoo.display.progress import StepBar
 from minizoo.display.scale import figure, scaled_unit
 from minizoo.output import Column, Output, note
 
@@ -14,19 +15,40 @@ if TYPE_CHECKING:
     from harness.records.speed_record import SpeedFacts, Statistic
     from harness.speed.measure import PointOutcome
     from harness.speed.recorder import MeasuredPoint
+    from harness.speed.trials.early_end import EarlyEnd
+    from harness.speed.trials.policy import TrialsSoFar
     from harness.speed.workloads.workload import Point, Shape
 
 GB = 1e9
-PERCENTILES = ("p50", "p90", "p99")
+PERCENTILES = {"p50": 5, "p90": 3, "p99": 1}
+"""Percentile → how important its column is where a terminal is narrow."""
 STEP_OF = {"itl": "decode", "ttft": "prefill"}
 """The metric whose median is held against the roofline of a step."""
 
 
 class BenchNotes:
-    """Says on stderr which point is measured and what came of it."""
+    """Says on stderr which point is measured, how far its trials are and what came of it.
+
+    Bars are drawn between trials alone: a thread that draws would take time from what is measured.
+    """
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
+        self.kept: list[str] = []
+        """Points that have their record."""
+        self._steps = StepBar(quiet, live=False)
+        self._step, self._warming = "", False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._steps.__exit__(None, None, None)
+
+    def loading(self, name: str) -> None:
+        """Name the model."""
+        self._begin(f"loading {name}")
+        self._steps.show(self._step, 0, 0)
 
     def left_out(self, shapes: tuple[Shape, ...], longest: int) -> None:
         """Name the shapes that are too long for the model."""
@@ -36,35 +58,81 @@ class BenchNotes:
 
     def begins(self, point: Point) -> None:
         """Name the point."""
+        self._begin(point.name)
         if not self.quiet:
             note(f"{point.name} …")
 
+    def trials(self, point: Point, so_far: TrialsSoFar) -> None:
+        """Say how many warm-up trials, or measured ones, there are of how many."""
+        if so_far.phase == "warmup":
+            self._warming = True
+            self._steps.show(point.name, so_far.warmups, so_far.most_warmups, "warm-up trials at most")
+            return
+        if self._warming:
+            self._warming = False
+            settled = f"{'settled' if so_far.settled else 'not settled'} after {so_far.warmups} warm-up trials"
+            self._steps.end(point.name, settled)
+            if not so_far.settled and not self.quiet:
+                note(f"{point.name}: {settled}, so the result is invalid")
+        if so_far.phase == "trial":
+            self._steps.show(point.name, so_far.trials, so_far.expected, "trials")
+
     def recorded(self, record: Record) -> None:
         """Say how it went."""
+        self._begin("")
+        if record.speed:
+            self.kept.append(record.speed.point)
         if not self.quiet and record.status != "ok":
             note(f"{record.task} {record.status}: {record.reason}")
 
+    def ended(self, ended: EarlyEnd, not_begun: Sequence[str]) -> None:
+        """Say, with --json too, why the run ended early, what it left out, and what to do."""
+        note(f"Ended early: {ended.text}.")
+        if ended.code == "machine-busy":
+            from harness.speed.probes.busy import busiest_processes
 
-def show_points(output: Output, measured: Sequence[MeasuredPoint], results: Path) -> None:
+            if found := busiest_processes():
+                note(f"Busiest now, with processors each: {', '.join(found)}.")
+            note("Free the machine and run again. --even-if-busy measures all the same; the result is then invalid.")
+        if not_begun:
+            note(f"Not begun: {', '.join(not_begun)}.")
+
+    def interrupted(self, results: Path) -> None:
+        """Say what is kept."""
+        kept = f"{', '.join(self.kept)} ({results}/runs)" if self.kept else "no point yet"
+        note(f"Recorded before the interrupt: {kept}.")
+
+    def _begin(self, step: str) -> None:
+        """This step goes on from now; the one before is over."""
+        if self._step:
+            self._steps.end(self._step)
+        self._step, self._warming = step, False
+
+
+def show_points(output: Output, run_id: str, measured: Sequence[MeasuredPoint], results: Path) -> None:
     """A table of metrics for every point that was measured; one line a point beneath where there are several."""
+    if not measured:
+        output.text("No point was measured.")
+        return
     for point in measured:
         if point.outcome is not None:
             _show_point(output, point.record, point.outcome)
     if len(measured) > 1:
         _show_overview(output, [point.record for point in measured])
-    run_id = measured[0].record.run_id
     output.text(f"Records: {results}/runs (run {run_id}).  `minizoo db path` finds the view `speed`.")
 
 
 def _show_point(output: Output, record: Record, outcome: PointOutcome) -> None:
     setting, speed = record.setting, outcome.facts
     where = setting.gpu or speed.machine.get("product") or setting.device
-    columns = [Column("metric"), Column("unit"), *(Column(f"{p} (95 % interval)", True) for p in PERCENTILES)]
-    columns += [Column("n", True), Column("% of measured roofline", True), Column("% of data-sheet roofline", True)]
-    columns += [Column("bound by"), Column("validity")]
+    columns = [Column("metric"), Column("unit", importance=5)]
+    columns += [Column(f"{p} (95 % interval)", True, importance) for p, importance in PERCENTILES.items()]
+    columns += [Column("n", True, 2), Column("% of measured roofline", True, 4)]
+    columns += [Column("% of data-sheet roofline", True, 4), Column("bound by"), Column("validity", importance=2)]
     model = record.subject.name or record.subject.id
     title = f"{model}, {speed.workload} {speed.point} ({setting.backend}, {setting.precision}, {where})"
-    output.table(columns, _metric_rows(speed, outcome.statistics), title)
+    rows = _metric_rows(speed, outcome.statistics)
+    output.table(columns, rows, title) if rows else output.text(title)
     for line in _lines(speed):
         output.text(f"  {line}")
 
@@ -130,8 +198,9 @@ def _lines(speed: SpeedFacts) -> list[str]:
 
 
 def _show_overview(output: Output, records: list[Record]) -> None:
-    columns = [Column("point"), Column("output tokens/s", True), Column("TTFT ms", True), Column("ITL ms", True)]
-    columns += [Column("% of measured roofline", True), Column("peak GB", True), Column("validity")]
+    columns = [Column("point"), Column("output tokens/s", True, 5), Column("TTFT ms", True, 3)]
+    columns += [Column("ITL ms", True, 4), Column("% of measured roofline", True, 2), Column("peak GB", True)]
+    columns += [Column("validity", importance=5)]
     rows: list[list[str]] = []
     for record in records:
         speed = record.speed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 from harness.records.outcome import Failure
 from harness.records.provenance import setting_of
 from harness.records.speed_record import Memory
-from harness.speed.bench import BenchWatcher, fitting
+from harness.speed.bench import BenchWatcher, fitting, limits_of
 from harness.speed.compare.pairing import Pairing, pairings
 from harness.speed.compare.ratios import ComparedMetric, comparisons_of, published_beside, refusal
 from harness.speed.loading import Loaded, find_checkpoint, load
@@ -19,7 +20,9 @@ from harness.speed.memory import check_fits
 from harness.speed.recorder import MeasuredPoint, SpeedRecorder, recorded
 from harness.speed.request import BenchRequest
 from harness.speed.system import SystemUnderTest
+from harness.speed.trials.early_end import EarlyEnd, Limits
 from harness.speed.trials.point_run import PointRun, run_trials
+from harness.speed.trials.policy import TrialsSoFar
 from harness.speed.workloads.workload import Point, Workload
 from zoo.files import check_writable
 
@@ -34,6 +37,11 @@ class PairedPoint:
     comparisons: tuple[ComparedMetric, ...] = ()
     refused: str | None = None
 
+    @property
+    def ended(self) -> EarlyEnd | None:
+        """Why its trials ended before there were enough."""
+        return self.ours.outcome.ended if self.ours.outcome else None
+
     def document(self) -> dict[str, Any]:
         """Both records as JSON, with what is derived on read merged in."""
         record = self.ours.document()
@@ -47,6 +55,15 @@ class PairedPoint:
         }
 
 
+@dataclass(frozen=True)
+class ComparisonOutcome:
+    """What a comparison left: its pairs in order; where it ended early, why, and the pairs that it did not begin."""
+
+    pairs: tuple[PairedPoint, ...]
+    not_begun: tuple[Pairing, ...] = ()
+    ended: EarlyEnd | None = None
+
+
 class PairWatcher(BenchWatcher, Protocol):
     """Is told how a comparison goes on."""
 
@@ -55,32 +72,36 @@ class PairWatcher(BenchWatcher, Protocol):
         ...
 
 
-def compare(request: BenchRequest, results: Path, watcher: PairWatcher | None = None) -> list[PairedPoint]:
+def compare(request: BenchRequest, results: Path, watcher: PairWatcher | None = None) -> ComparisonOutcome:
     """Load both models of the request, measure every pairing in turn, record both sides.
 
     Both models are in memory together. A pairing that does not fit is recorded as `failed` on both sides, and the others go
     on. When the device or a backend breaks, it is recorded as `infra_failed` on both and DeviceLost or BackendBroke is
     raised. Raises what `pairings` and `harness.speed.bench.run` raise.
     """
+    began = time.monotonic()
     check_writable(results)
     first, second = find_checkpoint(request.load), find_checkpoint(request.second)
     workload = fitting(fitting(request.workload, first, watcher), second, watcher)
     memory = None if request.memory is None else int(request.memory)
+    if watcher:
+        watcher.loading(f"{first.name} and {second.name}")
     with load(request.load, first) as ours, load(request.second, second) as theirs:
-        return list(_measured(ours, theirs, workload, results, memory, watcher))
-
-
-def _measured(
-    ours: Loaded, theirs: Loaded, workload: Workload, results: Path, memory: int | None, watcher: PairWatcher | None
-) -> Iterator[PairedPoint]:
-    for pairing in pairings(workload, ours.system, theirs.system, memory):
-        if watcher:
-            watcher.pairs(pairing)
-        sides = (
-            _Side(ours, pairing.point, _recorder(ours, workload, results)),
-            _Side(theirs, pairing.against, _recorder(theirs, workload, results)),
-        )
-        yield _compared(*sides, pairing, workload)
+        left = list(pairings(workload, ours.system, theirs.system, memory))
+        limits = limits_of(request, ours.system, time.monotonic() - began)
+        pairs: list[PairedPoint] = []
+        ended: EarlyEnd | None = None
+        while left and not (ended := ended or limits.time_up(ours.system.clock.now())):
+            pairing = left.pop(0)
+            if watcher:
+                watcher.pairs(pairing)
+            sides = (
+                _Side(ours, pairing.point, _recorder(ours, workload, results)),
+                _Side(theirs, pairing.against, _recorder(theirs, workload, results)),
+            )
+            pairs.append(_compared(*sides, pairing, workload, watcher, limits))
+            ended = pairs[-1].ended
+        return ComparisonOutcome(tuple(pairs), tuple(left), ended)
 
 
 @dataclass(frozen=True)
@@ -99,24 +120,31 @@ class _Side:
         return self.recorder.failed(self.system, self.point, failure)
 
 
-def _compared(ours: _Side, theirs: _Side, pairing: Pairing, workload: Workload) -> PairedPoint:
+def _compared(
+    ours: _Side, theirs: _Side, pairing: Pairing, workload: Workload, watcher: PairWatcher | None, limits: Limits
+) -> PairedPoint:
     def failed(failure: Failure) -> PairedPoint:
         return PairedPoint(pairing, ours.failed(failure), theirs.failed(failure), refused=failure.message)
 
+    def told(so_far: TrialsSoFar) -> None:
+        if watcher:
+            watcher.trials(pairing.point, so_far)
+
+    def measured() -> PairedPoint:
+        return _recorded(ours, theirs, pairing, _outcomes((ours, theirs), workload, limits, told))
+
     names = f"{ours.loaded.checkpoint.name} with {theirs.loaded.checkpoint.name}"
-    return recorded(
-        lambda: _recorded(ours, theirs, pairing, _outcomes((ours, theirs), workload)),
-        failed,
-        f"Comparing {names} at {ours.point.name}",
-    )
+    return recorded(measured, failed, f"Comparing {names} at {ours.point.name}")
 
 
-def _outcomes(sides: tuple[_Side, _Side], workload: Workload) -> tuple[PointOutcome, PointOutcome]:
+def _outcomes(
+    sides: tuple[_Side, _Side], workload: Workload, limits: Limits, told: Callable[[TrialsSoFar], None]
+) -> tuple[PointOutcome, PointOutcome]:
     """Both measured, one trial of each in turn. Peaks were those of both models together and are left out."""
     check_fits([(side.system, side.point) for side in sides], "both models and their caches")
     rates = [own_rates(side.system, side.point) for side in sides]
     runs = [PointRun(side.system, side.point, workload.rule, energy=False) for side in sides]
-    run_trials(runs, workload.rule)
+    run_trials(runs, workload.rule, limits, told)
     ours, theirs = (outcome_of(run, workload, own) for run, own in zip(runs, rates, strict=True))
     return _without_memory(ours), _without_memory(theirs)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.nvml import DeviceGone
 from harness.speed.clock import Clock
+from harness.speed.probes.busy import is_busy, tells_of_others
 from harness.speed.probes.probe import TELEMETRY_COLUMNS, Probe, Sample
 
 WINDOW_S = 2.0
@@ -32,6 +33,15 @@ class Watch:
         """Take the first sample, then go on in the background."""
         self._take()
         self._thread.start()
+
+    def look(self, times: int) -> None:
+        """Before the start: samples an interval apart, until one tells that nobody else is at work, at most so many."""
+        for _ in range(times):
+            if not self._take() or not tells_of_others(self.samples[-1]):
+                return
+            self.clock.sleep(self.probe.interval)
+            if not self._take() or not is_busy(self.samples[-1]):
+                return
 
     def stop(self) -> None:
         """Take the last sample and end."""

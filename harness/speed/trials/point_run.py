@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from backends.contract import Step, StreamRequest
@@ -10,25 +10,63 @@ from harness.nvml import DeviceGone
 from harness.speed.probes.telemetry import EnergyMeter, Watch
 from harness.speed.system import SystemUnderTest
 from harness.speed.trials.arrivals import Arrivals, ClosedBatch, PoissonArrivals
-from harness.speed.trials.policy import next_phase
+from harness.speed.trials.early_end import EarlyEnd, Limits, busy_of_late, looks, only_invalid
+from harness.speed.trials.policy import TrialsSoFar, measured_trials, next_phase, so_far
 from harness.speed.trials.trial import Phase, Prompts, Trial
 from harness.speed.workloads.workload import Point, Rule
 
 
-def run_trials(runs: Sequence[PointRun], rule: Rule) -> None:
+def run_trials(
+    runs: Sequence[PointRun],
+    rule: Rule,
+    limits: Limits | None = None,
+    told: Callable[[TrialsSoFar], None] | None = None,
+) -> None:
     """Run trials, one of each system in turn, until the policy says that all have enough. All run at points of one kind.
 
-    Raises what a backend raises; the watching has ended in any case.
+    Where `limits` end it before, each run says why (`ended`). `told` is called before the first trial and after each one of
+    all. Raises what a backend raises; the watching has ended in any case.
     """
+    limits, open_loop = limits or Limits(), runs[0].point.rate is not None
+    tell = told or (lambda so_far: None)
     try:
-        while (phase := next_phase([run.trials for run in runs], rule, runs[0].point.rate is not None)) is not None:
+        if limits.stop_if_busy:
+            for run in runs:
+                run.watch.look(looks(run.system.probe.interval))
+        while (phase := next_phase([run.trials for run in runs], rule, open_loop)) is not None:
+            tell(so_far([run.trials for run in runs], rule, open_loop))
+            if ended := _ended(runs, rule, phase, limits):
+                for run in runs:
+                    run.ended = ended
+                break
             for run in runs:
                 run.trial(phase)
+        tell(so_far([run.trials for run in runs], rule, open_loop))
         for run in runs:
             run.end_stream()
     finally:
         for run in runs:
             run.stop()
+
+
+def _ended(runs: Sequence[PointRun], rule: Rule, phase: Phase, limits: Limits) -> EarlyEnd | None:
+    """Why no trial is to begin now: looked at before the first, before the first that is measured, and after each of those."""
+    if up := limits.time_up(runs[0].system.clock.now()):
+        return up
+    if not limits.stop_if_busy:
+        return None
+    models = [run.trials for run in runs]
+    for run in runs:
+        processors = run.machine.get("processors")
+        if measured := measured_trials(run.trials):
+            began = min(measured[0].submitted.values())
+            since = [sample for sample in list(run.watch.samples) if float(sample.get("time_s") or 0) >= began]
+            found = only_invalid(since, models, rule, processors)
+        else:
+            found = busy_of_late(list(run.watch.samples), processors) if not run.trials or phase == "trial" else None
+        if found:
+            return found
+    return None
 
 
 class PointRun:
@@ -41,6 +79,8 @@ class PointRun:
     def __init__(self, system: SystemUnderTest, point: Point, rule: Rule, energy: bool = True) -> None:
         self.system, self.point, self.rule = system, point, rule
         self.trials: list[Trial] = []
+        self.ended: EarlyEnd | None = None
+        """Why the trials ended before there were enough."""
         self.machine = dict(system.probe.facts())
         self.machine_after: Mapping[str, Any] = {}
         self.meter = EnergyMeter(

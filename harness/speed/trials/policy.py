@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from statistics import median
+from dataclasses import dataclass
+from statistics import mean, median
 
 from harness.speed.trials.trial import Phase, Trial
 from harness.speed.workloads.workload import Rule
 
 SETTLING = 3
 """Warm-up trials that have to agree."""
+
+
+@dataclass(frozen=True)
+class TrialsSoFar:
+    """How far a point is, for whoever watches: of two models that of the slower one."""
+
+    warmups: int
+    most_warmups: int
+    settled: bool
+    trials: int
+    expected: int
+    """Measured trials that there will be, as it looks now."""
+    phase: Phase | None
+    """Of the next trial; None: there are enough."""
+
+
+def so_far(models: Sequence[Sequence[Trial]], rule: Rule, open_loop: bool = False) -> TrialsSoFar:
+    """How far the trials of all models are."""
+    fewest = min(models, key=lambda trials: len(measured_trials(trials)))
+    seconds = [trial.seconds for trial in measured_trials(fewest)]
+    by_time = math.ceil(rule.seconds / mean(seconds)) if seconds and mean(seconds) > 0 else 0
+    return TrialsSoFar(
+        warmups=max(len(warmup_trials(trials)) for trials in models),
+        most_warmups=rule.warmup,
+        settled=all(has_settled(trials, rule) for trials in models),
+        trials=len(seconds),
+        expected=1 if open_loop else max(rule.trials, by_time, len(seconds)),
+        phase=next_phase(models, rule, open_loop),
+    )
 
 
 def next_phase(models: Sequence[Sequence[Trial]], rule: Rule, open_loop: bool = False) -> Phase | None:

@@ -7,6 +7,7 @@ from support.speed_fakes import FakeProbe, Hand, fake_system, measured
 from harness.nvml import DeviceGone
 from harness.records.reason_codes import INVALID, NOTES, code_of_sentence
 from harness.records.speed_record import Validity
+from harness.speed.trials.early_end import Limits
 from harness.speed.validity import ANNOTATIONS, CHECKS, Evidence, judge
 
 STEADY = {"clock_events": 0, "other_processes": 0, "ecc_uncorrected": 3, "sm_mhz": 1400, "others_busy": 0.01}
@@ -43,6 +44,7 @@ SPOILS = [
     ("clocks-throttled", {"samples": with_last(clock_events=0x80)}),
     ("other-gpu-processes", {"samples": with_last(other_processes=1)}),
     ("machine-busy", {"samples": with_last(others_busy=2.0)}),
+    ("time-limit", {"ended": Limits(deadline=0.0).time_up(1.0), "trials": 2, "least_trials": 9}),
     ("memory-errors", {"samples": with_last(ecc_uncorrected=4)}),
     ("clock-drift", {"samples": [{**STEADY, "sm_mhz": 1400 - 30 * i} for i in range(10)]}),
     ("settings-changed", {"facts": {"power_limit_w": 400.0}, "facts_after": {"power_limit_w": 300.0}}),
