@@ -20,11 +20,14 @@ results_option = click.option(
 )
 
 
+MODEL_HELP = "Registry name, hub id, or folder of a checkpoint."
+
+
 def model_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """The model, given as the first argument or as `--model`; the command gets it as `model`."""
 
     @click.argument("word", required=False, metavar="[MODEL]")
-    @click.option("--model", "option", metavar="MODEL", help="Registry name, hub id, or folder of a checkpoint.")
+    @click.option("--model", "option", metavar="MODEL", help=MODEL_HELP)
     @functools.wraps(command)
     def with_model(*, word: str | None, option: str | None, **options: Any) -> Any:
         if word is not None and option is not None:
@@ -38,6 +41,27 @@ def model_argument(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(model=model, **options)
 
     return with_model
+
+
+def models_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One model or several, given as arguments or each by a `--model`; the command gets them as `models`."""
+
+    @click.argument("words", nargs=-1, metavar="[MODEL]...")
+    @click.option("--model", "options", metavar="MODEL", multiple=True, help=f"{MODEL_HELP} Repeatable.")
+    @functools.wraps(command)
+    def with_models(*, words: tuple[str, ...], options: tuple[str, ...], **rest: Any) -> Any:
+        if words and options:
+            from zoo.errors import ConflictingOptions
+
+            raise ConflictingOptions(
+                f"The model is given twice, as {' '.join(words)} and as --model {' --model '.join(options)}.",
+                "Give it once, in either way.",
+            )
+        if not (models := words or options):
+            raise click.UsageError("Missing argument 'MODEL' (or option '--model').")
+        return command(models=models, **rest)
+
+    return with_models
 
 
 def local_model_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -77,7 +77,11 @@ def show_error(error: MinizooError, as_json: bool = False) -> int:
     """Show an error as one paragraph on stderr, with `as_json` also as the command's document; return its exit code."""
     note(f"minizoo: {error}")
     if as_json:
-        told = {"code": error.code, "what": error.what, "hint": error.hint, "exit_code": error.exit_code}
         with contextlib.suppress(OSError):  # a full disk behind stdout may be the very error
-            Output(as_json).document("error", told)
+            Output(as_json).document("error", told_error(error))
     return error.exit_code
+
+
+def told_error(error: MinizooError) -> dict[str, Any]:
+    """An error as a document has it."""
+    return {"code": error.code, "what": error.what, "hint": error.hint, "exit_code": error.exit_code}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -129,8 +130,9 @@ class HfBackend:
         return peak
 
     def close(self) -> None:
-        """Give back the device memory."""
+        """Give back the memory of host and device."""
         del self._model, self._packed
+        gc.collect()  # its hooks and its twin refer to each other
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
 

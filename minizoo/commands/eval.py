@@ -1,4 +1,4 @@
-"""`minizoo eval`: from a model's name to its scores, recorded and shown."""
+"""`minizoo eval`: from the names of models to their scores, recorded and shown."""
 
 from __future__ import annotations
 
@@ -7,20 +7,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minizoo.options import eager_option, local_model_options, model_argument, names_of, results_option, sandbox_options
+from minizoo.options import (
+    eager_option,
+    local_model_options,
+    models_argument,
+    names_of,
+    results_option,
+    sandbox_options,
+)
 from minizoo.output import Output, json_option
+from zoo.errors import ConflictingOptions
 
 if TYPE_CHECKING:
     from harness.suites.suite import Overflow
 
 
 @click.command()
-@model_argument
+@models_argument
 @local_model_options
 @click.option("--suite", help="Suite by name or YAML file; without it the model's default suite runs.")
 @click.option("--tasks", default="", help="lm-eval tasks instead of a suite, separated by commas.")
 @click.option("--shots", type=click.IntRange(min=0), help="Few-shot examples for --tasks instead of each task's own.")
-@click.option("--backend", default="hf", show_default=True, help="What runs the model.")
+@click.option("--chat", is_flag=True, help="Prompts of --tasks through the tokenizer's chat template, shots as turns.")
+@click.option("--backend", help="What runs the model; without it `pruned` where only that can, else `hf`.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
 @click.option("--limit", type=click.IntRange(min=1), help="Documents a task, chosen by hash; prompts as in the whole.")
@@ -37,47 +46,48 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @eager_option
 @click.option("--fresh", is_flag=True, help="Start anew instead of going on with an interrupted run.")
-@click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would run and about how long it takes, and run nothing.")
 @sandbox_options
 @results_option
 @json_option
 def evaluate(
-    model: str, name: str | None, parent: str | None, suite: str | None, tasks: str, shots: int | None, backend: str,
-    device: str, dtype: str, limit: int | None, overflow: Overflow | None, data: Path | None, tokenizer: Path | None,
-    seed: int, fewshot_seeds: int, eager: bool, fresh: bool, dry_run: bool, results: Path, as_json: bool,
+    models: tuple[str, ...], name: str | None, parent: str | None, suite: str | None, tasks: str, shots: int | None,
+    chat: bool, backend: str | None, device: str, dtype: str, limit: int | None, overflow: Overflow | None,
+    data: Path | None, tokenizer: Path | None, seed: int, fewshot_seeds: int, eager: bool, fresh: bool, dry_run: bool,
+    results: Path, as_json: bool,
 ) -> int:  # fmt: skip
-    """Measure a model's accuracy on a suite of tasks, and record it."""
+    """Measure the accuracy of a model, or of several in turn, on a suite of tasks, and record it."""
     if tokenizer and not dry_run:
         raise click.UsageError("--tokenizer goes with --dry-run: a run uses the checkpoint's own.")
-    if not dry_run:
-        from zoo.checkpoint.fetch import refuse_out_of_reach
-
-        refuse_out_of_reach(model)  # before the engine is imported
+    if len(models) > 1:
+        _check_options_of_several(name, tokenizer)
     from backends.contract import Options
     from harness.accuracy.prepare import DocumentRules, EvalRequest
     from harness.suites.suite import TaskSelection
+    from minizoo.evaluations import evaluate_all, plan_all
 
-    request = EvalRequest(
-        model, name, parent,
-        selection=TaskSelection((suite,) if suite else (), names_of(tasks), shots),
-        backend=backend,
-        options=Options(device, dtype, eager=eager),
-        rules=DocumentRules(limit, overflow, fewshot_seeds),
-        data=data,
-        seed=seed,
-    )  # fmt: skip
+    requests = [
+        EvalRequest(
+            model, name, parent,
+            selection=TaskSelection((suite,) if suite else (), names_of(tasks), shots, chat),
+            backend=backend,
+            options=Options(device, dtype, eager=eager),
+            rules=DocumentRules(limit, overflow, fewshot_seeds),
+            data=data,
+            seed=seed,
+        )
+        for model in models
+    ]  # fmt: skip
     output = Output(as_json)
     if dry_run:
-        from harness.accuracy.dry_run import dry_run as plan
-        from minizoo.display.dry_run import show_dry_run
+        return plan_all(output, requests, results, tokenizer)
+    return evaluate_all(output, requests, results, fresh)
 
-        show_dry_run(output, plan(request, tokenizer), told_reasons=data is not None)
-        return 0
-    from harness.accuracy.run import run
-    from minizoo.display.accuracy import show_outcome
-    from minizoo.display.progress import EvalProgress
 
-    with EvalProgress(quiet=as_json, packs=not eager) as progress:
-        outcome = run(request, results, fresh, progress)
-    show_outcome(output, outcome, results)
-    return 0 if all(record.status == "ok" for record in outcome.records) else 4
+def _check_options_of_several(name: str | None, tokenizer: Path | None) -> None:
+    """ConflictingOptions for what can be said of one model alone."""
+    for option, given in (("--name", name), ("--tokenizer", tokenizer)):
+        if given is not None:
+            raise ConflictingOptions(
+                f"{option} says something of one model, and several are given.", "Leave it out, or run them one by one."
+            )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from minizoo.display.scale import duration
 from minizoo.output import Column, Output, note
 from zoo.errors import EnvironmentIssue
 
@@ -14,31 +15,46 @@ if TYPE_CHECKING:
     from harness.records.record import MetricScore, Record
 
 ABSENT = "–"
+T = TypeVar("T")
 
 
-def show_outcome(output: Output, outcome: EvalOutcome, results: Path) -> None:
-    """The run's scores, the published ones beside them, and what else is to be known of the run."""
+def show_outcome(output: Output, outcome: EvalOutcome, results: Path) -> dict[str, Any]:
+    """The run's scores, the published ones beside them, and what else is to be known of the run. Returns the run's JSON
+    document, which it does not print."""
+    from harness.records.derived import described
     from harness.store.reproduction import of_run
 
     published = or_note(lambda: of_run(results, outcome.run_id))
-    if output.as_json:
-        from harness.records.derived import described
+    if not output.as_json:
+        first = outcome.records[0]
+        setting = first.setting
+        called = first.subject.name or first.subject.id
+        show_scores(output, outcome.records, f"{called} on {first.suite} ({setting.backend}, {setting.precision})")
+        show_beside(output, published)
+        _note_run(outcome)
+        output.text(_wall_time(outcome))
+        output.text(f"Records: {results}/runs (run {outcome.run_id}).  Page: minizoo report --out DIR")
+    return {
+        "run_id": outcome.run_id,
+        "computed": outcome.computed,
+        "reused": outcome.reused,
+        "wall_s": outcome.wall_s,
+        "records": [described(record) for record in outcome.records],
+        "reproduction": published,
+    }
 
-        document = {
-            "run_id": outcome.run_id,
-            "computed": outcome.computed,
-            "reused": outcome.reused,
-            "records": [described(record) for record in outcome.records],
-            "reproduction": published,
-        }
-        output.document("evaluation", document)
-        return
-    first = outcome.records[0]
-    called = first.subject.name or first.subject.id
-    show_scores(output, outcome.records, f"{called} on {first.suite} ({first.setting.backend}, {first.setting.dtype})")
-    show_beside(output, published)
-    _note_run(outcome)
-    output.text(f"Records: {results}/runs (run {outcome.run_id}).  Page: minizoo report --out DIR")
+
+def _wall_time(outcome: EvalOutcome) -> str:
+    """Of each task, a group for its members, and of the whole run."""
+    members = {task for record in outcome.records for task in record.members}
+    took = [
+        f"{record.task} {duration(record.wall_s)}"
+        + (" (without what was answered before)" if record.counts and record.counts.reused else "")
+        for record in outcome.records
+        if record.wall_s and record.task not in members
+    ]
+    whole = "since the run was resumed" if outcome.reused else "in all"
+    return f"Wall time: {', '.join([*took, f'{duration(outcome.wall_s)} {whole}'])}, with preparing and loading."
 
 
 def show_scores(output: Output, records: Sequence[Record], title: str) -> None:
@@ -67,12 +83,12 @@ def cut_prompts(records: Sequence[Record]) -> dict[str, int]:
     }  # fmt: skip
 
 
-def or_note(read: Callable[[], list[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
-    """What `read` gives; a database that cannot be read now costs this table and nothing else: the records are there."""
+def or_note(read: Callable[[], list[T]], lost: str = "Published beside measured is not shown") -> list[T]:
+    """What `read` gives; a database that cannot be read now costs what is `lost` and nothing else: the records are there."""
     try:
         return read()
     except (EnvironmentIssue, OSError) as error:
-        note(f"Published beside measured is not shown: {error}")
+        note(f"{lost}: {error}")
         return []
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from minizoo.display.eval_time import estimated, told_time
+from minizoo.display.scale import rough_duration
 from minizoo.output import Column, Output, note
 
 if TYPE_CHECKING:
@@ -14,16 +17,18 @@ if TYPE_CHECKING:
 ABSENT = "–"
 NUMBERS = {
     "shots": 3, "documents": 4, "of total": 1, "requests": 2, "tokens": 5, "too long": 3, "published": 2,
-    "min. detectable": 2,
+    "min. detectable": 2, "time": 5,
 }  # fmt: skip
 """Heading → how important the column is where a terminal is narrow."""
 COLUMNS = [Column("task"), *(Column(heading, True, importance) for heading, importance in NUMBERS.items())]
 
 
-def show_dry_run(output: Output, plan: DryRun, told_reasons: bool) -> None:
-    """A row a task; ≈ marks an estimate. `told_reasons`: say of all that is missing why."""
+def show_dry_run(output: Output, plan: DryRun, results: Path, told_reasons: bool) -> dict[str, Any]:
+    """A row a task; ≈ marks an estimate. `told_reasons`: say of all that is missing why. Returns the plan's JSON document,
+    which it does not print."""
     from harness.accuracy.dry_run import TEMPLATE
 
+    estimate = estimated(plan, results)
     for told in plan.notes:
         note(told)
     if plan.missing:
@@ -31,16 +36,28 @@ def show_dry_run(output: Output, plan: DryRun, told_reasons: bool) -> None:
     for what, reason in plan.missing.items():
         if told_reasons or what == TEMPLATE:
             note(f"{what}: {reason}")
-    if output.as_json:
-        missing = {what: str(reason) for what, reason in plan.missing.items()}
-        tasks = [asdict(task) for task in plan.tasks]
-        output.document(
-            "plan", {"model": plan.model.shown, "suite": plan.suite.name, "tasks": tasks, "missing": missing}
-        )
-        return
-    output.table(COLUMNS, map(_row, plan.tasks), f"{plan.model.shown}, suite {plan.suite.name}: what would run")
-    for line in (_totals(plan.tasks), *_footnotes(plan.tasks)):
-        output.text(line)
+    if not output.as_json:
+        rows = [[*_row(task), _time(estimate.seconds[task.task])] for task in plan.tasks]
+        output.table(COLUMNS, rows, f"{plan.model.shown}, suite {plan.suite.name}: what would run")
+        for line in (_totals(plan.tasks), *told_time(plan, estimate, results), *_footnotes(plan.tasks)):
+            output.text(line)
+    return {
+        "model": plan.model.shown,
+        "suite": plan.suite.name,
+        "tasks": [{**asdict(task), "seconds": estimate.seconds[task.task]} for task in plan.tasks],
+        "missing": {what: str(reason) for what, reason in plan.missing.items()},
+        "time": {
+            "seconds": estimate.total,
+            "at_most": estimate.at_most,
+            "basis": estimate.basis,
+            "unknown": estimate.unknown,
+            "place": asdict(plan.place) if plan.place else None,
+        },
+    }
+
+
+def _time(seconds: float | None) -> str:
+    return "?" if seconds is None else f"≈ {rough_duration(seconds, '')}"
 
 
 def _row(task: PlannedTask) -> list[str]:
