@@ -35,7 +35,7 @@ STOREYS: dict[str, list[set[str]]] = {
         {"generation_settings"},
         {"contract"},
     ],
-    "zoo": [{"nano"}, {"prune"}, {"claims", "checkpoint"}, {"registry"}, {"arch"}, GROUND],
+    "zoo": [{"nano"}, {"prune"}, {"folders"}, {"claims", "checkpoint"}, {"registry"}, {"arch"}, GROUND],
 }
 """Package → its children from the top down: a child imports only those of later storeys."""
 

@@ -9,7 +9,7 @@ from itertools import takewhile
 from harness.speed.workloads.workload import Point, Workload, points
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.gpus import Gpu, load_gpus, microarchitecture, source_of
-from zoo.arch.parameters import BITS, Dtype
+from zoo.arch.held import Held
 from zoo.arch.roofline import (
     LeastTime,
     Work,
@@ -20,7 +20,6 @@ from zoo.arch.roofline import (
     memory_bytes,
     prefill_work,
 )
-from zoo.errors import UnsupportedDtype
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ class Ceiling:
     """`bandwidth` or `compute`."""
     prefill_seconds: float
     fits: bool
+    products: str | None = None
+    """The dtype whose dense peak bounds matrix products; None where no sourced peak is held."""
 
 
 @dataclass(frozen=True)
@@ -56,56 +57,45 @@ class Need:
     ceilings: tuple[Ceiling, ...]
 
 
-def known_dtype(wanted: str, auto: Dtype = "bfloat16") -> Dtype:
-    """The dtype of that name whose bytes are known; UnsupportedDtype for another."""
-    if wanted == "auto":
-        return auto
-    if wanted not in BITS:
-        raise UnsupportedDtype(f"'{wanted}' is not a dtype whose size is known.", f"Use {', '.join(BITS)}.")
-    return wanted
+def ceilings(dims: Dense | Hybrid, workload: Workload, held: Held) -> Iterator[Need]:
+    """What each point of the workload needs and where its ceiling lies on each GPU of the table, weights and cache `held` so.
 
-
-def ceilings(dims: Dense | Hybrid, workload: Workload, dtype: Dtype) -> Iterator[Need]:
-    """What each point of the workload needs and where its ceiling lies on each GPU of the table.
-
-    A sweep is shown at its first point, and on each GPU at the largest batch whose weights and caches fit. The cache is
-    held in the weights' dtype, or in 16 bits where those are narrower.
+    A sweep is shown at its first point, and on each GPU at the largest batch whose weights and caches fit. Raises
+    StorageUnknown where what a step reads of stored weights is not known.
     """
     # a sweep's own steps depend on the machine
     for point in takewhile(lambda p: not p.swept or p.batch == 1, points(workload)):
         if point.batch is not None:
-            yield _need(dims, point, dtype)
+            yield _need(dims, point, held)
 
 
-def kv_dtype_of(dtype: Dtype) -> Dtype:
-    """The dtype of the cache beside weights of `dtype`."""
-    return dtype if BITS[dtype] >= 16 else "bfloat16"
-
-
-def _need(dims: Dense | Hybrid, point: Point, dtype: Dtype) -> Need:
-    batch, kv, shape = point.batch or 1, kv_dtype_of(dtype), point.shape
+def _need(dims: Dense | Hybrid, point: Point, held: Held) -> Need:
+    batch, shape = point.batch or 1, point.shape
     length = shape.input + shape.output
     found: list[Ceiling] = []
     for name, gpu in load_gpus().items():
-        fitting = largest_batch(dims, gpu.memory_bytes, length, dtype, kv)
-        found.append(_ceiling(dims, name, gpu, point, max(1, fitting) if point.swept else batch, fitting, dtype, kv))
+        fitting = largest_batch(dims, gpu.memory_bytes, length, held.weights, held.kv)
+        found.append(_ceiling(dims, name, gpu, point, max(1, fitting) if point.swept else batch, fitting, held))
     return Need(
         point.name,
         batch,
-        decode_work(dims, batch, mean_context(shape.input, shape.output), dtype, kv),
-        prefill_work(dims, batch, shape.input, dtype, kv),
-        memory_bytes(dims, batch, length, dtype, kv),
+        decode_work(dims, batch, mean_context(shape.input, shape.output), held.weights, held.kv),
+        prefill_work(dims, batch, shape.input, held.weights, held.kv),
+        memory_bytes(dims, batch, length, held.weights, held.kv),
         tuple(found),
     )
 
 
-def _ceiling(
-    dims: Dense | Hybrid, name: str, gpu: Gpu, point: Point, batch: int, fitting: int, dtype: Dtype, kv: Dtype
-) -> Ceiling:
-    def at(work: Work) -> LeastTime:
-        return least_time(work, gpu.bytes_per_s, gpu.flops_per_s(dtype))
+def _ceiling(dims: Dense | Hybrid, name: str, gpu: Gpu, point: Point, batch: int, fitting: int, held: Held) -> Ceiling:
+    products, peak = held.peak(gpu)
 
-    used = at(decode_work(dims, batch, mean_context(point.shape.input, point.shape.output), dtype, kv))
+    def at(work: Work) -> LeastTime:
+        return least_time(work, gpu.bytes_per_s, peak)
+
+    def step(context: int) -> LeastTime:
+        return at(decode_work(dims, batch, context, held.weights, held.kv))
+
+    used = step(mean_context(point.shape.input, point.shape.output))
     return Ceiling(
         gpu=name,
         display=gpu.display,
@@ -113,9 +103,10 @@ def _ceiling(
         source=source_of(gpu),
         checked=gpu.checked,
         batch=batch,
-        empty_cache=batch / at(decode_work(dims, batch, 0, dtype, kv)).seconds,
+        empty_cache=batch / step(0).seconds,
         workload=batch / used.seconds,
         bound_by=used.bound_by,
-        prefill_seconds=at(prefill_work(dims, batch, point.shape.input, dtype, kv)).seconds,
+        prefill_seconds=at(prefill_work(dims, batch, point.shape.input, held.weights, held.kv)).seconds,
         fits=fitting >= batch,
+        products=products,
     )

@@ -151,18 +151,20 @@ def _end(ended: EarlyEnd | None, not_begun: list[str]) -> dict[str, Any]:
 def _dry_run(output: Output, request: BenchRequest, _: Path) -> int:
     from dataclasses import asdict
 
-    from harness.speed.ceilings import ceilings, known_dtype
+    from harness.speed.ceilings import ceilings
     from minizoo.display.ceilings import show_ceilings
     from zoo.checkpoint.model_ref import resolve
+    from zoo.folders.stored import held_of
 
     load = request.load
     ref = resolve(load.model, load.name, load.parent)
-    dtype = known_dtype(load.options.dtype)
-    needs = list(ceilings(ref.dims, request.workload, dtype))
+    held = held_of(ref, load.options.dtype)
+    needs = list(ceilings(ref.dims, request.workload, held))
     if output.as_json:
-        output.document("ceilings", {"model": load.model, "dtype": dtype, "points": [asdict(need) for need in needs]})
+        told = {"model": load.model, "dtype": held.told, "kv_cache_dtype": held.kv, "products": held.products}
+        output.document("ceilings", {**told, "points": [asdict(need) for need in needs]})
     else:
-        show_ceilings(output, ref.shown, request.workload.name, dtype, needs)
+        show_ceilings(output, f"{ref.shown}, {request.workload.name}", held, needs)
     return 0
 
 

@@ -44,10 +44,11 @@ def check_cache(_: Path) -> CheckResult:
     """The hub's cache has room for the largest public model of the registry."""
     from huggingface_hub import constants
 
-    from zoo.arch.parameters import weight_bytes
     from zoo.registry.loader import load_registry
+    from zoo.registry.stored import stored_weights
 
-    needs = {model.id: weight_bytes(model.architecture) for model in load_registry().models.values() if model.hub}
+    stored = {model.id: stored_weights(model) for model in load_registry().models.values() if model.hub}
+    needs = {name: weights.total for name, weights in stored.items() if weights is not None}
     largest = max(needs, key=lambda name: needs[name])
     cache = Path(constants.HF_HUB_CACHE)
     free = shutil.disk_usage(_existing(cache)).free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,9 +71,7 @@ def class_obstacle(config: Mapping[str, Any]) -> Obstacle | None:
 
 def named_class_obstacle(name: str, remote_code: bool = False) -> Obstacle | None:
     """The same by the name of a class alone, which is quick: nothing of torch is imported for a class of the usual name."""
-    import transformers
-
-    if name in dir(transformers):
+    if name in _classes():
         if name.endswith("ForCausalLM"):
             return None
         from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
@@ -92,12 +91,12 @@ def quantisation_obstacle(stated: Quantised, dtype: str = "auto") -> Obstacle | 
     None where it runs them. What a method needs (packages, a GPU) transformers itself is asked, without a weight.
     """
     how = f"is quantised ({stated.method or 'method unnamed'}: {stated.key} in its config.json)"
-    if stated.key != QUANTISED_BY[0] or not _is_known(stated.settings):
-        # transformers would go on as if the weights were plain
-        return Obstacle("quantised", f"{how}, which transformers here does not read", TAKE_WHOLE)
     if stated.method == "fp8" and BLOCKS not in stated.settings:
         why = f"{how} in the form of AutoFP8, whose scales (weight_scale) transformers leaves out"
         return Obstacle("quantised", why, TAKE_WHOLE)
+    if stated.key != QUANTISED_BY[0] or not _is_known(stated.settings):
+        # transformers would go on as if the weights were plain
+        return Obstacle("quantised", f"{how}, which transformers here does not read", TAKE_WHOLE)
     reason = _refused_by_transformers(stated.settings)
     if reason:
         return Obstacle("quantised", f"{how}, and transformers cannot run that here ({reason})", TAKE_WHOLE)
@@ -139,6 +138,14 @@ def _is_widened(stated: Quantised) -> bool:
     if stated.method not in ("fp8", "mxfp8"):
         return False
     return not (torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 9))
+
+
+@functools.cache
+def _classes() -> frozenset[str]:
+    """Every name that transformers offers, without importing what they stand for."""
+    import transformers
+
+    return frozenset(dir(transformers))
 
 
 def _no_causal_model(why: str) -> Obstacle:
