@@ -1,13 +1,12 @@
 """From a user's word to the model that it means: the only place that resolves one.
 
 A word is a name of the registry (id, alias or hub id), a folder, or any other hub id, in this order: a folder that has the
-name of a registry model is reached by its path (`./minitron-8b`).
+name of a registry model is reached by its path (`./minitron-8b`). An address of the hub means the id in it.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,12 @@ from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of, read_config
 from zoo.checkpoint.forms.refusal import given_file
 from zoo.checkpoint.head import config_as_stored
+from zoo.checkpoint.hub.ids import check_id, read_address, shown
 from zoo.errors import FileMissing, InvalidOption, UnknownModel, UnsupportedArchitecture, WeightsNotPublic
 from zoo.names import closest
 from zoo.registry.loader import Model, load_registry
 
 Kind = Literal["registry", "hub", "folder"]
-HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 LONGEST_NAME = 200
 
 
@@ -92,7 +91,9 @@ def resolve(word: str, name: str | None = None, parent: str | None = None) -> Mo
     either given to a registry model.
     """
     registry = load_registry()
-    entry = registry.find(word)
+    there = _on_disk(word)
+    word = (read_address(word) if there is None else None) or word
+    entry = registry.find(word) or registry.find(word.rstrip("/"))
     if entry is not None:
         if name is not None or parent is not None:
             raise InvalidOption(
@@ -104,21 +105,27 @@ def resolve(word: str, name: str | None = None, parent: str | None = None) -> Mo
         )
     if name is not None:
         _check_name(name)
-    folder = Path(word).expanduser()
-    if folder.is_dir():
-        return ModelRef(
-            "folder", folder.resolve().name, None, folder, name, _parent_id(parent or _stated_parent(folder))
-        )
-    if folder.is_file():
-        raise given_file(folder)
-    if word.startswith((".", "/", "~")) or folder.exists():
+    if there is not None and there.is_dir():
+        return ModelRef("folder", there.resolve().name, None, there, name, _parent_id(parent or _stated_parent(there)))
+    if there is not None and there.is_file():
+        raise given_file(there)
+    if word.startswith((".", "/", "~")) or there is not None:
         raise FileMissing(
-            f"{word} is not a folder.", "Give the folder that holds config.json and the safetensors files."
+            f"{shown(word)} is not a folder.", "Give the folder that holds config.json and the safetensors files."
         )
-    if HUB_ID.fullmatch(word):
-        return ModelRef("hub", word, None, None, name, _parent_id(parent))
+    if "/" in word or not word.isprintable() or len(word) > LONGEST_NAME:
+        return ModelRef("hub", check_id(word), None, None, name, _parent_id(parent))
     registry.resolve(word)
     raise UnknownModel(f"There is no model named '{word}'.")  # `resolve` raises for every unknown name
+
+
+def _on_disk(word: str) -> Path | None:
+    """What is on the disk under this name; None for nothing, and for a name that no disk can have."""
+    try:
+        path = Path(word).expanduser()
+        return path if word and path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL inside, the home of nobody
+        return None
 
 
 def near_registry_name(word: str) -> str | None:
