@@ -109,7 +109,8 @@ def prune(
     parent, more = parent_and_targets(parent, words)
     from zoo.checkpoint.fetch import refuse_out_of_reach
 
-    refuse_out_of_reach(parent)  # before the engine is imported
+    if not options["plan_only"]:
+        refuse_out_of_reach(parent)  # before the engine is imported
     from minizoo.display.progress import StepBar
     from zoo.prune.progress import Watcher
     from zoo.prune.request import parse_request

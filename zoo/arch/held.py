@@ -17,7 +17,7 @@ PRODUCTS: dict[Dtype, tuple[Dtype, ...]] = {
     "float8": ("float8", "bfloat16"),
     "int4": ("bfloat16",),
 }
-"""Weights' dtype → dtypes of matrix products, the best first: a GPU without fp8 units, and any with 4-bit weights, widens them."""
+"""Weights' dtype → dtypes of matrix products, the best first: a GPU without fp8 units widens them, and any does with 4 bits."""
 
 
 @dataclass(frozen=True)

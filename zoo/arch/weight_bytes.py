@@ -34,7 +34,7 @@ class WeightBytes:
             return self.total
         if self.embedding is None:
             raise StorageUnknown(
-                "How many bytes the embedding table takes is not known, only what all weights take, so what a step reads is not.",
+                "What all weights take is known, but not the embedding table's share, so neither is what a step reads.",
                 "Say in the registry which tables are kept in 16 bits (`quantization: kept`), or give --dtype.",
             )
         return self.total - self.embedding + min(rows, dims.vocab_size) * self.embedding // dims.vocab_size

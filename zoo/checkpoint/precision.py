@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.arch.hf_config import read_config
 from zoo.arch.runnable import class_obstacle, quantisation_obstacle, stated_quantisation
+from zoo.checkpoint.model_ref import ModelRef
 from zoo.checkpoint.safetensors import StoredTensor
 from zoo.checkpoint.tensor_rows import BITS
 from zoo.errors import UnsupportedArchitecture, UnsupportedDtype
+from zoo.registry.stored import quantization_of, stored_as
 
 WIDE = ("F64", "C64")
 """Dtypes that are no quantisation and yet not read."""
@@ -24,6 +27,14 @@ def check_unquantised(config: Mapping[str, Any], folder: Path) -> None:
             f"The weights of {folder} are quantised ({stated.method or 'method unnamed'}: {stated.key} in its config.json).",
             TAKE_WHOLE,
         )
+
+
+def check_whole(ref: ModelRef) -> None:
+    """As `check_unquantised`, of a model by what its registry entry or its folder's config.json says, before it is fetched."""
+    if ref.entry is not None and quantization_of(ref.entry) is not None:
+        raise UnsupportedDtype(f"The weights of {ref.entry.id} are quantised ({stored_as(ref.entry)}).", TAKE_WHOLE)
+    if ref.entry is None and ref.folder is not None and (ref.folder / "config.json").is_file():
+        check_unquantised(read_config(ref.folder), ref.folder)
 
 
 def check_runnable(config: Mapping[str, Any], name: str, dtype: str = "auto") -> None:

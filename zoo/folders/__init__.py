@@ -1,1 +1,1 @@
-"""A local folder described by its small files and the headers of its weights: bytes, form, origin. Never converts or runs one."""
+"""A local folder described by its small files and the headers of its weights. Never converts one, never runs it."""

@@ -47,7 +47,7 @@ class Stored:
 
 
 def stored_in(folder: Path, config: Mapping[str, Any]) -> Stored:
-    """The stored weights of a folder, without a second copy of a tied table. Raises what `weight_files` and `stored_tensors` do."""
+    """The stored weights, without a second copy of a tied table. Raises what `weight_files` and `stored_tensors` raise."""
     _, tensors = with_stored_head(config, stored_tensors(weight_files(folder).read))
     counted = {name: tensor for name, tensor in tensors.items() if not name.endswith(NO_PARAMETERS)}
     sizes: dict[str, int] = {}
@@ -64,7 +64,7 @@ def held_of(ref: ModelRef, dtype: str = "auto") -> Held:
     """How the weights of a model are held: as its entry or its folder's files store them (`auto`), or all in `dtype`.
 
     A folder without weights is taken in the dtype that its config.json names, else in bfloat16. Raises UnsupportedDtype for a
-    word that is no dtype, StorageUnknown for quantised weights whose bytes nobody states, and what `dims` and `stored_in` raise.
+    word that is no dtype, StorageUnknown for quantised weights that are not there, and what `dims` and `stored_in` raise.
     """
     if ref.entry is not None:
         return held_entry(ref.entry, ref.shown, dtype)

@@ -11,10 +11,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from zoo.arch.dims import Dense
-from zoo.arch.hf_config import read_config
 from zoo.checkpoint.locate import locate
 from zoo.checkpoint.model_ref import resolve
-from zoo.checkpoint.precision import check_unquantised
+from zoo.checkpoint.precision import check_whole
 from zoo.errors import Busy, ConflictingOptions
 from zoo.prune.calibration import CalibrationText, read_calibration
 from zoo.prune.importance.block_costs import Score, block_costs, remembered
@@ -56,9 +55,11 @@ def run(
     """Carry out a request; a measurement that was interrupted is resumed.
 
     `open_text` is called to measure on text, `open_task` to choose layers by a task, `draw` where scores are written.
-    Raises ConflictingOptions where units must be chosen and the request names nothing to choose by.
+    Raises UnsupportedDtype for a parent that is quantised, and ConflictingOptions where units must be chosen and the request
+    names nothing to choose by.
     """
     watcher = watcher or Watcher()
+    check_whole(resolve(request.parent))
     if request.plan_file is not None:
         plan = read_plan(request.plan_file)
         return PruneOutcome(plan.shape, plan) if request.product == "plan" else _cut(request, plan, draw, watcher)
@@ -155,8 +156,6 @@ def work_folder(out: Path) -> Path:
 def _preview(request: PruneRequest) -> PruneOutcome:
     """The shape, and the plan where it can be made, from the registry or config.json alone."""
     ref = resolve(request.parent)
-    if ref.folder is not None:
-        check_unquantised(read_config(ref.folder), ref.folder)
     parent = ParentIdentity(name=ref.shown, dims=ref.dense_dims)
     scores = load_scores(request.scores_file) if request.scores_file else None
     plan = build_plan(parent, request, scores)
