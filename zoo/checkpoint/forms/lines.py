@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -53,5 +54,15 @@ def out_of(name: str) -> str:
     return f"{name or 'model'}-hf"
 
 
+def quoted(word: str) -> str:
+    """A word as a shell reads it back, on one line: what cannot be printed is written as an escape, by bash's `$'…'`."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = (
+        c if c.isprintable() and c not in "\\'" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in word
+    )
+    return f"$'{''.join(escaped)}'"
+
+
 def _python(code: str, *arguments: str) -> str:
-    return shlex.join(["python", "-c", code, *arguments])
+    return " ".join(["python", "-c", *map(quoted, (code, *arguments))])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
 
-from zoo.checkpoint.forms.lines import base_of, gguf_line, merge_line, out_of
+from zoo.checkpoint.forms.lines import base_of, gguf_line, merge_line, out_of, quoted
 from zoo.checkpoint.forms.pointers import partly_fetched
 from zoo.checkpoint.forms.table import GGUF, Form, find
 from zoo.errors import AdapterAlone, FileMissing, ForeignWeights, InputError
@@ -41,7 +40,7 @@ def foreign_weights(names: Iterable[str], where: str, hub: bool = False) -> Fore
     if found.form is GGUF:
         return _gguf(where, found.file)
     what = f"{where} holds no safetensors but {found.form.what} ({found.file})."
-    fetch = f"Fetch it (`hf download {shlex.quote(where)} --local-dir DIR`), then in DIR: " if hub else ""
+    fetch = f"Fetch it (`hf download {quoted(where)} --local-dir DIR`), then in DIR: " if hub else ""
     return ForeignWeights(what, fetch + _hint(found.form, "." if hub else where, found.file))
 
 
@@ -77,7 +76,7 @@ def adapter_of(adapter: dict[str, Any], where: str, own_tokenizer: bool, beside:
 
 def given_file(path: Path) -> InputError:
     """What to give instead of a file: the folder it lies in where that is a checkpoint, else what the file's form asks for."""
-    folder = shlex.quote(str(path.parent))
+    folder = quoted(str(path.parent))
     if path.suffix.lower() == ".gguf":
         return _gguf(str(path.parent), path.name)
     if path.name.startswith("adapter") and (refusal := adapter_alone(path.parent)):
@@ -110,7 +109,7 @@ def _gguf(where: str, file: str) -> ForeignWeights:
     if (part := PART.search(file)) is not None:
         first = f"{file[: part.start(1)]}00001{file[part.end(1) :]}"
         whole = f"{file[: part.start()]}.gguf"
-        line = shlex.join(["llama-gguf-split", "--merge", str(PurePath(where) / first), whole])
+        line = f"llama-gguf-split --merge {quoted(str(PurePath(where) / first))} {quoted(whole)}"
         return ForeignWeights(f"{what} It is one part of several.", f"Join them first, with llama.cpp: {line}")
     return ForeignWeights(
         what,
@@ -123,7 +122,7 @@ def _hint(form: Form, where: str, file: str) -> str:
     """The form's hint with names put in, quoted."""
     path = PurePath(where) / file
     names = {"where": where, "file": str(path), "folder": str(path.parent), "out": out_of(PurePath(where).name)}
-    return form.hint.format_map({name: shlex.quote(text) for name, text in names.items()})
+    return form.hint.format_map({name: quoted(text) for name, text in names.items()})
 
 
 def _read(path: Path) -> dict[str, Any]:
