@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from backends.contract import Backend, StreamingBackend
 from backends.memory import available_bytes
-from backends.opening import check_backend, open_backend
+from backends.memory import check_device
+from backends.opening import check_backend, default_backend, open_backend
 from harness.records.provenance import subject_of
 from harness.records.record import Subject
 from harness.speed.clock import Clock
@@ -17,7 +18,8 @@ from zoo.arch.config_keys import ConfigView
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of
 from zoo.arch.parameters import count_parameters
-from zoo.checkpoint.locate import Checkpoint, locate
+from zoo.arch.runnable import held_in_dtype
+from zoo.checkpoint.locate import Checkpoint, locate, outline
 from zoo.checkpoint.model_ref import resolve
 from zoo.errors import (
     DeviceMemory,
@@ -49,7 +51,7 @@ class Loaded:
 def find_checkpoint(request: LoadRequest) -> Checkpoint:
     """The checkpoint that the request means, for random weights one that is a configuration and nothing else.
 
-    Raises what `resolve` and `locate` raise, UnknownName for the backend, WrongBackend for one that draws no weights.
+    Raises what `resolve`, `locate` and, before a weight is fetched, `check_device` raise, UnknownName for the backend, WrongBackend for one that draws no weights.
     """
     if request.backend is not None:
         check_backend(request.backend)
@@ -57,7 +59,9 @@ def find_checkpoint(request: LoadRequest) -> Checkpoint:
         raise WrongBackend(f"The {request.backend} backend draws no random weights.", "Use `--backend hf`.")
     ref = resolve(request.model, request.name, request.parent)
     if request.weights == "real":
-        return locate(ref)
+        begun = outline(ref)
+        check_device(begun, request.backend or default_backend(begun), request.options)
+        return locate(begun)
     from backends.random.config import random_checkpoint
 
     return random_checkpoint(ref)
@@ -89,6 +93,7 @@ def load(request: LoadRequest, checkpoint: Checkpoint, clock: Clock | None = Non
         load_s,
         request.seed,
         clock,
+        request.weights == "random" or held_in_dtype(checkpoint.config),
     )
     return Loaded(system, _subject(request, checkpoint), checkpoint)
 

@@ -30,11 +30,14 @@ class SystemUnderTest:
     seed: int = 0
     """Of prompts and arrivals."""
     clock: Clock = field(default_factory=Clock)
+    held_in_dtype: bool = True
+    """False for quantised weights that the engine keeps in another form than the dtype that it computes in."""
 
     @property
     def dtype(self) -> Dtype | None:
-        """The weights' dtype where its bytes are known."""
-        return self.backend.dtype if self.backend.dtype in BITS else None  # pyright: ignore[reportReturnType]
+        """The weights' dtype where its bytes are known; where not, no roofline is shown and no memory is counted."""
+        known = self.held_in_dtype and self.backend.dtype in BITS
+        return self.backend.dtype if known else None  # pyright: ignore[reportReturnType]
 
     def room(self, point: Point) -> int:
         """Requests that run at a time."""

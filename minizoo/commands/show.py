@@ -2,37 +2,74 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from minizoo.options import results_option
 from minizoo.output import Output, json_option
 
+if TYPE_CHECKING:
+    from zoo.checkpoint.model_ref import ModelRef
 
-@click.command(short_help="Show one model: lineage, dimensions, parameters, published scores.")
+NAME = "NAME"
+"""Stands in a line for a name of the registry."""
+
+
+@click.command(short_help="Show one model, of the registry or a folder: dimensions, parameters, scores.")
 @click.argument("model")
 @click.option("--check", metavar="FILE|DIR|hub", help="Compare a config.json, or the hub's, with the entry.")
 @results_option
 @json_option
 def show(model: str, check: str | None, results: Path, as_json: bool) -> int:
-    """Show one MODEL (id, alias or hub id): lineage, dimensions, parameters, tokens, published scores with source, and
-    what the results folder measured beside them.
+    """Show one MODEL of the registry (id, alias or hub id): lineage, dimensions, parameters, tokens, published scores with
+    source, and what the results folder measured beside them. Of a folder (`./folder`): what is in it, how many bytes its
+    weights take as they are stored, whether it runs, where it came from, and what was measured of it.
 
     With --check the exit code is 1 when the config, or the weights of a folder, contradict the entry.
     """
     from minizoo.display.registry_model import measured_scores, show_check, show_model
     from zoo.checkpoint.folder_check import FolderCheck, check_folder
+    from zoo.checkpoint.model_ref import resolve
+    from zoo.errors import ConflictingOptions
     from zoo.registry.check import check_config
     from zoo.registry.loader import load_registry
 
-    registry = load_registry()
-    found = registry.resolve(model)
-    output = Output(as_json)
+    registry, output = load_registry(), Output(as_json)
+    ref = resolve(model)
+    if ref.entry is None:
+        if check is not None:
+            raise ConflictingOptions(
+                f"--check compares with an entry of the registry, and {ref.shown} is none.",
+                f"`minizoo show {NAME} --check {shlex.quote(model)}` compares a folder with the entry of that name.",
+            )
+        return _show_unlisted(output, ref, results)
+    found = ref.entry
     if check is not None:
         folder = Path(check).expanduser()
         is_folder = check != "hub" and folder.is_dir()
         compared = check_folder(found, folder) if is_folder else FolderCheck(check_config(found, check))
         return show_check(output, found.id, check, compared)
     show_model(output, found, registry, measured_scores(results, found.id))
+    return 0
+
+
+def _show_unlisted(output: Output, ref: ModelRef, results: Path) -> int:
+    """A folder described; UnknownModel for a hub model that is in no registry: nothing is known of it before it is fetched."""
+    from minizoo.display.folder import measured_of_folder, show_folder
+    from zoo.checkpoint.model_ref import near_registry_name
+    from zoo.errors import UnknownModel
+    from zoo.folders.describe import describe
+
+    if ref.folder is None:
+        near = near_registry_name(ref.id)
+        raise UnknownModel(
+            f"{ref.id} is in no registry, and show fetches nothing.",
+            (f"Did you mean '{near}'? " if near else "")
+            + f"`hf download {shlex.quote(ref.id)} --local-dir DIR` and then `minizoo show ./DIR`, or add it to a registry file "
+            "(MINIZOO_REGISTRY, docs/registry.md). `minizoo models` lists the models that are known.",
+        )
+    show_folder(output, describe(ref), measured_of_folder(results, ref))
     return 0

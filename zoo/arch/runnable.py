@@ -106,6 +106,12 @@ def quantisation_obstacle(stated: Quantised, dtype: str = "auto") -> Obstacle | 
     return None
 
 
+def held_in_dtype(config: Mapping[str, Any]) -> bool:
+    """Whether transformers here holds the weights in the dtype that it computes in: plain ones, and fp8 that it widens."""
+    stated = stated_quantisation(config)
+    return stated is None or _is_widened(stated)
+
+
 def _is_known(settings: Mapping[str, Any]) -> bool:
     from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
