@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backends.contract import Backend, StreamingBackend
-from backends.memory import available_bytes
-from backends.memory import check_device
+from backends.memory import available_bytes, check_device
 from backends.opening import check_backend, default_backend, open_backend
 from harness.records.provenance import subject_of
 from harness.records.record import Subject
@@ -51,7 +50,8 @@ class Loaded:
 def find_checkpoint(request: LoadRequest) -> Checkpoint:
     """The checkpoint that the request means, for random weights one that is a configuration and nothing else.
 
-    Raises what `resolve`, `locate` and, before a weight is fetched, `check_device` raise, UnknownName for the backend, WrongBackend for one that draws no weights.
+    Raises what `resolve`, `locate` and, before a weight is fetched, `check_device` raise, UnknownName for the backend,
+    WrongBackend for one that draws no weights.
     """
     if request.backend is not None:
         check_backend(request.backend)

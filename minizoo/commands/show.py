@@ -68,8 +68,8 @@ def _show_unlisted(output: Output, ref: ModelRef, results: Path) -> int:
         raise UnknownModel(
             f"{ref.id} is in no registry, and show fetches nothing.",
             (f"Did you mean '{near}'? " if near else "")
-            + f"`hf download {shlex.quote(ref.id)} --local-dir DIR` and then `minizoo show ./DIR`, or add it to a registry file "
-            "(MINIZOO_REGISTRY, docs/registry.md). `minizoo models` lists the models that are known.",
+            + f"`hf download {shlex.quote(ref.id)} --local-dir DIR` and then `minizoo show ./DIR`, or add it to a registry "
+            "file (MINIZOO_REGISTRY, docs/registry.md). `minizoo models` lists the models that are known.",
         )
     show_folder(output, describe(ref), measured_of_folder(results, ref))
     return 0

@@ -6,6 +6,7 @@ import copy
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from logging import CRITICAL
 from typing import Any
 
 from zoo.errors import one_line
@@ -126,7 +127,7 @@ def _refused_by_transformers(settings: Mapping[str, Any]) -> str | None:
     from transformers.utils import logging
 
     verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.CRITICAL)
+    logging.set_verbosity(CRITICAL)
     try:
         quantiser: Any = AutoHfQuantizer.from_config(copy.deepcopy(dict(settings)), pre_quantized=True)
         quantiser.validate_environment(device_map=None, weights_only=True)
