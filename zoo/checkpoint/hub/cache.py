@@ -108,11 +108,12 @@ class CachedRepository:
         temporary.replace(name)
 
     def remember(self, revision: str | None, commit: str, listing: Mapping[str, HubFile]) -> None:
-        """Note which commit a revision is and what is in it."""
-        if revision != commit:
-            _write(self.folder / "refs" / (revision or "main"), commit)
+        """Note which commit a revision is and what is in it, where the cache can be written: it may be complete as it is."""
         files = {name: _entry(listing[name]) for name in sorted(listing)}
-        _write(self._tree(commit), json.dumps({"format_version": FORMAT, "files": files}, indent=1))
+        with contextlib.suppress(OSError):
+            if revision != commit:
+                _write(self.folder / "refs" / (revision or "main"), commit)
+            _write(self._tree(commit), json.dumps({"format_version": FORMAT, "files": files}, indent=1))
 
     def listing(self, commit: str) -> dict[str, HubFile] | None:
         """What is in a commit; None where the cache does not know."""

@@ -104,7 +104,7 @@ def _told(error: BaseException) -> BaseException:
     folder = cache_folder()
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"The disk of {folder} is full; what was fetched until then is kept.", ELSEWHERE)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return NotWritable(
             f"The hub's cache {folder} cannot be written to ({error.strerror}).",
             "Change its permissions, or let HF_HOME name another folder.",

@@ -18,8 +18,6 @@ from zoo.checkpoint.hub.refusals import refusal
 from zoo.checkpoint.hub.repository import file_url
 from zoo.errors import DownloadBroken, DownloadCorrupt
 
-PIECE = 1 << 20
-"""Bytes that are read at once."""
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before a connection that broke is tried again; a try that brings new bytes begins them anew."""
 
@@ -75,6 +73,13 @@ class Transfer:
         """The file's bytes, all of them and checked."""
         part = self.repository.part(self.file)
         part.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._checked(part)
+        finally:
+            if part.is_file() and part.stat().st_size == 0:
+                part.unlink()
+
+    def _checked(self, part: Path) -> Path:
         resumed = self._resumable(part)
         self._fetch(part)
         if not self._is_right(part) and resumed:  # what lay there was no beginning of it
@@ -83,15 +88,9 @@ class Transfer:
         if not self._is_right(part):
             size = part.stat().st_size
             part.unlink()
-            how = (
-                "with another digest"
-                if size == self.file.size
-                else f"with {size:,} bytes, and {self.file.size:,} are listed"
-            )
-            raise DownloadCorrupt(
-                f"{self.file.name} of {self.hub_id} is not what the hub's listing says: it came down {how}. It was thrown "
-                "away.",
-                "Run the same command again; if it repeats, what stands before the network (a proxy, a mirror) changes files.",
+            same = size == self.file.size
+            raise self._corrupt(
+                "with another digest" if same else f"with {size:,} bytes, and {self.file.size:,} are listed"
             )
         return part
 
@@ -135,7 +134,9 @@ class Transfer:
         """Append what one answer brings."""
         headers = {"range": f"bytes={begun}-"} if begun else {}
         with asked(file_url(self.hub_id, self.commit, self.file.name), headers, self._wait) as response:
-            if response.status_code not in (200, 206):
+            if response.status_code in (200, 206, 416):
+                self._check_length(part, response, begun)
+            else:
                 raise refusal(response, self.hub_id, self.commit, self.file.name)
             if response.status_code == 200 and begun:  # a Range was asked for and not heard
                 self.arrived = 0
@@ -144,8 +145,24 @@ class Transfer:
                 file.truncate()
                 self._append(file, response)
 
+    def _check_length(self, part: Path, response: Any, begun: int) -> None:
+        """Raise DownloadCorrupt where the hub has another number of bytes than its listing says."""
+        length = response.headers.get("Content-Length") if response.status_code == 200 else None
+        within: str = (response.headers.get("Content-Range") or "").rpartition("/")[2] or length or ""
+        if response.headers.get("Content-Encoding", "identity") != "identity" or not within.isdigit():
+            return
+        if int(within) != self.file.size:
+            part.unlink()
+            raise self._corrupt(f"with {int(within):,} bytes, and {self.file.size:,} are listed")
+
+    def _corrupt(self, how: str) -> DownloadCorrupt:
+        return DownloadCorrupt(
+            f"{self.file.name} of {self.hub_id} is not what the hub's listing says: it came down {how}. It was thrown away.",
+            "Run the same command again; if it repeats, what stands before the network (a proxy, a mirror) changes files.",
+        )
+
     def _append(self, file: Any, response: Any) -> None:
-        for piece in response.iter_bytes(PIECE):
+        for piece in response.iter_bytes():  # as they arrive: what a gathered piece holds would be lost where it breaks
             self._go_on()
             file.write(piece)
             self.arrived += len(piece)
