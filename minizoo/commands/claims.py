@@ -18,6 +18,6 @@ def claims(results: Path, as_json: bool) -> None:
 
     Where the results folder holds measured records of a published score, they are shown beside it.
     """
-    from minizoo.display.registry_claims import judged_claims, show_claims
+    from minizoo.display.models.claims import judged_claims, show_claims
 
     show_claims(Output(as_json), judged_claims(results))

@@ -25,7 +25,7 @@ def models(lineage: bool, form: str, lint: bool, markdown: bool, schema: bool, a
     """
     if sum((lineage, lint, markdown, schema)) > 1:
         raise click.UsageError("Of --lineage, --lint, --markdown and --schema only one at a time.")
-    from minizoo.display import registry as display
+    from minizoo.display.models import listing as display
 
     output = Output(as_json)
     if schema:

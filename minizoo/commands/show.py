@@ -30,7 +30,7 @@ def show(model: str, check: str | None, results: Path, as_json: bool) -> int:
 
     With --check the exit code is 1 when the config, or the weights of a folder, contradict the entry.
     """
-    from minizoo.display.registry_model import measured_scores, show_check, show_model
+    from minizoo.display.models.entry import measured_scores, show_check, show_model
     from zoo.checkpoint.folder_check import FolderCheck, check_folder
     from zoo.checkpoint.model_ref import resolve
     from zoo.errors import ConflictingOptions
@@ -58,7 +58,7 @@ def show(model: str, check: str | None, results: Path, as_json: bool) -> int:
 
 def _show_unlisted(output: Output, ref: ModelRef, results: Path) -> int:
     """A folder described; UnknownModel for a hub model that is in no registry: nothing is known of it before it is fetched."""
-    from minizoo.display.folder import measured_of_folder, show_folder
+    from minizoo.display.models.folder import measured_of_folder, show_folder
     from zoo.checkpoint.model_ref import near_registry_name
     from zoo.errors import UnknownModel
     from zoo.folders.describe import describe
