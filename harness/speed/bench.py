@@ -31,6 +31,10 @@ _log = logging.getLogger(__name__)
 class BenchWatcher(Protocol):
     """Is told how a speed run goes on."""
 
+    def fetched(self, step: str, done: int, of: int) -> None:
+        """So many bytes of a model's weights are there."""
+        ...
+
     def loading(self, name: str) -> None:
         """This model is loaded next."""
         ...
@@ -73,7 +77,7 @@ def run(request: BenchRequest, results: Path, watcher: BenchWatcher | None = Non
     """
     began = time.monotonic()
     check_writable(results)
-    checkpoint = find_checkpoint(request.load)
+    checkpoint = find_checkpoint(request.load, watcher.fetched if watcher else None)
     workload = fitting(request.workload, checkpoint, watcher)
     if watcher:
         watcher.loading(checkpoint.name)

@@ -18,7 +18,7 @@ from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of
 from zoo.arch.parameters import count_parameters
 from zoo.arch.runnable import held_in_dtype
-from zoo.checkpoint.locate import Checkpoint, locate, outline
+from zoo.checkpoint.locate import Checkpoint, Progress, locate, outline
 from zoo.checkpoint.model_ref import resolve
 from zoo.errors import (
     DeviceMemory,
@@ -47,11 +47,11 @@ class Loaded:
         self.system.backend.close()
 
 
-def find_checkpoint(request: LoadRequest) -> Checkpoint:
+def find_checkpoint(request: LoadRequest, progress: Progress | None = None) -> Checkpoint:
     """The checkpoint that the request means, for random weights one that is a configuration and nothing else.
 
-    Raises what `resolve`, `locate` and, before a weight is fetched, `check_device` raise, UnknownName for the backend,
-    WrongBackend for one that draws no weights.
+    `progress` is told of weights that are fetched. Raises what `resolve`, `locate` and, before a weight is fetched,
+    `check_device` raise, UnknownName for the backend, WrongBackend for one that draws no weights.
     """
     if request.backend is not None:
         check_backend(request.backend)
@@ -61,7 +61,7 @@ def find_checkpoint(request: LoadRequest) -> Checkpoint:
     if request.weights == "real":
         begun = outline(ref)
         check_device(begun, request.backend or default_backend(begun), request.options)
-        return locate(begun)
+        return locate(begun, progress)
     from backends.random.config import random_checkpoint
 
     return random_checkpoint(ref)

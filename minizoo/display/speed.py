@@ -45,6 +45,10 @@ class BenchNotes:
     def __exit__(self, *_: object) -> None:
         self._steps.__exit__(None, None, None)
 
+    def fetched(self, step: str, done: int, of: int) -> None:
+        """Show how much of the weights is there."""
+        self._steps(step, done, of, "B")
+
     def loading(self, name: str) -> None:
         """Name the model."""
         self._begin(f"loading {name}")
@@ -72,10 +76,14 @@ class BenchNotes:
             self._warming = False
             settled = f"{'settled' if so_far.settled else 'not settled'} after {so_far.warmups} warm-up trials"
             self._steps.end(point.name, settled)
-            if not so_far.settled and not self.quiet:
+            if not so_far.settled and so_far.phase and not self.quiet:
                 note(f"{point.name}: {settled}, so the result is invalid")
         if so_far.phase == "trial":
             self._steps.show(point.name, so_far.trials, so_far.expected, "trials")
+            return
+        self._steps.end(point.name, f"{so_far.trials} trials measured")
+        self._begin(f"{point.name}, its figures")
+        self._steps.show(self._step, 0, 0)
 
     def recorded(self, record: Record) -> None:
         """Say how it went."""

@@ -81,7 +81,8 @@ def compare(request: BenchRequest, results: Path, watcher: PairWatcher | None = 
     """
     began = time.monotonic()
     check_writable(results)
-    first, second = find_checkpoint(request.load), find_checkpoint(request.second)
+    fetched = watcher.fetched if watcher else None
+    first, second = find_checkpoint(request.load, fetched), find_checkpoint(request.second, fetched)
     workload = fitting(fitting(request.workload, first, watcher), second, watcher)
     memory = None if request.memory is None else int(request.memory)
     if watcher:

@@ -36,9 +36,9 @@ class Watch:
 
     def look(self, times: int) -> None:
         """Before the start: samples an interval apart, until one tells that nobody else is at work, at most so many."""
+        if not self._take() or not tells_of_others(self.samples[-1]):
+            return
         for _ in range(times):
-            if not self._take() or not tells_of_others(self.samples[-1]):
-                return
             self.clock.sleep(self.probe.interval)
             if not self._take() or not is_busy(self.samples[-1]):
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from harness.speed.workloads.workload import Rule
 
 LOOK_S = 5.0
 """A machine counts as busy where others were at work in every sample of so many seconds: a shorter burst passes."""
+AT_ONCE = 0.05
+"""A sample that follows the one before within so many seconds tells of too short a time."""
 SLACK = 1.5
 """By how much longer than it seems so far a measurement may take, before what is lost counts as lost."""
 
@@ -49,12 +52,12 @@ def looks(interval: float) -> int:
 
 def busy_of_late(samples: Sequence[Sample], processors: object = None) -> EarlyEnd | None:
     """The end by a busy machine, where every sample of the last LOOK_S seconds tells of others at work."""
-    told = [sample for sample in samples if tells_of_others(sample)]
+    told = [sample for before, sample in itertools.pairwise(samples) if _time(sample) - _time(before) > AT_ONCE]
+    told = [sample for sample in told if tells_of_others(sample)]
     if not told:
         return None
-    now = float(told[-1].get("time_s") or 0)
-    late = [sample for sample in told if float(sample.get("time_s") or 0) > now - LOOK_S]
-    whole = len(late) < len(told)  # one sample is older: the late ones are all of that time
+    late = [sample for sample in told if _time(sample) > _time(told[-1]) - LOOK_S]
+    whole = _time(late[-1]) - _time(samples[0]) >= LOOK_S * (1 - AT_ONCE)
     return _busy(late, processors) if whole and all(map(is_busy, late)) else None
 
 
@@ -73,6 +76,10 @@ def only_invalid(
     if share <= 0 or taken <= OTHERS_BUSY * SLACK * watched / min(share, 1.0):
         return None
     return _busy(samples, processors)
+
+
+def _time(sample: Sample) -> float:
+    return float(sample.get("time_s") or 0)
 
 
 def _share_done(trials: Sequence[Trial], rule: Rule) -> float:

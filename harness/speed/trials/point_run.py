@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from backends.contract import Step, StreamRequest
@@ -41,7 +42,7 @@ def run_trials(
                 break
             for run in runs:
                 run.trial(phase)
-        tell(so_far([run.trials for run in runs], rule, open_loop))
+        tell(replace(so_far([run.trials for run in runs], rule, open_loop), phase=None))
         for run in runs:
             run.end_stream()
     finally:

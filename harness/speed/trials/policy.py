@@ -25,7 +25,7 @@ class TrialsSoFar:
     expected: int
     """Measured trials that there will be, as it looks now."""
     phase: Phase | None
-    """Of the next trial; None: there are enough."""
+    """Of the next trial; None: there is none."""
 
 
 def so_far(models: Sequence[Sequence[Trial]], rule: Rule, open_loop: bool = False) -> TrialsSoFar:
