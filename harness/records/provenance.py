@@ -95,7 +95,8 @@ def _processor(device: str) -> str | None:
         return name
     import torch
 
-    return f"{name}, {torch.get_num_threads()} threads"
+    count = torch.get_num_threads()
+    return f"{name}, {count} thread{'' if count == 1 else 's'}"
 
 
 def _gpu(device: str) -> tuple[str | None, str | None]:

@@ -48,7 +48,7 @@ def _wall_time(outcome: EvalOutcome) -> str:
     """Of each task, a group for its members, and of the whole run."""
     members = {task for record in outcome.records for task in record.members}
     took = [
-        f"{record.task} {duration(record.wall_s)}"
+        f"{record.task} {duration(record.wall_s) if record.wall_s >= 1 else 'under 1 s'}"
         + (" (without what was answered before)" if record.counts and record.counts.reused else "")
         for record in outcome.records
         if record.wall_s and record.task not in members

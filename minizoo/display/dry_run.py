@@ -57,7 +57,9 @@ def show_dry_run(output: Output, plan: DryRun, results: Path, told_reasons: bool
 
 
 def _time(seconds: float | None) -> str:
-    return "?" if seconds is None else f"≈ {rough_duration(seconds, '')}"
+    if seconds is None:
+        return "?"
+    return f"≈ {rough_duration(seconds, '')}" if seconds >= 60 else "< 1 min"
 
 
 def _row(task: PlannedTask) -> list[str]:

@@ -42,8 +42,8 @@ def told_time(plan: DryRun, estimate: Estimate, results: Path) -> Iterator[str]:
     if estimate.unknown:
         what = "Time: unknown" if total is None else f"The time of {' and '.join(estimate.unknown)} is unknown"
         yield (
-            f"{what}: {results} has no run, of this model or one of about its size, on {where}. Run the same command once with "
-            f"--limit {QUICK_LOOK} in place of --dry-run."
+            f"{what}: {results} has no run on {where} with enough of it, of this model or one of about its size. Run the same "
+            f"command once with --limit {QUICK_LOOK} in place of --dry-run."
         )
     for told in estimate.basis:
         yield f"'time': {told}."

@@ -27,9 +27,10 @@ from zoo.checkpoint.safetensors import stored_tensors
 from zoo.checkpoint.small_files import small_files, tokenizer_files
 from zoo.checkpoint.weight_files import weight_files
 from zoo.errors import InvalidConfig
+from zoo.names import folder_name
 from zoo.registry.loader import Model
 
-__all__ = ["Checkpoint", "Outline", "locate", "open_folder", "outline"]
+__all__ = ["Checkpoint", "Outline", "Progress", "locate", "open_folder", "outline"]
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +181,7 @@ def open_folder(folder: Path, ref: ModelRef | None = None, revision: str | None 
         stated, (config, _) = config, with_stored_head(config, stored)
         if config is not stated:
             log.warning("%s", told_of_head(folder))
-    return Checkpoint(ref or ModelRef("folder", folder.resolve().name, folder=folder), folder, config, revision)
+    return Checkpoint(ref or ModelRef("folder", folder_name(folder), folder=folder), folder, config, revision)
 
 
 def model_config(folder: Path) -> Mapping[str, Any]:

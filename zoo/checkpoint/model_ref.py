@@ -18,7 +18,7 @@ from zoo.checkpoint.forms.refusal import given_file
 from zoo.checkpoint.head import config_as_stored
 from zoo.checkpoint.hub.ids import check_id, read_address, shown
 from zoo.errors import FileMissing, InvalidOption, UnknownModel, UnsupportedArchitecture, WeightsNotPublic
-from zoo.names import closest
+from zoo.names import closest, folder_name
 from zoo.registry.loader import Model, load_registry
 
 Kind = Literal["registry", "hub", "folder"]
@@ -106,7 +106,7 @@ def resolve(word: str, name: str | None = None, parent: str | None = None) -> Mo
     if name is not None:
         _check_name(name)
     if there is not None and there.is_dir():
-        return ModelRef("folder", there.resolve().name, None, there, name, _parent_id(parent or _stated_parent(there)))
+        return ModelRef("folder", folder_name(there), None, there, name, _parent_id(parent or _stated_parent(there)))
     if there is not None and there.is_file():
         raise given_file(there)
     if word.startswith((".", "/", "~")) or there is not None:

@@ -1,7 +1,8 @@
 """The names that models are shown by. Derived, so that they stay right when another folder of the same name arrives.
 
 A registry or hub model is shown by its id. A folder is shown by the name that the user gave, else by the shortest end of its
-path that no other folder of the store has (`final` alone; `runA/final` beside `runB/final`), and never by a registry name.
+path that no other folder of the store has (`final` alone; `runA/final` beside `runB/final`), and never by a registry name. A
+snapshot in the hub's cache counts as a folder of its repository's name.
 Weights tell: where one name stands for two digests of weights, every such name carries its own, `final@1a2b3c4d`.
 """
 
@@ -10,10 +11,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Literal
 
 from harness.records.record import Record
+from zoo.names import folder_parts
 
 RANDOM = "random"
 """The source, and the beginning of the digest, of weights that were drawn."""
@@ -74,9 +75,9 @@ def _path_names(identities: Collection[Identity], is_registered: Callable[[str],
         if identity.kind == "folder" and identity.name is None and identity.source != RANDOM:
             folders[identity.source] |= {identity.digest} if identity.digest else set()
     hub = {identity.id.casefold() for identity in identities if identity.kind == "hub"}
-    parts = {folder: _parts(folder) for folder in folders}
+    parts = {folder: folder_parts(folder) for folder in folders}
     whole = {folder: _whole(folder, folders, parts) for folder in folders}
-    ends = Counter(end for folder in set(whole.values()) for end in _ends(parts[folder]))
+    ends = Counter(end for named in {parts[folder] for folder in whole.values()} for end in _ends(named))
     names: dict[str, str] = {}
     for folder in folders:
         free = (
@@ -99,10 +100,6 @@ def _whole(folder: str, folders: dict[str, set[str]], parts: dict[str, tuple[str
         if other.startswith("/") and folders[other] & folders[folder] and parts[folder] in _ends(parts[other])
     )
     return next(alike, folder)
-
-
-def _parts(folder: str) -> tuple[str, ...]:
-    return tuple(part for part in PurePosixPath(folder).parts if part not in ("/", "..", ".", "~"))
 
 
 def _ends(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
