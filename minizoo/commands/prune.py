@@ -118,7 +118,7 @@ def prune(
 
     request = parse_request({**options, "parent": parent, "target": (*options["target"], *more)})
     with StepBar(quiet=as_json) as progress:
-        watcher = Watcher(progress, note, lambda cost, rate: note(estimate(cost, rate)))
+        watcher = Watcher(progress, note, lambda cost, rate: note(estimate(cost, rate)), progress.fetched)
         open_task = _task_opener(data, request.dtype, progress)
         outcome = run(request, open_text=_open_text, open_task=open_task, draw=_draw, watcher=watcher)
     show_outcome(Output(as_json), request, outcome, tflops)

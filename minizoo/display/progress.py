@@ -37,6 +37,10 @@ class StepBar:
         if of and done >= of:
             self.end(step)
 
+    def fetched(self, step: str, done: int, of: int) -> None:
+        """Show how much of the weights is there."""
+        self(step, done, of, "B")
+
     def show(self, step: str, done: int, of: int, unit: str | None = None) -> None:
         """As a call, but the step goes on until `end`, with all of it done too."""
         going = self._steps.get(step) or self._begin(step, done, of, self._unit if unit is None else unit)
@@ -81,10 +85,6 @@ class EvalProgress(StepBar):
             self.show(phase, self._done.get(phase, 0), self._of[phase], "tokens")
         else:
             self.show(phase, 0, 0)
-
-    def fetched(self, step: str, done: int, of: int) -> None:
-        """Show how much of the weights is there."""
-        self(step, done, of, "B")
 
     def planned(self, plans: Sequence[TaskPlan]) -> None:
         """Take the whole: the tokens of every phase, and how many of them sharing prefixes saves."""

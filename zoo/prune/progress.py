@@ -19,3 +19,5 @@ class Watcher:
     progress: ProgressCallback | None = None
     note: Callable[[str], None] = lambda _line: None
     estimated: Callable[[MeasurementCost, float], None] | None = None
+    fetched: ProgressCallback | None = None
+    """Told of the parent's bytes, where it comes from the hub."""

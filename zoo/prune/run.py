@@ -65,7 +65,7 @@ def run(
         return PruneOutcome(plan.shape, plan) if request.product == "plan" else _cut(request, plan, draw, watcher)
     if not request.needs_weights:
         return _preview(request)
-    parent = _open(request)
+    parent = _open(request, watcher)
     shape = request.shape(parent.dims)  # an impossible target is refused before anything is measured
     out = _out(request)
     scores = load_scores(request.scores_file) if request.scores_file else None
@@ -173,7 +173,7 @@ def _cut(
     parent: Parent | None = None,
     scores: Scores | None = None,
 ) -> PruneOutcome:
-    parent = parent or _open(request)
+    parent = parent or _open(request, watcher)
     used = scores if plan.chosen.scores_digest else None  # scores that chose nothing say nothing of the child
     if request.product == "virtual":
         write_virtual(plan, parent, _out(request), used, draw)
@@ -182,8 +182,8 @@ def _cut(
     return PruneOutcome(plan.shape, plan, scores)
 
 
-def _open(request: PruneRequest) -> Parent:
-    checkpoint = locate(request.parent)
+def _open(request: PruneRequest, watcher: Watcher) -> Parent:
+    checkpoint = locate(request.parent, watcher.fetched)
     return open_parent(checkpoint.folder, checkpoint.name)
 
 

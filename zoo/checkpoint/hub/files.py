@@ -90,9 +90,13 @@ def _start(transfers: Sequence[Transfer], stop: threading.Event, errors: list[Ba
 def _teller(progress: Progress | None, step: str, transfers: Sequence[Transfer], total: int) -> Callable[[], None]:
     """Tell how many bytes are there, from the calling thread."""
 
+    told = [-1]
+
     def tell() -> None:
-        if progress is not None:
-            progress(step, min(total, sum(transfer.arrived for transfer in transfers)), total)
+        done = min(total, sum(transfer.arrived for transfer in transfers))
+        if progress is not None and done != told[0]:
+            progress(step, done, total)
+            told[0] = done
 
     return tell
 
