@@ -93,7 +93,9 @@ def test_tied_embedding_is_read_as_the_head():
 def test_fp8_copy_is_as_large_as_its_files():
     # three safetensors files of 4.99, 3.28 and 2.1 GB; lm_head and the embedding stay in 16 bits
     dims = load_registry().resolve("minitron-8b-fp8").architecture
-    assert bytes_quantised(dims, Scheme(8, ("embedding", "head"))).total / 1e9 == pytest.approx(4.99 + 3.28 + 2.10, abs=0.01)
+    assert bytes_quantised(dims, Scheme(8, ("embedding", "head"))).total / 1e9 == pytest.approx(
+        4.99 + 3.28 + 2.10, abs=0.01
+    )
 
 
 def test_hybrid_keeps_a_state_that_does_not_grow():
