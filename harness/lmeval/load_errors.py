@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.data.mirror import SPLITS
+from zoo.checkpoint.hub.reachable import why_unreachable
 from zoo.errors import DataMissing, DiskFull, HubUnreachable, InvalidTask, MinizooError, PackageMissing, one_line
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -55,7 +56,8 @@ def _cause(error: BaseException, task: str, config: Mapping[str, Any]) -> Minizo
     what = f"Task {task} needs {f'the data set {dataset}' if dataset else 'its data set'}"
     for is_so, words, hint in MISSING:
         if is_so(chain, names, said):
-            return DataMissing(f"{what}, {words.format(error=_why(chain))}.", hint.format(dataset=dataset))
+            told = {"error": _why(chain), "unreachable": why_unreachable() or _why(chain)}
+            return DataMissing(f"{what}, {words.format(**told)}.", hint.format(dataset=dataset))
     if any(isinstance(one, OSError) and one.errno in FULL for one in chain):
         return DiskFull(f"{what}, and the disk has no room for it ({one_line(error)[:200]}).", "Free some space.")
     if (split := _absent_split(error, config)) is not None:
@@ -65,7 +67,7 @@ def _cause(error: BaseException, task: str, config: Mapping[str, Any]) -> Minizo
     if isinstance(error, OSError):
         return DataMissing(f"{what}, which cannot be read ({_why(chain)}).", AGAIN)
     return InvalidTask(
-        f"lm-eval cannot load task {task} ({type(error).__name__}: {one_line(error)[:200]}).",
+        f"lm-eval cannot load task {task} ({_why(chain)}).",
         "Check the task's YAML and the columns of its data.",
     )
 
@@ -112,7 +114,7 @@ MISSING: tuple[tuple[Asks, str, str], ...] = (
     ),
     (
         _of("ConnectionError", "OfflineModeIsEnabled", "LocalEntryNotFoundError", "DatasetNotFoundError"),
-        "which is not in the cache and the hub cannot be reached ({error})",
+        "which is not in the cache and the hub cannot be reached ({unreachable})",
         AGAIN,
     ),
     (
@@ -127,7 +129,7 @@ MISSING: tuple[tuple[Asks, str, str], ...] = (
     ),
 )
 """Whether it is so of the exceptions (the chain of causes, the names of their classes, their words) → what is said, and what to
-do. `error` is the first cause in a few words. The first that is so counts."""
+do. `error` is the exception in a few words. The first that is so counts."""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -146,8 +148,9 @@ def _status(error: BaseException) -> int | None:
 
 
 def _why(chain: Chain) -> str:
-    first = chain[0]
-    return f"{type(first).__name__}: {one_line(first)[:160]}".rstrip(": ")
+    """What went wrong at first: datasets says of it that a data set could not be made."""
+    first = chain[-1]
+    return f"{type(first).__name__}: {one_line(first)[:200]}".rstrip(": ")
 
 
 def _absent_split(error: BaseException, config: Mapping[str, Any]) -> str | None:

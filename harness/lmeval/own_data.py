@@ -19,6 +19,7 @@ from harness.data.offline import hub_offline
 from harness.lmeval.index import lm_eval_tasks
 from harness.lmeval.load_errors import is_script, translated_load_errors
 from harness.lmeval.support import task_class
+from zoo.checkpoint.hub.reachable import hub_reachable
 from zoo.errors import DataMissing, InvalidTask
 
 Load = Callable[[Mapping[str, Any]], Any]
@@ -73,7 +74,8 @@ class Source:
 
     @cached_property
     def _reachable(self) -> bool:
-        return True
+        """Asked only where a task needs to know."""
+        return hub_reachable()
 
 
 def _of_hub(config: Mapping[str, Any], shots: int) -> list[Needed]:
