@@ -156,7 +156,7 @@ def _convert(
     began = time.monotonic()
     before = [identity(file) for file in pickled.files]
     found = sources(pickled.archives, list_tensors(pickled.files), config)
-    shards = plan_shards(found.tensors)
+    shards = plan_shards(found.tensors, SHARD_BYTES)
     partial = weights.with_name(f".{weights.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
     _check_room(partial.parent, shards, pickled)

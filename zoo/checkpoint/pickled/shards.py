@@ -36,7 +36,7 @@ class Shard:
         return sum(tensor.size for tensor in self.tensors)
 
 
-def plan_shards(tensors: Sequence[Source], most: int = SHARD_BYTES) -> list[Shard]:
+def plan_shards(tensors: Sequence[Source], most: int) -> list[Shard]:
     """Which tensor goes into which file: in the order in which they lie in theirs, a new file where one is full."""
     groups: list[list[Source]] = [[]]
     full = 0
