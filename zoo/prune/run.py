@@ -14,7 +14,7 @@ from zoo.arch.dims import Dense
 from zoo.checkpoint.locate import locate
 from zoo.checkpoint.model_ref import resolve
 from zoo.checkpoint.precision import check_whole
-from zoo.errors import Busy, ConflictingOptions
+from zoo.errors import Busy, ConflictingOptions, InputError
 from zoo.prune.calibration import CalibrationText, read_calibration
 from zoo.prune.importance.block_costs import Score, block_costs, remembered
 from zoo.prune.importance.cost import MeasurementCost
@@ -230,7 +230,11 @@ def _task_score(
     work = work_folder(_out(request)) / "task"
     key = f"{parent.digest} {task.name} {task.limit} {request.dtype} {device.split(':')[0]}"
     score = remembered(open_task(parent, task, work, device), work, key)
-    score(range(parent.dims.num_layers))
+    try:
+        score(range(parent.dims.num_layers))
+    except InputError:
+        shutil.rmtree(work, ignore_errors=True)  # nothing in it is of use to a task that there is
+        raise
     return score
 
 
