@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import AmbiguousFolder, FileMissing, InvalidPlan
+from zoo.files import cache_folder
 
 LAYER_WIDTHS = "minizoo_layer_widths"
 """Key of config.json under which the widths of unlike layers stand: {ffn: […], heads: […]}."""
@@ -36,5 +37,7 @@ def virtual_parent(folder: Path) -> Path | None:
             "Move the weights away to run the plan, or plan.json and minizoo.json to run the weights.",
         )
     if not Path(named).is_dir():
-        raise FileMissing(f"{folder} holds no weights, and its parent {named} is not there.", "Bring the parent back.")
+        was_converted = Path(named).parent == cache_folder() / "converted"
+        hint = "Evaluate its parent once: the converted weights come back there." if was_converted else "Bring the parent back."
+        raise FileMissing(f"{folder} holds no weights, and its parent {named} is not there.", hint)
     return Path(named)
