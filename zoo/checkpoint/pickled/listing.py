@@ -65,7 +65,8 @@ def wall() -> None:
 
 
 def limit(mapped: int) -> None:
-    """Once torch is there: no file is written, no process or thread begun, and no more memory taken than a listing needs."""
+    """Once torch is there: no byte goes to a file, no more memory is taken than a listing needs, no process is begun (but
+    by root, whom the kernel lets)."""
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
         pages = int(file.read().split()[5])  # data and stack
     lower(resource.RLIMIT_DATA, pages * os.sysconf("SC_PAGESIZE") + MEMORY + mapped)
