@@ -48,6 +48,8 @@ MARKED = {
         "harness/speed/test_comparison.py",
         "harness/tasks",
         "minizoo/test_bench_command.py",
+        "minizoo/test_several_models.py",
+        "minizoo/test_time_estimate.py",
         "minizoo/test_data_command.py",
         "minizoo/test_dry_run.py",
         "minizoo/test_prune_stopped.py",
@@ -65,7 +67,9 @@ processes and sandboxes, thousands of drawn inputs."""
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("MINIZOO_LOG_DIR", str(Path(tempfile.gettempdir()) / "minizoo-test-logs"))
-os.environ.setdefault("MINIZOO_PROGRESS_SECONDS", "0")  # a busy machine's lines would stand between those that tests read
+os.environ.setdefault(
+    "MINIZOO_PROGRESS_SECONDS", "0"
+)  # a busy machine's lines would stand between those that tests read
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, a process a core
 
 

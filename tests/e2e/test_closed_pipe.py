@@ -8,6 +8,7 @@ import pytest
 from support.commands import every_command
 from support.paths import ROOT
 
+SUITE = str(ROOT / "examples/my_suite.yaml")
 RUNS: dict[str, tuple[list[str], int]] = {
     "help": (["--help"], 0),
     "version": (["--version"], 0),
@@ -22,6 +23,8 @@ RUNS: dict[str, tuple[list[str], int]] = {
     "db check": (["db", "check", "--results", "{tmp}/none"], 4),
     "data check": (["data", "check", "--suite", "smoke", "--data", "{tmp}/mirror"], 4),
     "prune": (["prune", "--parent", "mistral-nemo-12b", "--recipe", "mistral-nemo-minitron-8b", "--plan-only"], 0),
+    "eval dry run": (["eval", "nano-teacher", "--suite", SUITE, "--dry-run", "--results", "{tmp}/none"], 0),
+    "eval dry runs, json": (["eval", "nano-teacher", "no-such-model", "--suite", SUITE, "--dry-run", "--json"], 2),
     "bench dry run": (["bench", "--model", "nano-teacher", "--dry-run"], 0),
     "doctor": (["doctor", "--results", "{tmp}/none"], 0),
 }
@@ -55,8 +58,9 @@ def test_every_command_ends_with_its_own_exit_code(name, tmp_path):
 
 def test_an_evaluation_its_database_and_its_page_end_with_their_own_exit_code(tmp_path):
     results = ["--results", str(tmp_path / "r")]
-    suite = ["--suite", str(ROOT / "examples/my_suite.yaml"), "--limit", "1"]
+    suite = ["--suite", SUITE, "--limit", "1"]
     assert with_closed_pipe(["eval", "nano-teacher", *suite, *results]) == 0
+    assert with_closed_pipe(["eval", "nano-teacher", "no-such-model", *suite, *results], stderr=True) == 2
     for sub in ("path", "rebuild", "check"):
         assert with_closed_pipe(["db", sub, *results]) == 0
     assert with_closed_pipe(["report", *results, "--out", str(tmp_path / "page")]) == 0
