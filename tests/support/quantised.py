@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+
 from support.tiny_checkpoints import edit_config, tiny
 
 AUTO_FP8 = {"quant_method": "fp8", "activation_scheme": "static"}
