@@ -61,6 +61,10 @@ def evaluate(
         raise click.UsageError("--tokenizer goes with --dry-run: a run uses the checkpoint's own.")
     if len(models) > 1:
         _check_options_of_several(name, tokenizer)
+    elif not dry_run:
+        from zoo.checkpoint.fetch import refuse_out_of_reach
+
+        refuse_out_of_reach(models[0])  # before the engine is imported
     from backends.contract import Options
     from harness.accuracy.prepare import DocumentRules, EvalRequest
     from harness.suites.suite import TaskSelection

@@ -59,6 +59,8 @@ class FakeHub:
         """Every file whose content was asked for."""
         self.requests: list[str] = []
         """Every request: `GET /api/models/…`."""
+        self.ranges: list[str] = []
+        """Every Range that was asked for: `bytes=1000-`."""
         self.invalid_tokens: set[str | None] = set()
         self.page_size = 1000
         """Entries of a listing's page."""

@@ -32,6 +32,7 @@ class Wire(BaseHTTPRequestHandler):
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")) if repository.ranges else None
         stop = len(content)
         if wanted:
+            self.hub.ranges.append(wanted[0])
             start, stop = int(wanted[1]), int(wanted[2]) + 1 if wanted[2] else stop
             if start >= len(content):
                 self._refuse(416, None, "Range not satisfiable", {"Content-Range": f"bytes */{len(content)}"})
