@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 GAP = 2
 """Spaces between two columns."""
-NARROW = 20
+NARROW = 14
 """A column of words is not squeezed below this, unless all it says is shorter."""
 LONGEST_WORD = 40
 """A longer word (a path, a digest) may be broken rather than drive other columns out."""
@@ -53,14 +53,15 @@ def columns_wide(text: str) -> int:
 def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> Layout:
     """The columns that have room in `width` (None: no end), the more important ones first, each as wide as it can be.
 
-    Two columns are shown at least: a name alone says nothing.
+    Two columns are shown at least: a name alone says nothing. One without a word in it has no room where there is little.
     """
     natural = [max([columns_wide(cell) for cell in cells], default=0) for cells in _by_column(columns, rows)]
     if width is None or sum(natural) + GAP * (len(columns) - 1) <= width:
         return Layout(tuple(range(len(columns))), tuple(natural))
     least = [_least(column, cells) for column, cells in zip(columns, _by_column(columns, rows), strict=True)]
     chosen: list[int] = []
-    for at in sorted(range(len(columns)), key=lambda at: (at > 0, -columns[at].importance, at)):
+    told = [at for at in range(len(columns)) if at == 0 or not rows or any(row[at] for row in rows)]
+    for at in sorted(told, key=lambda at: (at > 0, -columns[at].importance, at)):
         room = width - sum(least[i] for i in chosen) - GAP * len(chosen)
         if len(chosen) == 1 and not columns[at].number:
             least[at] = min(least[at], max(NARROW, room))
@@ -75,7 +76,7 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
         narrowest = min(tight, key=lambda at: widths[at])  # a column at a time: the widths of words come out even
         widths[narrowest] += 1
         spare -= 1
-    left_out = tuple(columns[at].heading for at in range(len(columns)) if at not in chosen)
+    left_out = tuple(columns[at].heading for at in told if at not in chosen)
     return Layout(tuple(chosen), tuple(widths[at] for at in chosen), left_out)
 
 

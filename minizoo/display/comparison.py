@@ -35,10 +35,10 @@ def show_paired(output: Output, paired: Sequence[PairedPoint], results: Path) ->
     first = paired[0]
     record = first.ours.record
     rows = [_row(one, c) for one in paired for c in one.comparisons]
-    columns = [Column("rule"), Column("in x out", importance=2), Column("batch", True, 3), Column("against", True, 3)]
-    columns += [Column("memory GB", True), Column("metric", importance=6)]
-    columns += [Column("times as fast (95 % interval)", True, 6), Column("p", True, 2), Column("n", True)]
-    columns += [Column("so", importance=5), Column("validity", importance=4)]
+    columns = [Column("rule"), Column("in x out", importance=2), Column("batch", True, 6), Column("against", True, 3)]
+    columns += [Column("memory GB", True), Column("metric", importance=7)]
+    columns += [Column("times as fast (95 % interval)", True, 7), Column("p", True, 2), Column("n", True)]
+    columns += [Column("so", importance=5), Column("validity", importance=6)]
     names = " against ".join(one.subject.name or one.subject.id for one in (record, first.theirs.record))
     setting = record.setting
     where = setting.gpu or (record.speed.machine.get("product") if record.speed else None) or setting.device

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.speed.workloads.workload import Point, Shape
 
 GB = 1e9
-PERCENTILES = {"p50": 5, "p90": 3, "p99": 1}
+PERCENTILES = {"p50": 5, "p90": 2, "p99": 1}
 """Percentile → how important its column is where a terminal is narrow."""
 STEP_OF = {"itl": "decode", "ttft": "prefill"}
 """The metric whose median is held against the roofline of a step."""
@@ -82,7 +82,7 @@ class BenchNotes:
             self._steps.show(point.name, so_far.trials, so_far.expected, "trials")
             return
         self._steps.end(point.name, f"{so_far.trials} trials measured")
-        self._begin(f"{point.name}, its figures")
+        self._begin("deriving figures")
         self._steps.show(self._step, 0, 0)
 
     def recorded(self, record: Record) -> None:
@@ -135,8 +135,8 @@ def _show_point(output: Output, record: Record, outcome: PointOutcome) -> None:
     where = setting.gpu or speed.machine.get("product") or setting.device
     columns = [Column("metric"), Column("unit", importance=5)]
     columns += [Column(f"{p} (95 % interval)", True, importance) for p, importance in PERCENTILES.items()]
-    columns += [Column("n", True, 2), Column("% of measured roofline", True, 4)]
-    columns += [Column("% of data-sheet roofline", True, 4), Column("bound by"), Column("validity", importance=2)]
+    columns += [Column("n", True, 3), Column("% of measured roofline", True, 4)]
+    columns += [Column("% of data-sheet roofline", True, 4), Column("bound by"), Column("validity", importance=4)]
     model = record.subject.name or record.subject.id
     title = f"{model}, {speed.workload} {speed.point} ({setting.backend}, {setting.precision}, {where})"
     rows = _metric_rows(speed, outcome.statistics)

@@ -50,8 +50,13 @@ def test_words_wrap_at_spaces_and_a_second_column_of_words_always_stays():
     rows = [["revision", "the card names no revision of its weights"], ["a-very-long-name-of-a-rule", "short"]]
     layout, lines = shown(40, columns, rows)
     assert layout.left_out == ()
-    assert [line[20:] for line in lines[1:4]] == ["the card names no", "revision of its", "weights"]
+    assert [line[26:] for line in lines[1:4]] == ["the card names", "no revision of", "its weights"]
     assert max(map(len, lines)) <= 40
+
+
+def test_a_column_without_a_word_takes_no_room_where_there_is_little():
+    layout, _ = shown(24, rows=[["hellaswag", "", "", "10,042"]])
+    assert (layout.shown, layout.left_out) == ((0, 3), ())
 
 
 def test_a_table_without_rows_has_its_heading():
