@@ -53,7 +53,14 @@ def subject_of(checkpoint: Checkpoint) -> Subject:
         name=ref.name,
         parent=ref.parent,
         converted_from=checkpoint.converted_from,
+        renamed_to=_renamed_to(checkpoint),
     )
+
+
+def _renamed_to(checkpoint: Checkpoint) -> str | None:
+    if checkpoint.hub_id is None or checkpoint.hub_id == checkpoint.ref.hub[0]:
+        return None
+    return checkpoint.hub_id
 
 
 def git_sha() -> str | None:

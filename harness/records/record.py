@@ -104,6 +104,8 @@ class Subject(Frozen):
     """The name that the user gave a local model (`--name`)."""
     parent: str | None = None
     """The model that it was made from, where lineage, `--parent` or its own minizoo.json says so."""
+    renamed_to: str | None = None
+    """What the hub called it when it was fetched, where that is another id than was asked for (`source`)."""
     converted_from: str | None = None
     """Of weights that came pickled (pytorch_model.bin): sha256 over the names and bytes of those files, where `weights_digest`
     is of the safetensors that were run."""

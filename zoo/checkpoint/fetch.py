@@ -128,7 +128,7 @@ def _asked(ref: ModelRef, repository: CachedRepository, revision: str | None) ->
         log.warning("%s is called %s on the hub now; that is what is fetched.", repository.id, told.id)
     hub_id = told.id or repository.id
     listing = repository.listing(told.commit) or list_files(hub_id, told.commit)
-    repository.remember(revision, told.commit, listing)
+    repository.remember(revision, told.commit, listing, hub_id)
     fetch = _Parts(repository, hub_id, told.commit, listing)
     if "config.json" not in listing:
         raise fetch.no_weights() or ConfigMissing(f"{hub_id} has no config.json, so it is no model.", "Take another.")
@@ -154,7 +154,7 @@ def _known(ref: ModelRef, repository: CachedRepository, revision: str | None) ->
     missing = [file.name for file in _small(listing) if not repository.has(commit, file)]
     if missing and why_unreachable() is None:
         return None
-    found = Fetched(ref, repository, repository.id, commit, weights)
+    found = Fetched(ref, repository, repository.known_as, commit, weights)
     if missing and not found.missing_bytes:
         log.warning(
             "%s is taken from the hub's cache without the small files that are not there: %s.",

@@ -3,6 +3,7 @@
 import pytest
 from support.fake_hub import FakeHub, Repository
 
+from harness.records.provenance import subject_of
 from zoo.checkpoint.hub import client
 from zoo.checkpoint.locate import locate, outline
 from zoo.errors import (
@@ -100,7 +101,9 @@ def test_a_renamed_model_is_followed_told_and_kept_with_what_was_asked(hub, capl
     assert "someone/old-name is called someone/tiny on the hub now" in caplog.text
     assert (checkpoint.name, checkpoint.hub_id) == ("someone/old-name", NAME)
     hub.down = True
-    assert locate("someone/old-name").folder == checkpoint.folder
+    assert locate("someone/old-name") == checkpoint
+    subject = subject_of(checkpoint)
+    assert (subject.source, subject.renamed_to, subject.revision) == ("someone/old-name", NAME, checkpoint.revision)
 
 
 def test_a_revision_that_the_hub_does_not_have_is_named(hub):

@@ -20,6 +20,8 @@ from typing import Any
 COMMIT = re.compile(r"[0-9a-f]{40}")
 FORMAT = 1
 """Of `trees/<commit>.json`, as huggingface_hub writes it."""
+RENAMED = ".renamed_to"
+"""A note of our own, beside what the hub's client keeps."""
 PART = ".incomplete"
 """Ending of a blob that is not whole."""
 
@@ -107,10 +109,23 @@ class CachedRepository:
             shutil.copyfile(blob, temporary)
         temporary.replace(name)
 
-    def remember(self, revision: str | None, commit: str, listing: Mapping[str, HubFile]) -> None:
-        """Note which commit a revision is and what is in it, where the cache can be written: it may be complete as it is."""
+    @property
+    def known_as(self) -> str:
+        """What the hub called it when it was last asked: another id than its own where it was renamed."""
+        try:
+            return (self.folder / RENAMED).read_text("utf-8").strip() or self.id
+        except (OSError, ValueError):
+            return self.id
+
+    def remember(self, revision: str | None, commit: str, listing: Mapping[str, HubFile], name: str) -> None:
+        """Note which commit a revision is, what is in it, and what the hub calls the repository now.
+
+        A cache that cannot be written stays as it is: it may be complete.
+        """
         files = {name: _entry(listing[name]) for name in sorted(listing)}
         with contextlib.suppress(OSError):
+            if name != self.known_as:
+                _write(self.folder / RENAMED, name)
             if revision != commit:
                 _write(self.folder / "refs" / (revision or "main"), commit)
             _write(self._tree(commit), json.dumps({"format_version": FORMAT, "files": files}, indent=1))
