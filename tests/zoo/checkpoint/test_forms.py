@@ -94,6 +94,7 @@ def test_an_adapter_that_cannot_be_merged_says_so(refused, tmp_path):
 OTHERS = {
     "model.nemo": "convert_nemotron_nemo_to_hf.py --input_name_or_path",
     "consolidated.00.pth": "convert_llama_weights_to_hf.py --input_dir",
+    "original/consolidated.00.pth": "convert_llama_weights_to_hf.py --input_dir",
     "tf_model.h5": "from_tf=True",
     "flax_model.msgpack": "from_flax=True",
     "weights/__0_0.distcp": "format_utils dcp_to_torch",
@@ -129,6 +130,13 @@ def test_a_trainers_own_files_are_no_weights(refused, tmp_path):
 def test_a_file_of_a_checkpoint_is_answered_with_its_folder(name, refused, tmp_path):
     folder = write(tmp_path / "a b", name)
     assert f"--model '{folder}'" in refused(folder / name, "file-missing")
+
+
+def test_a_trainers_folder_is_answered_with_the_checkpoints_in_it(refused, tmp_path):
+    write(tmp_path, "checkpoint-100/config.json", "checkpoint-50/config.json", "checkpoint-50/pytorch_model.bin")
+    message = refused(tmp_path, "file-missing")
+    assert "holds some: 'checkpoint-50', 'checkpoint-100'" in message
+    assert message.endswith(f"--model {tmp_path}/checkpoint-100")
 
 
 def test_a_repository_is_judged_by_its_names(tmp_path):

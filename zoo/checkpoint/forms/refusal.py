@@ -25,6 +25,7 @@ UNMERGED = (
 )
 """Kinds of peft that put something before the prompt or beside a layer, and have nothing to merge."""
 PART = re.compile(r"-(\d{5})-of-\d{5}\.gguf$", re.IGNORECASE)
+SHOWN = 4
 SMALL = 1 << 20
 """Bytes of an adapter_config.json at most."""
 
@@ -48,7 +49,25 @@ def other_form(folder: Path) -> InputError | None:
     """Why a folder without config.json or without safetensors is no checkpoint, where its files say so."""
     depths = ("*", "*/*")
     names = [path.relative_to(folder).as_posix() for depth in depths for path in folder.glob(depth) if path.is_file()]
-    return partly_fetched(folder) or adapter_alone(folder) or foreign_weights(names, str(folder))
+    return (
+        partly_fetched(folder)
+        or adapter_alone(folder)
+        or _several(folder, names)
+        or foreign_weights(names, str(folder))
+    )
+
+
+def _several(folder: Path, names: Iterable[str]) -> FileMissing | None:
+    """Of a trainer's folder, or another that holds checkpoints in folders: which there are."""
+    inside = [name.partition("/")[0] for name in names if name.count("/") == 1 and name.endswith("/config.json")]
+    inside.sort(key=lambda name: (len(name), name))  # checkpoint-50 before checkpoint-100
+    if not inside:
+        return None
+    more = f" and {len(inside) - SHOWN} more" if len(inside) > SHOWN else ""
+    return FileMissing(
+        f"{folder} is no checkpoint itself, but holds some: {', '.join(map(repr, inside[:SHOWN]))}{more}.",
+        f"Give one of them: --model {quoted(str(folder / inside[-1]))}",
+    )
 
 
 def adapter_alone(folder: Path) -> AdapterAlone | None:

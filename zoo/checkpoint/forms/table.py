@@ -105,9 +105,13 @@ def find(names: list[str]) -> Found | None:
     """The first form of FORMS that has a file among the names; None where no name is known."""
     known = [name for name in names if not any(fnmatchcase(name.rpartition("/")[2], no) for no in NO_WEIGHTS)]
     for form in FORMS:
-        if files := [name for name in known if any(fnmatchcase(name.lower(), pattern) for pattern in form.names)]:
+        if files := [name for name in known if any(_matches(name.lower(), pattern) for pattern in form.names)]:
             return Found(form, _chosen(form, files))
     return None
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[2], pattern)
 
 
 def _chosen(form: Form, files: list[str]) -> str:
