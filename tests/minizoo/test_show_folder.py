@@ -5,8 +5,11 @@ import shutil
 
 import pytest
 from support.quantised import auto_fp8
+from support.records import record
 from support.tiny_checkpoints import edit_config, tiny
 
+from harness.records.files import write_record
+from zoo.checkpoint.locate import open_folder
 from zoo.registry.loader import load_registry
 
 
@@ -122,17 +125,14 @@ def test_a_hostile_name_is_shown_as_text(minizoo, folder):
     assert "\x1b" not in ran.out + ran.err
 
 
-def test_what_was_measured_of_a_folder_is_shown_by_its_name_and_by_its_weights(minizoo, tmp_path):
-    """Of the nano teacher's own folder, copied: the copy's weights are the same under another name."""
-    source = load_registry().models["nano-teacher"].weights_folder
-    first, second = (tmp_path / name for name in ("first", "second"))
-    for copy in (first, second):
-        shutil.copytree(source, copy)
-    results = tmp_path / "results"
-    ran = minizoo("eval", "--model", first, "--suite", "nano", "--limit", "2", "--results", results)
-    assert ran.code == 0, ran.err
-    for folder in (first, second):
-        measured = facts(minizoo, folder, "--results", results)["measured"]
-        assert measured
-        assert all(row["same_weights"] and row["model"] == "first" for row in measured)
-    assert "these" in minizoo("show", second, "--results", results).out
+def test_what_was_measured_of_a_folder_is_shown_by_its_name_and_by_its_weights(minizoo, folder, tmp_path):
+    """A copy has the same weights under another name, and a child of the same name has others."""
+    results, digest = tmp_path / "results", open_folder(folder).weights_digest()
+    subject = record().subject.model_copy(update={"id": "mine", "kind": "folder", "weights_digest": digest})
+    write_record(results, record(subject=subject))
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    child = tiny("llama-tied", tmp_path / "elsewhere" / "mine", seed=1)
+    for place, same in ((folder, True), (copy, True), (child, False)):
+        measured = facts(minizoo, place, "--results", results)["measured"]
+        assert {(row["task"], row["same_weights"]) for row in measured} == {("winogrande", same)}
+    assert "others" in minizoo("show", child, "--results", results).out

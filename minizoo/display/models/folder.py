@@ -16,7 +16,9 @@ NONE = "none"
 Row = Mapping[str, Any]
 MEASURED = """
 SELECT task, metric, filter, shots, value, n, run_id, model, weights_digest FROM scores
-WHERE source = 'measured' AND status = 'ok' AND (model = ? OR weights_digest = ?) ORDER BY finished_at, task, metric, filter
+WHERE source = 'measured' AND status = 'ok' AND value IS NOT NULL AND (
+  weights_digest = ? OR run_id IN (SELECT run_id FROM records WHERE kind = 'folder' AND coalesce(given_name, subject) = ?)
+) ORDER BY finished_at, task, metric, filter
 """
 FOLDERS = "SELECT count(*) AS n FROM records WHERE kind = 'folder' AND weights_digest IS NOT NULL"
 
@@ -33,7 +35,7 @@ def measured_of_folder(results: Path, ref: ModelRef) -> list[Row]:
     from minizoo.display.accuracy import or_note
 
     digest = _digest(ref) if or_note(lambda: query(results, FOLDERS)) else None
-    rows = or_note(lambda: query(results, MEASURED, [ref.shown, digest or ""]))
+    rows = or_note(lambda: query(results, MEASURED, [digest or "", ref.shown]))
     return [{**row, "same_weights": digest and row["weights_digest"] == digest} for row in rows]
 
 
