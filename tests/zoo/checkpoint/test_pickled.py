@@ -1,14 +1,11 @@
-"""Pickled weights: converted once, to the same numbers, whatever stops it; a pickle that is more than weights runs nothing."""
+"""Pickled weights: converted once, to the same numbers, whatever stops it."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-import zipfile
-from typing import NamedTuple
 
 import pytest
 import torch
@@ -16,65 +13,11 @@ from safetensors.torch import load_file
 from support.paths import ROOT
 from support.tiny_checkpoints import tiny
 
-from zoo.checkpoint.locate import locate, outline
+from zoo.checkpoint.locate import locate
 from zoo.checkpoint.pickled import conversion
-from zoo.checkpoint.pickled.conversion import pickled_weights
-from zoo.checkpoint.pickled.file_digests import known_sha256
-from zoo.checkpoint.pickled.sources import Sources
-from zoo.errors import DiskFull, PickleUnreadable, WeightsMissing, WeightsTruncated
-
-BIN, BIN_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
-BESIDE = ("training_args.bin", "optimizer.bin", "scheduler.pt")
-WORDS = ["--tasks", "nano_prose", "--limit", "1"]
 
 
-class Ran(NamedTuple):
-    """What a command left."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self):
-        return json.loads(self.out)
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """minizoo's cache of this module, empty at first."""
-    folder = tmp_path_factory.mktemp("cache")
-    before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(folder)
-    yield folder / "minizoo" / "converted"
-    os.environ.pop("XDG_CACHE_HOME")
-    if before is not None:
-        os.environ["XDG_CACHE_HOME"] = before
-
-
-@pytest.fixture(scope="module")
-def stories_bin(stories, tmp_path_factory):
-    """The tiny trained Llama, its weights pickled, with a trainer's files beside them."""
-    folder = tmp_path_factory.mktemp("models") / "stories-bin"
-    shutil.copytree(stories, folder)
-    folder.chmod(0o755)
-    torch.save(load_file(folder / "model.safetensors"), folder / BIN)
-    (folder / "model.safetensors").unlink()
-    for name in BESIDE:
-        (folder / name).write_bytes(b"not weights")
-    return folder
-
-
-@pytest.fixture
-def no_process(monkeypatch):
-    """No pickle is opened any more."""
-
-    def opened(files):
-        raise AssertionError(f"{files} would be unpickled")
-
-    monkeypatch.setattr(conversion, "list_tensors", opened)
-
-
-def made(cache):
+def counted(cache):
     """Names of what counts in the cache."""
     return sorted(path.name for path in cache.iterdir() if not path.name.startswith(".") and path.name != "digests")
 
@@ -95,42 +38,38 @@ def killed(stories_bin, cache):
         assert out.readline() == b"there\n"
         process.send_signal(signal.SIGKILL)
         process.wait()
-    return made(cache), list(cache.glob(".*.partial/model.safetensors"))
+    return counted(cache), list(cache.glob(".*.partial/model.safetensors"))
 
 
-@pytest.fixture(scope="module")
-def first_run(stories_bin, data, killed, tmp_path_factory):
-    """The same command again after the kill: what it printed, and its results."""
-    results = tmp_path_factory.mktemp("results")
-    words = [*WORDS, "--data", str(data), "--results", str(results), "--json"]
-    command = [sys.executable, "-m", "minizoo", "eval", "--model", str(stories_bin), *words]
-    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
-    return Ran(0, ran.stdout, ran.stderr), results
-
-
-def test_a_conversion_that_is_killed_leaves_nothing_that_counts_and_the_next_run_makes_it(killed, first_run, cache):
-    counted, begun = killed
-    assert counted == []
+def test_a_conversion_that_is_killed_leaves_nothing_that_counts(killed):
+    there, begun = killed
+    assert there == []
     assert len(begun) == 1
-    assert not list(cache.glob(".*.partial"))
-    assert first_run[0].err.count("was converted to safetensors") == 1
 
 
-def test_pickled_weights_score_as_safetensors_do_and_are_converted_once(
-    stories, stories_bin, first_run, data, minizoo, no_process, tmp_path
+def test_after_a_conversion_that_was_killed_the_same_command_makes_it_once_and_scores_as_safetensors_do(
+    stories, stories_bin, killed, cache, data, minizoo, tmp_path, monkeypatch
 ):
-    ran, results = first_run
-    words = [*WORDS, "--data", data, "--results", tmp_path / "r", "--json"]
-    again, plain = (minizoo("eval", "--model", model, *words) for model in (stories_bin, stories))
-    assert "converted" not in again.err
-    assert values(ran) == values(again) == values(plain)
-    (subject,) = [json.loads(path.read_text())["subject"] for path in results.rglob("record.json")]
+    before = sorted(path.name for path in stories_bin.iterdir())
+    words = ["--tasks", "nano_prose", "--limit", "1", "--data", data, "--json", "--results"]
+    ran = minizoo("eval", "--model", stories_bin, *words, tmp_path / "r")
+    assert ran.code == 0, ran.err
+    assert ran.err.count("was converted to safetensors") == 1
+    assert not list(cache.glob(".*.partial"))
+    (subject,) = [json.loads(path.read_text())["subject"] for path in (tmp_path / "r").rglob("record.json")]
     assert subject["source"] == str(stories_bin)
     assert subject["weights_digest"] == locate(str(stories)).weights_digest()  # the bytes of save_pretrained
     assert subject["converted_from"] == locate(str(stories_bin)).converted_from
-    assert {path.name for path in stories_bin.iterdir()} == {path.name for path in stories.iterdir()} - {
-        "model.safetensors"
-    } | {BIN, *BESIDE}
+    assert sorted(path.name for path in stories_bin.iterdir()) == before
+
+    monkeypatch.setattr(conversion, "list_tensors", not_again)
+    again, plain = (minizoo("eval", "--model", model, *words, tmp_path / "again") for model in (stories_bin, stories))
+    assert "converted" not in again.err
+    assert values(ran) == values(again) == values(plain)
+
+
+def not_again(files):
+    raise AssertionError(f"{files} would be unpickled")
 
 
 def values(ran):
@@ -141,26 +80,14 @@ def values(ran):
     return rows
 
 
-def test_another_tokenizer_beside_the_same_weights_is_the_one_that_is_run(stories_bin, first_run, no_process, tmp_path):
+def test_another_tokenizer_beside_the_same_weights_is_the_one_that_is_run(stories_bin, cache, monkeypatch, tmp_path):
     folder = shutil.copytree(stories_bin, tmp_path / "copy")
     first = locate(str(stories_bin))
+    monkeypatch.setattr(conversion, "list_tensors", not_again)
     assert locate(str(folder)).folder == first.folder
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     assert (locate(str(folder)).folder / "chat_template.jinja").is_file()
     assert locate(str(folder)).weights_digest() == first.weights_digest()
-
-
-def test_damage_to_what_was_converted_is_seen_and_made_good(stories_bin, first_run, monkeypatch):
-    listed = []
-    real = conversion.list_tensors
-    monkeypatch.setattr(conversion, "list_tensors", lambda files: listed.append(files) or real(files))
-    first = locate(str(stories_bin))
-    weights = (first.folder / "model.safetensors").resolve()
-    content = weights.read_bytes()
-    weights.write_bytes(content[:-1])
-    assert locate(str(stories_bin)).weights_digest() == first.weights_digest()
-    assert weights.read_bytes() == content
-    assert len(listed) == 1
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +118,7 @@ def odd(tmp_path_factory):
     for file, mine in halves.items():
         torch.save({name: saved[name] for name in mine}, folder / file)
     index = {"metadata": {}, "weight_map": {name: file for file, mine in halves.items() for name in mine}}
-    (folder / BIN_INDEX).write_text(json.dumps(index))
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
     (folder / "model.safetensors").rename(folder / "expected")
     return folder
 
@@ -219,106 +146,11 @@ def test_shards_and_views_become_the_same_tensors_once_for_two_at_a_time(odd, ca
     assert set(index["weight_map"].values()) == {file.name for file in files}
 
 
-class Hostile:
-    """Runs a command where it is unpickled without care."""
-
-    def __init__(self, command):
-        self.command = command
-
-    def __reduce__(self):
-        return os.system, (self.command,)
-
-
-def test_a_pickle_that_calls_for_code_is_refused_and_nothing_of_it_runs(stories_bin, cache, minizoo, tmp_path):
-    folder = shutil.copytree(stories_bin, tmp_path / "hostile")
-    torch.save({"a": torch.zeros(2), "b": Hostile(f"touch {tmp_path}/ran")}, folder / BIN)
-    before = made(cache)
-    ran = minizoo("eval", "--model", folder, "--tasks", "nano_prose", "--limit", 1, "--json")
-    assert (ran.code, ran.json()["code"]) == (2, "unsafe-pickle")
-    assert "'posix.system'" in ran.err
-    assert not (tmp_path / "ran").exists()
-    assert made(cache) == before
-
-
-def cut(path):
-    path.write_bytes(path.read_bytes()[:-1000])
-
-
-def old_form(path):
-    torch.save({"a": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
-
-
-def packed_anew(path):
-    with zipfile.ZipFile(path) as archive:
-        records = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in records.items():
-            archive.writestr(name, content)
-
-
-NOT_READ = {
-    "cut short": (cut, WeightsTruncated, "cut short or broken"),
-    "empty": (lambda path: path.write_bytes(b""), WeightsTruncated, "is empty"),
-    "a page of text": (lambda path: path.write_text("<html>502</html>"), PickleUnreadable, "is text"),
-    "before torch 1.6": (old_form, PickleUnreadable, "torch before 1.6.*python -c 'import sys, torch"),
-    "a plain pickle": (lambda path: path.write_bytes(b"\x80\x04\x95abc"), PickleUnreadable, "plain pickle"),
-    "compressed": (packed_anew, PickleUnreadable, "packed anew"),
-    "an archive": (
-        lambda path: zipfile.ZipFile(path, "w").writestr("a/b", "c"),
-        PickleUnreadable,
-        "not one of torch.save",
-    ),
-    "bytes": (lambda path: path.write_bytes(b"\xff" * 64), PickleUnreadable, "not what torch.save writes"),
-}
-
-
-@pytest.mark.parametrize("case", NOT_READ)
-def test_what_is_no_file_of_torch_save_is_refused_before_anything_is_opened(case, stories_bin, no_process, tmp_path):
-    damage, cause, said = NOT_READ[case]
-    folder = shutil.copytree(stories_bin, tmp_path / "copy")
-    damage(folder / BIN)
-    with pytest.raises(cause, match=said):
-        outline(str(folder))
-
-
-def test_a_shard_that_is_gone_and_an_index_of_files_elsewhere_are_refused(odd, no_process, tmp_path):
-    folder = shutil.copytree(odd, tmp_path / "copy")
-    (folder / "pytorch_model-00002-of-00002.bin").unlink()
-    with pytest.raises(WeightsMissing, match=r"lacks 1 of the 2 weight files .* first 'pytorch_model-00002"):
-        outline(str(folder))
-    (folder / BIN_INDEX).write_text('{"metadata": {}, "weight_map": {"a": "../x.bin"}}')
-    with pytest.raises(Exception, match="which is no bin file of its folder"):
-        outline(str(folder))
-
-
-def test_an_outline_and_show_unpickle_nothing(stories_bin, minizoo, no_process):
-    assert outline(str(stories_bin)).weight_bytes == (stories_bin / BIN).stat().st_size
-    ran = minizoo("show", "nano-teacher", "--check", stories_bin)
-    assert f"Its weights are {BIN}, which is not opened" in ran.out
-
-
-def test_safetensors_beside_pickled_weights_are_what_is_read(stories, stories_bin, no_process, tmp_path):
-    folder = shutil.copytree(stories_bin, tmp_path / "both")
-    shutil.copyfile(stories / "model.safetensors", folder / "model.safetensors")
-    assert pickled_weights(folder) is None
-    assert locate(str(folder)).converted_from is None
-
-
-def test_room_on_the_disk_is_looked_at_before_anything_is_written(stories_bin, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(conversion.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 1000))
-    monkeypatch.setattr(conversion, "list_tensors", lambda files: [])
-    monkeypatch.setattr(conversion, "sources", lambda *_: Sources([]))
-    with pytest.raises(DiskFull, match="XDG_CACHE_HOME"):
+def test_what_was_converted_and_damaged_since_is_made_again(stories_bin, cache, monkeypatch):
+    weights = (locate(str(stories_bin)).folder / "model.safetensors").resolve()
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1])
+    monkeypatch.setattr(conversion, "list_tensors", not_again)
+    with pytest.raises(AssertionError, match="would be unpickled"):
         locate(str(stories_bin))
-    assert made(tmp_path / "minizoo" / "converted") == []
-
-
-def test_a_digest_is_computed_again_where_a_file_changed(tmp_path):
-    file, read = tmp_path / "file", []
-    file.write_bytes(b"one")
-    os.utime(file, ns=(1, 1))
-    first = known_sha256(file, tmp_path / "cache", read.append)
-    file.write_bytes(b"two")
-    os.utime(file, ns=(1, 1))
-    assert known_sha256(file, tmp_path / "cache", read.append) != first
+    assert not weights.exists()
