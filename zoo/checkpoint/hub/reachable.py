@@ -28,7 +28,7 @@ def why_unreachable() -> str | None:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set"
+        return "it is not to be asked: HF_HUB_OFFLINE, or a dry run"
     return _asked(constants.ENDPOINT)()
 
 
