@@ -17,11 +17,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness.data.manifest import Held, Needed, Pulled, check_mirror, read_manifest, write_manifest
+from zoo.checkpoint.hub.reachable import why_unreachable
 from zoo.errors import Busy, HubUnreachable, one_line
 from zoo.files import check_writable
 
 EXPORT = "refs/convert/parquet"
 BATCH_ROWS = 1000
+GOES_ON = (
+    "What was fetched is kept: the same command goes on with the network up. `minizoo data check` lists what is missing."
+)
 
 Tell = Callable[[str], None]
 
@@ -77,6 +81,8 @@ def _fetch(dataset: str, files: Sequence[Needed]) -> tuple[Path, str]:
     from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
+    if (unreachable := why_unreachable()) is not None:
+        raise HubUnreachable(f"The hub cannot be reached for {dataset} ({unreachable}).", GOES_ON)
     # A data set of one configuration without a name has it under `default`, or under a name that its card gives.
     wanted = [f"{'*' if one.config == 'default' else one.config}/{one.split}/*.parquet" for one in files]
     try:
@@ -95,8 +101,7 @@ def _fetch(dataset: str, files: Sequence[Needed]) -> tuple[Path, str]:
             raise
         raise HubUnreachable(
             f"The hub cannot be reached for {dataset} ({type(error).__name__}: {one_line(error)[:160]}).",
-            "What was fetched is kept: the same command goes on with the network up. `minizoo data check` lists what is "
-            "missing.",
+            GOES_ON,
         ) from None
     stated: Any = card.get("license") if card else None
     licence = ", ".join(stated) if isinstance(stated, list) else stated

@@ -88,12 +88,12 @@ MISSING: tuple[tuple[Asks, str, str], ...] = (
         "Accept its licence at huggingface.co/datasets/{dataset}, then run `hf auth login`; or give a mirror with --data DIR.",
     ),
     (
-        lambda chain, _, __: 429 in map(_status, chain),
+        lambda chain, _, __: 429 in _statuses(chain[0]),
         "and the hub answered that there were too many requests (429)",
         "Wait a little, or run `hf auth login`, which allows more; the same command then goes on.",
     ),
     (
-        lambda chain, _, __: any((_status(one) or 0) >= 500 for one in chain),
+        lambda chain, _, __: any(status >= 500 for status in _statuses(chain[0])),
         "and the hub answered with an error of its own ({error})",
         "Run again later.",
     ),
@@ -141,10 +141,17 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__  # a mere context says little: datasets loads in `except` of a file that it looked for
 
 
-def _status(error: BaseException) -> int | None:
-    """The HTTP status that an exception of a client carries."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    return status if isinstance(status, int) else None
+def _statuses(error: BaseException) -> set[int]:
+    """The HTTP statuses of all that went before, told as a cause or not: datasets raises anew after a look at its cache."""
+    before: dict[int, BaseException] = {}
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in before:
+            before[id(one)] = one
+            waiting += [one.__cause__, one.__context__]
+    found = [getattr(getattr(one, "response", None), "status_code", None) for one in before.values()]
+    return {status for status in found if isinstance(status, int)}
 
 
 def _why(chain: Chain) -> str:

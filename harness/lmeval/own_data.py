@@ -55,7 +55,9 @@ class Source:
                 except Exception as error:
                     if not (needed and is_script(error)):
                         raise
-                told = fetch_export(task, needed, self.tell)
+                known = needed[0].dataset in self._scripts
+                self._scripts.add(needed[0].dataset)
+                told = fetch_export(task, needed, None if known else self.tell)
             return load(mirrored(config, shots, exports_folder())), told
 
     def _in_mirror(self, task: str, config: Mapping[str, Any], shots: int, mirror: Path) -> dict[str, Any]:
@@ -71,6 +73,11 @@ class Source:
         """The network, unless the task needs the hub and that cannot be reached: then only its cache, and no retries."""
         asks = "class" in config or (config.get("dataset_path") and config["dataset_path"] not in LOCAL_FORMATS)
         return nullcontext() if not asks or self._reachable else hub_offline()
+
+    @cached_property
+    def _scripts(self) -> set[str]:
+        """Data sets that came as a script, each told once."""
+        return set()
 
     @cached_property
     def _reachable(self) -> bool:

@@ -1,4 +1,4 @@
-"""The data sets of the tests' mirror as the hub has them: Parquet files a configuration, and XL-Sum as a script beside its export."""
+"""The data sets of the tests' mirror as the hub has them: Parquet files by configuration; XL-Sum a script beside its export."""
 
 from __future__ import annotations
 
