@@ -112,9 +112,9 @@ def prune(
     if not options["plan_only"]:
         refuse_out_of_reach(parent)  # before the engine is imported
     from minizoo.display.progress import StepBar
-    from zoo.prune.progress import Watcher
     from zoo.prune.request import parse_request
     from zoo.prune.run import run
+    from zoo.prune.watcher import Watcher
 
     request = parse_request({**options, "parent": parent, "target": (*options["target"], *more)})
     with StepBar(quiet=as_json) as progress:

@@ -1,23 +1,8 @@
-"""What a pruning run tells of itself while it runs."""
+"""Progress of long steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-
-from zoo.prune.importance.cost import MeasurementCost
 
 ProgressCallback = Callable[[str, int, int], None]
 """Takes the name of the step, how much of it is done, and of how much."""
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """Whom a run tells: `progress` of long steps, `note` what the user must know at once, and `estimated`, before a
-    measurement, what is left to do and the rate in FLOP/s of the devices."""
-
-    progress: ProgressCallback | None = None
-    note: Callable[[str], None] = lambda _line: None
-    estimated: Callable[[MeasurementCost, float], None] | None = None
-    fetched: ProgressCallback | None = None
-    """Told of the parent's bytes, where it comes from the hub."""

@@ -21,11 +21,11 @@ from zoo.prune.importance.cost import MeasurementCost
 from zoo.prune.importance.settings import Computing, ImportanceSettings
 from zoo.prune.parent import Parent, open_parent
 from zoo.prune.plan import ParentIdentity, Plan, read_plan, write_plan
-from zoo.prune.progress import Watcher
 from zoo.prune.request import DepthTask, PruneRequest
 from zoo.prune.scores import DrawScores, Scores, load_scores, unranked, write_scores
 from zoo.prune.selection import plan_from_ranking
 from zoo.prune.target import ChildShape
+from zoo.prune.watcher import Watcher
 from zoo.prune.write.writer import check_child_space, write_child, write_virtual
 
 OpenText = Callable[[Path, Path], CalibrationText]
