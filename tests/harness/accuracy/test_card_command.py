@@ -124,7 +124,9 @@ def ended(told: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
     return {r["task"]: (r["status"], r["code"]) for r in told["records"] if r["task"] != "mmlu_anatomy"}
 
 
-def test_the_cards_command_from_nothing_records_its_ten_entries_and_goes_on_without_a_data_set(hub: FakeHub, place: Path):
+def test_the_cards_command_from_nothing_records_its_ten_entries_and_goes_on_without_a_data_set(
+    hub: FakeHub, place: Path
+):
     command = ("--model", MODEL, "--suite", place / "ten.yaml")
     code, told, err = run(hub, place, *command)
     assert code == 0, err
@@ -154,15 +156,29 @@ def test_the_cards_command_from_nothing_records_its_ten_entries_and_goes_on_with
     assert ended(told) == {task: missing.get(task, ("ok", None)) for task in ended(told)}
     assert len(told["records"]) == 11  # ten entries, and the subject of the group
     for task in missing:
-        assert f"{task} will fail (data-missing): Task {task} needs the data set {XLSUM}, which the hub does not have" in err
+        assert (
+            f"{task} will fail (data-missing): Task {task} needs the data set {XLSUM}, which the hub does not have"
+            in err
+        )
 
 
-def test_each_data_set_that_cannot_be_had_fails_its_own_task_for_its_own_reason(stories: Path, data: Path, tmp_path: Path):
-    ids = {"allenai/winogrande", "openai/gsm8k", "truthfulqa/truthful_qa", "allenai/ai2_arc", "google-research-datasets/mbpp"}
+def test_each_data_set_that_cannot_be_had_fails_its_own_task_for_its_own_reason(
+    stories: Path, data: Path, tmp_path: Path
+):
+    ids = {
+        "allenai/winogrande",
+        "openai/gsm8k",
+        "truthfulqa/truthful_qa",
+        "allenai/ai2_arc",
+        "google-research-datasets/mbpp",
+    }
     sets = {one.id: one for one in hub_datasets(data, ids)}
     sets["openai/gsm8k"].gated = "manual"
     sets["truthfulqa/truthful_qa"].files["multiple_choice/validation-00000-of-00001.parquet"] = parquet([{"q": "?"}])
-    for id, known, other in (("allenai/ai2_arc", b'"test"', b'"toast"'), ("google-research-datasets/mbpp", b'"full"', b'"half"')):
+    for id, known, other in [
+        ("allenai/ai2_arc", b'"test"', b'"toast"'),
+        ("google-research-datasets/mbpp", b'"full"', b'"half"'),
+    ]:
         card = sets[id].files["README.md"]
         assert isinstance(card, bytes)
         sets[id].files["README.md"] = card.replace(known, other, 1)

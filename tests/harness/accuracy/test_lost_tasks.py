@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from support.chat_template import copy_with_chat_template
 
 from backends import memory
+from backends.contract import Score, ScoreRequest
+from backends.hf.backend import HfBackend
 from backends.opening import default_backend
 from harness.lmeval.lost import LostTask, grouped
 from harness.suites.suite import SuiteTask
@@ -17,6 +20,7 @@ from zoo.checkpoint.locate import Outline, outline
 from zoo.errors import DataMissing, InvalidData
 
 WINOGRANDE, ARC = "allenai/winogrande", "allenai/ai2_arc"
+SCORE = HfBackend.score
 
 
 @pytest.fixture
@@ -33,6 +37,14 @@ def ran(minizoo, stories: Path, mirror: Path, tmp_path: Path):
         return minizoo(*argv, "--results", tmp_path / "results", "--json", *words)
 
     return call
+
+
+def stopped_after_three(backend: HfBackend, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
+    """As `HfBackend.score`, interrupted once three answers were taken."""
+    for count, score in enumerate(SCORE(backend, requests)):
+        if count == 3:
+            raise KeyboardInterrupt
+        yield score
 
 
 def ended(document):
@@ -77,18 +89,8 @@ def test_the_instruct_suite_runs_what_the_mirror_has_and_names_the_rest(
 
 
 def test_an_interrupted_run_goes_on_when_the_data_of_a_task_came_meanwhile(ran, data: Path, mirror: Path, monkeypatch):
-    from backends.hf.backend import HfBackend
-
-    whole = HfBackend.score
-
-    def stopped(self, requests):
-        for count, score in enumerate(whole(self, requests)):
-            if count == 3:
-                raise KeyboardInterrupt
-            yield score
-
     with monkeypatch.context() as patch:
-        patch.setattr(HfBackend, "score", stopped)
+        patch.setattr(HfBackend, "score", stopped_after_three)
         assert ran("--tasks", "winogrande,arc_challenge").code == 130
     shutil.copytree(data / ARC, mirror / ARC)
     done = ran("--tasks", "winogrande,arc_challenge")
@@ -97,21 +99,11 @@ def test_an_interrupted_run_goes_on_when_the_data_of_a_task_came_meanwhile(ran, 
 
 
 def test_other_data_under_the_same_name_never_take_an_interrupted_runs_answers(ran, mirror: Path, monkeypatch):
-    from backends.hf.backend import HfBackend
-
-    whole = HfBackend.score
-
-    def stopped(self, requests):
-        for count, score in enumerate(whole(self, requests)):
-            if count == 3:
-                raise KeyboardInterrupt
-            yield score
-
     with monkeypatch.context() as patch:
-        patch.setattr(HfBackend, "score", stopped)
+        patch.setattr(HfBackend, "score", stopped_after_three)
         assert ran("--tasks", "winogrande").code == 130
     path = mirror / WINOGRANDE / "winogrande_xl/validation.jsonl"
-    path.write_text(path.read_text("utf-8").replace("Sarah", "Sara"))
+    path.write_text(path.read_text("utf-8").replace("the ", "that "))
     assert ran("--tasks", "winogrande").json()["reused"] == 0
 
 
