@@ -38,6 +38,10 @@ def virtual_parent(folder: Path) -> Path | None:
         )
     if not Path(named).is_dir():
         was_converted = Path(named).parent == cache_folder() / "converted"
-        hint = "Evaluate its parent once: the converted weights come back there." if was_converted else "Bring the parent back."
+        hint = (
+            "Evaluate its parent once: the converted weights come back there."
+            if was_converted
+            else "Bring the parent back."
+        )
         raise FileMissing(f"{folder} holds no weights, and its parent {named} is not there.", hint)
     return Path(named)
