@@ -29,12 +29,15 @@ class Unanswered(Exception):
 
 
 @contextmanager
-def asked(url: str, headers: dict[str, str] | None = None, sleep: Sleep | None = None) -> Generator[Any]:
+def asked(
+    url: str, headers: dict[str, str] | None = None, sleep: Sleep | None = None, tries: int | None = None
+) -> Generator[Any]:
     """The open response to a GET of `url`, its body not read yet, whatever its status.
 
-    A 429 is waited for as long as it says, up to LONGEST_WAIT, and told; faults of the hub are asked again. Raises Unanswered.
+    A 429 is waited for as long as it says, up to LONGEST_WAIT, and told; faults of the hub are asked again. Raises Unanswered
+    where no answer came to `tries` requests (TRIES where none are given).
     """
-    waited, tries = 0.0, 0
+    waited, tried, most = 0.0, 0, TRIES if tries is None else tries
     while True:
         with contextlib.ExitStack() as stack:
             try:
@@ -42,13 +45,13 @@ def asked(url: str, headers: dict[str, str] | None = None, sleep: Sleep | None =
             except Exception as error:
                 if not is_network(error):
                     raise
-                tries += 1
-                if tries >= TRIES:
+                tried += 1
+                if tried >= most:
                     raise Unanswered(reason(error)) from error
-                pause = float(tries)
+                pause = float(tried)
             else:
-                tries += response.status_code in FAULTS
-                pause = _pause(response, waited, tries)
+                tried += response.status_code in FAULTS
+                pause = _pause(response, waited, tried)
                 if pause is None:
                     yield response
                     return

@@ -133,7 +133,7 @@ class Transfer:
     def _read(self, part: Path, begun: int) -> None:
         """Append what one answer brings."""
         headers = {"range": f"bytes={begun}-"} if begun else {}
-        with asked(file_url(self.hub_id, self.commit, self.file.name), headers, self._wait) as response:
+        with asked(file_url(self.hub_id, self.commit, self.file.name), headers, self._wait, tries=1) as response:
             if response.status_code in (200, 206, 416):
                 self._check_length(part, response, begun)
             else:
