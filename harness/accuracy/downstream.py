@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from backends.contract import Options
     from harness.accuracy.plan import TaskPlan
     from harness.lmeval.encoding import Unit
+    from harness.records.record import Record
     from zoo.prune.parent import Parent
 
 
@@ -40,6 +41,15 @@ class CandidateWatcher(EvalWatcher):
         self._told: set[str] = set()
         self._step = ""
         self._done = self._tokens = 0
+
+    def begins(self, phase: str) -> None:
+        """A candidate is prepared, loaded, scored: each too short to be told."""
+
+    def fetched(self, step: str, done: int, of: int) -> None:
+        """Nothing is fetched for a candidate."""
+
+    def recorded(self, record: Record) -> None:
+        """The candidate's value is told by whoever asked for it."""
 
     def planned(self, plans: Sequence[TaskPlan]) -> None:
         """A candidate begins."""
