@@ -1,4 +1,7 @@
-"""One file from the hub into its cache: on from where an earlier attempt stopped, and by its digest before it counts."""
+"""One file from the hub into its cache: on from where an earlier attempt stopped, and by its digest before it counts.
+
+huggingface_hub deletes what came of a file whose fetching failed: hours, of a file of many gigabytes on a poor line.
+"""
 
 from __future__ import annotations
 
