@@ -12,6 +12,7 @@ from harness.records.files import new_run_id, write_record
 from harness.records.record import Imported, Subject
 from harness.store.query import query
 from harness.store.rows.names import Identity, identity_of, shown_names
+from zoo.names import folder_name
 
 REGISTERED = {"minitron-8b", "nvidia/minitron-8b-base"}
 
@@ -27,6 +28,17 @@ def names(*identities):
 
 def test_a_folder_alone_has_its_own_name():
     assert names(folder("/work/runA/final")) == ["final"]
+
+
+def test_a_snapshot_of_the_hubs_cache_has_its_repositorys_name(tmp_path):
+    cache = "/home/me/.cache/huggingface/hub/models--me--tiny-chat/snapshots/"
+    one, other = folder(f"{cache}{'a' * 40}"), folder(f"{cache}{'b' * 40}", "d2d2d2d2d2")
+    assert names(one) == ["tiny-chat"]
+    assert names(one, other) == ["tiny-chat@d1", "tiny-chat@d2d2d2d2"]
+    (tmp_path / "models--gpt2/snapshots/c0").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "models--gpt2/snapshots/c0")
+    assert folder_name(tmp_path / "link") == "gpt2"
+    assert folder_name(tmp_path / "link/../.") == "snapshots"  # `..` of the target, as the system resolves it
 
 
 def test_two_folders_of_one_name_get_the_shortest_ends_that_tell_them_apart():
