@@ -127,6 +127,12 @@ def markdown_table(registry: Registry) -> str:
         weights = f"[{at}](https://huggingface.co/{at})" if model.hub and not model.weights else at
         origin = line["parent"] or (model.lineage.parent_elsewhere if model.lineage else None) or "–"
         kv = f"{line['kv_bytes_per_token'] / 1024:g} KiB"
-        stored = "unknown" if line["stored_bytes"] is None else f"{line['stored_bytes'] / 1e9:.3g} GB"
+        stored = _stored(line["stored_bytes"])
         rows.append(f"| `{model.id}` | {origin} | {line['parameters']:,} | {stored} | {kv} | {weights} |")
     return "\n".join([MARKS[0], *rows, MARKS[1]]) + "\n"
+
+
+def _stored(count: int | None) -> str:
+    if count is None:
+        return "unknown"
+    return f"{count / 1e9:#.3g} GB" if count >= 1e9 else f"{count / 1e6:#.3g} MB"
