@@ -19,7 +19,10 @@ from minizoo.streams import discard, outlive_reader
 # name → (module:function, the one line that `minizoo --help` shows). Kept here so that help imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("minizoo.commands.models:models", "List the models of the registry."),
-    "show": ("minizoo.commands.show:show", "Show one model, of the registry or a folder: dimensions, parameters, scores."),
+    "show": (
+        "minizoo.commands.show:show",
+        "Show one model, of the registry or a folder: dimensions, parameters, scores.",
+    ),
     "claims": ("minizoo.commands.claims:claims", "Recompute what the model cards and papers claim."),
     "eval": ("minizoo.commands.eval:evaluate", "Measure a model's accuracy on a suite of tasks."),
     "bench": ("minizoo.commands.bench:bench", "Measure a model's speed, beside what the hardware allows."),

@@ -23,9 +23,7 @@ from zoo.files import check_writable
 
 EXPORT = "refs/convert/parquet"
 BATCH_ROWS = 1000
-GOES_ON = (
-    "What was fetched is kept: the same command goes on with the network up. `minizoo data check` lists what is missing."
-)
+GOES_ON = "What was fetched is kept: the same command goes on with the network up. `minizoo data check` lists what is missing."
 
 Tell = Callable[[str], None]
 

@@ -64,7 +64,7 @@ def evaluate(
     elif not dry_run:
         from zoo.checkpoint.fetch import refuse_out_of_reach
 
-        refuse_out_of_reach(models[0])  # before the engine is imported
+        refuse_out_of_reach(next(iter(models)))  # before the engine is imported
     from backends.contract import Options
     from harness.accuracy.prepare import DocumentRules, EvalRequest
     from harness.suites.suite import TaskSelection

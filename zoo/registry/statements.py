@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from zoo.arch.parameters import count_parameters
+from zoo.registry.printed import PRINTED, same_at_printed_precision
 from zoo.registry.published import Statement
 from zoo.registry.schema import Entry
-from zoo.registry.printed import PRINTED, same_at_printed_precision
 from zoo.registry.stored import weights_by_closed_form
 
 TOKEN_FIELDS = ("pretraining", "teacher_correction", "distillation", "alignment")

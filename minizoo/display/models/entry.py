@@ -138,7 +138,11 @@ def _show_statements(output: Output, statements: list[dict[str, Any]]) -> None:
     if not statements:
         return
     verdicts = {True: "agrees", False: "differs", None: "cannot be told"}
-    columns = [Column("stated"), *(Column(h, importance=2) for h in ("as printed", "here", "verdict")), Column("source")]
+    columns = [
+        Column("stated"),
+        *(Column(h, importance=2) for h in ("as printed", "here", "verdict")),
+        Column("source"),
+    ]
     rows = [
         (s["field"], s["value"], f"{s['actual']:,}" if isinstance(s["actual"], int) else _or_unknown(s["actual"]),
          verdicts[s["agrees"]], f"{s['source']}{', ' + s['where'] if s['where'] else ''}")
