@@ -224,7 +224,7 @@ def test_an_interrupt_while_data_are_fetched_says_so_in_a_line_and_the_same_comm
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
         assert (process.returncode, json.loads(out)["code"]) == (130, "interrupted")
-        assert err.count("\n") == 1
+        assert "\n" not in err.strip()
         winogrande.pause = 0.0
         code, told, _ = run(hub, tmp_path, stories, "--tasks", "winogrande")
     assert (code, ended(told)) == (0, {"winogrande": ("ok", None)})
