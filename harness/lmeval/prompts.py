@@ -6,6 +6,7 @@ prompts. Here every document before a chosen one still advances that generator, 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections import Counter
@@ -62,10 +63,9 @@ def build_documents(
     keys = _keys(docs)
     chosen = choose(keys, count_of(len(docs), loaded.limit, loaded.entry.share))
     last = max(chosen, default=-1)
-    built = [
-        Document(i, docs[i], *keys[i], instances) for i, instances in _requests(loaded, docs[: last + 1], chosen, chat)
-    ]
-    return built, len(docs)
+    with _templates_compiled_once():
+        made = list(_requests(loaded, docs[: last + 1], chosen, chat))
+    return [Document(i, docs[i], *keys[i], instances) for i, instances in made], len(docs)
 
 
 def count_of(total: int, limit: int | None, share: float | None) -> int | None:
@@ -117,6 +117,19 @@ def _made(loaded: LoadedTask, doc_id: int, doc: Any, chat: Chat | None) -> Any:
     )
     metadata = (task.config["task"], doc_id, task.config.repeats)
     return task.construct_requests(doc=doc, ctx=context, metadata=metadata, **words)
+
+
+@contextmanager
+def _templates_compiled_once() -> Generator[None]:
+    """Inside, each template of a task is compiled once. lm-eval compiles it for every use, which takes longer than all else."""
+    from lm_eval.utils import env
+
+    compiled: Any = functools.cache(env.from_string)
+    env.from_string = compiled
+    try:
+        yield
+    finally:
+        del env.from_string
 
 
 @contextmanager

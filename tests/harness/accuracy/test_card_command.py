@@ -29,6 +29,7 @@ from harness.suites.suite import load_suite
 from zoo.registry.loader import load_registry
 
 MODEL = "mistral-nemo-minitron-8b"
+PICKLED = "minitron-8b"
 XLSUM = "csebuetnlp/xlsum"
 END = 50256
 """GPT-2's end of text."""
@@ -51,11 +52,11 @@ aggregate_metric_list: [{metric: acc, weight_by_size: true}]
 """
 
 
-def ends_at_once(folder: Path, tokenizer: Path) -> Path:
+def ends_at_once(folder: Path, tokenizer: Path, family: str = "mistral") -> Path:
     """A model whose every text ends with its first token, so that nothing waits for generations."""
     from safetensors.torch import load_file, save_file
 
-    tiny("mistral", folder, **SHAPE)
+    tiny(family, folder, **SHAPE)
     weights = load_file(folder / "model.safetensors")
     for name, tensor in weights.items():
         tensor.normal_(std=0.02)
@@ -69,21 +70,36 @@ def ends_at_once(folder: Path, tokenizer: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def served(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """The model under the id and the revision of the registry's."""
-    torch.manual_seed(0)
-    entry = load_registry().resolve(MODEL)
+def under_its_id(name: str, folder: Path) -> Repository:
+    """The folder under the id and the revision that the registry has for a model."""
+    entry = load_registry().resolve(name)
     assert entry.hub is not None
-    folder = ends_at_once(tmp_path_factory.mktemp("model"), assets / "tokenizers/gpt2")
     one = from_folder(folder, entry.hub.id)
     one.commit = str(entry.hub.revision)
     return one
 
 
 @pytest.fixture(scope="module")
-def hub(served: Repository, data: Path) -> Iterator[FakeHub]:
-    with FakeHub(repositories=[served, *hub_datasets(data)]) as running:
+def served(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    torch.manual_seed(0)
+    return under_its_id(MODEL, ends_at_once(tmp_path_factory.mktemp("model"), assets / "tokenizers/gpt2"))
+
+
+@pytest.fixture(scope="module")
+def pickled(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A model whose revision holds pytorch_model.bin and no safetensors."""
+    from safetensors.torch import load_file
+
+    torch.manual_seed(0)
+    folder = ends_at_once(tmp_path_factory.mktemp("pickled"), assets / "tokenizers/gpt2", "nemotron")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    return under_its_id(PICKLED, folder)
+
+
+@pytest.fixture(scope="module")
+def hub(served: Repository, pickled: Repository, data: Path) -> Iterator[FakeHub]:
+    with FakeHub(repositories=[served, pickled, *hub_datasets(data)]) as running:
         yield running
 
 
@@ -160,6 +176,17 @@ def test_the_cards_command_from_nothing_records_its_ten_entries_and_goes_on_with
             f"{task} will fail (data-missing): Task {task} needs the data set {XLSUM}, which the hub does not have"
             in err
         )
+
+
+def test_a_card_whose_weights_are_pickled_has_its_ten_entries_recorded_and_both_digests(hub: FakeHub, place: Path):
+    code, told, err = run(hub, place, "--model", PICKLED, "--suite", place / "ten.yaml")
+    assert code == 0, err
+    assert set(ended(told)) == {entry.task for entry in load_suite("paper").tasks}
+    assert set(ended(told).values()) == {("ok", None)}
+    assert "pytorch_model.bin" in err
+    subjects = [record["subject"] for record in told["records"]]
+    assert len({subject["converted_from"] for subject in subjects} | {s["weights_digest"] for s in subjects}) == 2
+    assert None not in {subject["converted_from"] for subject in subjects}
 
 
 def test_each_data_set_that_cannot_be_had_fails_its_own_task_for_its_own_reason(
