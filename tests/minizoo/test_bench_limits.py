@@ -206,7 +206,7 @@ def test_a_real_interrupt_ends_it_with_130(tmp_path):
                 break
         rest = process.stderr.read()
     assert process.returncode == 130
-    assert rest.startswith("Recorded before the interrupt: no point yet.\n")
+    assert "Recorded before the interrupt: no point yet.\n" in rest
     assert rest.count("minizoo: Interrupted.") == 1
     assert "Traceback" not in rest
     assert not list(tmp_path.rglob("*.part"))

@@ -51,9 +51,9 @@ def test_truncated_safetensors(evaluate, copy, kept):
     evaluate("--model", copy, "--tasks", "winogrande", cause="weights-truncated", says=["model.safetensors"])
 
 
-def test_no_safetensors_but_pickles(evaluate, copy):
+def test_safetensors_under_the_name_of_pickled_weights(evaluate, copy):
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
-    evaluate("--model", copy, cause="weights-missing")
+    evaluate("--model", copy, cause="pickle-unreadable", says=["pytorch_model.bin"])
 
 
 def test_index_that_names_a_missing_shard(evaluate, copy):

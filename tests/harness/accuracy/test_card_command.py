@@ -25,7 +25,9 @@ from support.hub_repository import Repository, from_folder
 from support.paths import ROOT
 from support.tiny_checkpoints import tiny
 
+from harness.lmeval.index import folders_of
 from harness.suites.suite import load_suite
+from zoo.files import cache_folder
 from zoo.registry.loader import load_registry
 
 MODEL = "mistral-nemo-minitron-8b"
@@ -62,7 +64,9 @@ def ends_at_once(folder: Path, tokenizer: Path, family: str = "mistral") -> Path
         tensor.normal_(std=0.02)
         if "norm" in name or "embed" in name:
             tensor += 1
-    weights["lm_head.weight"][END] = 2
+    weights["lm_head.weight"][END] = (
+        0.25  # far above all others at temperature 0.2, and no answer's probability underflows
+    )
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     shutil.copy(tokenizer / "tokenizer.json", folder)
     words = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>", "bos_token": "<|endoftext|>"}
@@ -119,7 +123,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def known_tasks(cache: Path) -> None:
+    """Put lm-eval's index of tasks into a cache that is new, as it takes longer to make than all else here."""
+    folders_of(["piqa"])  # makes it, where this machine has none yet
+    cache.mkdir(parents=True, exist_ok=True)
+    for index in cache_folder().glob("lm-eval-tasks-*.json"):
+        shutil.copy(index, cache)
+
+
 def start(hub: FakeHub, place: Path, *words: object) -> subprocess.Popen[str]:
+    known_tasks(place / "xdg/minizoo")
     own = {**hub.environment(place / "hf"), "XDG_CACHE_HOME": str(place / "xdg"), "PYTHONPATH": str(place)}
     argv = [sys.executable, "-m", "minizoo", "eval", *words, "--limit", 2, "--results", place / "results", "--json"]
     env = {**os.environ, **own, "MINIZOO_PROGRESS_SECONDS": "0"}
@@ -178,11 +191,10 @@ def test_the_cards_command_from_nothing_records_its_ten_entries_and_goes_on_with
         )
 
 
-def test_a_card_whose_weights_are_pickled_has_its_ten_entries_recorded_and_both_digests(hub: FakeHub, place: Path):
-    code, told, err = run(hub, place, "--model", PICKLED, "--suite", place / "ten.yaml")
+def test_a_card_whose_weights_are_pickled_is_run_and_both_digests_are_recorded(hub: FakeHub, place: Path):
+    code, told, err = run(hub, place, "--model", PICKLED, "--tasks", "winogrande,gsm8k")
     assert code == 0, err
-    assert set(ended(told)) == {entry.task for entry in load_suite("paper").tasks}
-    assert set(ended(told).values()) == {("ok", None)}
+    assert ended(told) == {"winogrande": ("ok", None), "gsm8k": ("ok", None)}
     assert "pytorch_model.bin" in err
     subjects = [record["subject"] for record in told["records"]]
     assert len({subject["converted_from"] for subject in subjects} | {s["weights_digest"] for s in subjects}) == 2
@@ -242,7 +254,7 @@ def test_an_interrupt_while_data_are_fetched_says_so_in_a_line_and_the_same_comm
     stories: Path, data: Path, tmp_path: Path
 ):
     (winogrande,) = hub_datasets(data, {"allenai/winogrande"})
-    winogrande.pause = 2.0
+    winogrande.pause = 0.5
     with FakeHub(repositories=[winogrande]) as hub:
         process = start(hub, tmp_path, stories, "--tasks", "winogrande")
         while not any("/stored/" in asked for asked in hub.requests):

@@ -6,9 +6,9 @@ import pytest
 from support.answering import AnsweringBackend
 
 import harness.accuracy.run as accuracy
-from backends.contract import Score
+from backends.contract import Options, Score
 from harness.accuracy import nano_check
-from harness.accuracy.downstream import task_scorer
+from harness.accuracy.downstream import Scored, task_scorer
 from harness.records.record import MetricScore
 from zoo.checkpoint.model_ref import resolve
 from zoo.errors import TaskFailed
@@ -22,7 +22,8 @@ def diverged(monkeypatch):
 
 
 def test_layers_without_a_score_are_told_and_not_ranked(diverged, tmp_path):
-    score = task_scorer(open_parent(resolve("nano-teacher").folder), "nano_words", 2, None, "cpu", tmp_path)
+    scored = Scored("nano_words", 2, None, Options("cpu"))
+    score = task_scorer(open_parent(resolve("nano-teacher").folder), scored, tmp_path)
     with pytest.raises(TaskFailed, match=r"no score with layers \[0, 1\] alone .*NaN or infinite"):
         score([0, 1])
 

@@ -203,14 +203,14 @@ def test_a_window_longer_than_the_context_is_refused(minizoo, stories, data, tmp
     assert "2048" in ran.json()["what"]
 
 
-def test_a_data_set_that_is_a_script_on_the_hub_is_pulled_and_never_run(minizoo, stories, tmp_path, monkeypatch):
+def test_a_data_set_that_is_a_script_on_the_hub_is_never_run(minizoo, stories, tmp_path, monkeypatch):
     def refuses(*_, **__):
         raise RuntimeError("Dataset scripts are no longer supported, but found xlsum.py")  # datasets 5.2, load.py
 
     monkeypatch.setattr("datasets.load_dataset", refuses)
     ran = minizoo("eval", stories, "--tasks", "xlsum_en", "--results", tmp_path, "--json")
     assert (ran.code, ran.json()["code"]) == (4, "data-missing")
-    assert "minizoo data pull --tasks xlsum_en" in ran.json()["hint"]
+    assert "is a script on the hub, which is never run, and the hub's Parquet export" in ran.json()["what"]
 
 
 def test_an_unknown_field_of_a_suite_is_named(tmp_path):
