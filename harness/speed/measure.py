@@ -69,7 +69,7 @@ def own_rates(system: SystemUnderTest, point: Point) -> Rates | None:
     if "decode" not in work or "torch" not in system.backend.versions:
         return None
     try:
-        return measure_rates(system.backend.device, system.backend.dtype, work["decode"].bytes)
+        return measure_rates(system.backend.device, system.products_dtype, work["decode"].bytes)
     except RuntimeError:  # out of memory is one too
         return None
 

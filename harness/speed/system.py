@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from backends.contract import StreamingBackend
+from backends.contract import StreamingBackend, compute_dtype_of
 from harness.speed.clock import Clock
 from harness.speed.probes.probe import Probe
 from harness.speed.workloads.workload import Point
@@ -38,6 +38,12 @@ class SystemUnderTest:
         """The weights' dtype where its bytes are known; where not, no roofline is shown and no memory is counted."""
         known = self.held_in_dtype and self.backend.dtype in BITS
         return self.backend.dtype if known else None  # pyright: ignore[reportReturnType]
+
+    @property
+    def products_dtype(self) -> str:
+        """The dtype whose matmul rate bounds the layers: a CPU multiplies some half-precision weights in fp32."""
+        said = compute_dtype_of(self.backend)
+        return said if said in BITS else self.backend.dtype
 
     def room(self, point: Point) -> int:
         """Requests that run at a time."""

@@ -89,8 +89,7 @@ def _show_cut(output: Output, request: PruneRequest, outcome: PruneOutcome, tflo
         output.text()
         output.table([Column("of measuring importance"), Column("")], _cost_rows(outcome.cost, tflops))
     if written is not None:
-        backend = "" if outcome.shape.uniform and request.product == "child" else " --backend pruned"
-        output.text(f"Written: {written}.  Next: minizoo eval --model {written}{backend}")
+        output.text(f"Written: {written}.  Next: minizoo eval --model {written}")
 
 
 def _cost_rows(cost: MeasurementCost, tflops: float | None) -> list[tuple[str, str]]:

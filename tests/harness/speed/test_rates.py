@@ -45,3 +45,12 @@ def test_no_room_for_measuring_the_machine_leaves_its_roofline_out(monkeypatch):
 def test_an_engine_outside_torch_and_an_open_loop_have_no_measured_roofline(monkeypatch):
     assert measure.own_rates(fake_system(dims=DIMS), point()) is None
     assert measure.own_rates(on_torch(monkeypatch), point(rate=1.0)) is None
+
+
+def test_the_matmul_rate_is_that_of_the_products_where_they_are_not_in_the_weights_dtype():
+    system = fake_system()
+    assert (system.dtype, system.products_dtype) == ("bfloat16", "bfloat16")
+    system.backend.compute_dtype = "float32"
+    assert (system.dtype, system.products_dtype) == ("bfloat16", "float32")
+    system.backend.compute_dtype = "tfloat32"  # what torch makes of a product of fp32 matrices, and no dtype of theirs
+    assert system.products_dtype == "bfloat16"
