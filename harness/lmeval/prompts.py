@@ -63,7 +63,7 @@ def build_documents(
     keys = _keys(docs)
     chosen = choose(keys, count_of(len(docs), loaded.limit, loaded.entry.share))
     last = max(chosen, default=-1)
-    with _templates_compiled_once():
+    with templates_compiled_once():
         made = list(_requests(loaded, docs[: last + 1], chosen, chat))
     return [Document(i, docs[i], *keys[i], instances) for i, instances in made], len(docs)
 
@@ -120,7 +120,7 @@ def _made(loaded: LoadedTask, doc_id: int, doc: Any, chat: Chat | None) -> Any:
 
 
 @contextmanager
-def _templates_compiled_once() -> Generator[None]:
+def templates_compiled_once() -> Generator[None]:
     """Inside, each template of a task is compiled once. lm-eval compiles it for every use, which takes longer than all else."""
     from lm_eval.utils import env
 

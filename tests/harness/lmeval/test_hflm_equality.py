@@ -58,6 +58,7 @@ def theirs(ours, stories, data):
     """
     from lm_eval.models.huggingface import HFLM
 
+    from harness.lmeval.prompts import templates_compiled_once
     from harness.lmeval.tasks import load_tasks
     from harness.suites.suite import suite_of
 
@@ -65,7 +66,8 @@ def theirs(ours, stories, data):
     references = {}
     for name, loaded in load_tasks(suite_of(TASKS, None), data).tasks.items():
         loaded.task.set_fewshot_seed(1234)  # what lm-eval's simple_evaluate does
-        loaded.task.build_all_requests()
+        with templates_compiled_once():
+            loaded.task.build_all_requests()
         chosen = {row["doc_id"] for row in ours[name][1]}
         picked = [i for i in loaded.task.instances if i.doc_id in chosen]
         for instance, answer in zip(
