@@ -64,6 +64,8 @@ def test_scores_measured_once_serve_later_cuts(minizoo, stories, text, tmp_path)
     planned = minizoo("prune", *words, *single, "--plan-only", "--out", tmp_path / "plan", "--json").json()
     cut = minizoo("prune", *words, *single, "--out", tmp_path / "child", "--json").json()
     assert planned["plan_digest"] == cut["plan_digest"]
+    words[words.index("--scores") + 1] = tmp_path / "child"  # which holds those that it was cut by
+    assert minizoo("prune", *words, *single, "--plan-only", "--json").json()["plan_digest"] == cut["plan_digest"]
     again = minizoo(
         "prune", "--parent", stories, "--plan", tmp_path / "plan" / "plan.json", "--out", tmp_path / "again"
     )

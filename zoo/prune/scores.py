@@ -164,13 +164,15 @@ def write_scores(scores: Scores, folder: Path, draw: DrawScores | None = None) -
 
 
 def load_scores(path: Path) -> Scores:
-    """Read such a file, or that of a folder that `write_scores` filled.
+    """Read such a file, or that of a folder that `write_scores` filled or of a child that was cut by scores.
 
     Raises InvalidScores for one that is missing, broken or holds a value that is NaN or infinite.
     """
     from safetensors import SafetensorError, safe_open
 
-    path = path / "scores.safetensors" if path.is_dir() else path
+    if path.is_dir():
+        of_a_child = path / "importance/scores.safetensors"
+        path = of_a_child if of_a_child.is_file() else path / "scores.safetensors"
     try:
         with safe_open(path, framework="np") as file:
             provenance: dict[str, Any] = json.loads((file.metadata() or {})["minizoo"])
