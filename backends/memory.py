@@ -7,13 +7,12 @@ from pathlib import Path
 
 from backends.contract import Options
 from zoo.arch.held import config_dtype
-from zoo.arch.hf_config import dims_of
 from zoo.arch.parameters import BITS, count_parameters
 from zoo.arch.runnable import stated_quantisation
 from zoo.checkpoint.locate import Outline
-from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
+from zoo.checkpoint.plan_folder import virtual_parent
 from zoo.checkpoint.precision import check_runnable
-from zoo.errors import DeviceMemory, InputError, WrongBackend
+from zoo.errors import DeviceMemory, WrongBackend
 
 OURS = ("hf", "pruned")
 """Backends of which is known what they load, and that they load it with torch."""
@@ -57,7 +56,8 @@ def weight_bytes(model: Outline, dtype: str) -> int | None:
     loaded = said if dtype == "auto" else dtype
     if stated_quantisation(model.config) or loaded not in BITS:
         return stored
-    numbers = _numbers(model)
+    dims = model.closed_form
+    numbers = count_parameters(dims).total if dims else None
     if numbers is None and stored is not None and said is not None:
         numbers = stored * 8 // BITS[said]
     return None if numbers is None else numbers * BITS[loaded] // 8
@@ -79,13 +79,3 @@ def available_bytes(root: Path = Path("/")) -> int | None:
     except OSError:
         return None
     return int(found[1]) * 1024 if found else None
-
-
-def _numbers(model: Outline) -> int | None:
-    """How many numbers the weights are, by the dimensions; None where these have no closed form."""
-    if LAYER_WIDTHS in model.config:
-        return None
-    try:
-        return count_parameters(dims_of(model.config, model.folder)).total
-    except InputError:
-        return None

@@ -1,13 +1,14 @@
-"""Atomic writes, the cache folder, and a check that a folder can be written to."""
+"""Atomic writes, the cache folder, a check that a folder can be written to, and JSON that may be missing."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from zoo.errors import NotWritable
 
@@ -84,3 +85,12 @@ def write_cache(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one where there is none, or it cannot be read."""
+    try:
+        content: Any = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

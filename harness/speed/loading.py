@@ -15,7 +15,6 @@ from harness.speed.request import LoadRequest
 from harness.speed.system import SystemUnderTest
 from zoo.arch.config_keys import ConfigView
 from zoo.arch.dims import Dense, Hybrid
-from zoo.arch.hf_config import dims_of
 from zoo.arch.parameters import count_parameters
 from zoo.arch.runnable import held_in_dtype
 from zoo.checkpoint.locate import Checkpoint, Progress, locate, outline
@@ -23,7 +22,6 @@ from zoo.checkpoint.model_ref import resolve
 from zoo.errors import (
     DeviceMemory,
     DeviceMissing,
-    InputError,
     NoStreaming,
     TokenOutsideVocabulary,
     WrongBackend,
@@ -102,10 +100,7 @@ def dims_of_checkpoint(checkpoint: Checkpoint) -> Dense | Hybrid | None:
     """The registry's dimensions, else config.json's; None where that is no architecture with a closed form."""
     if checkpoint.model is not None:
         return checkpoint.model.architecture
-    try:
-        return None if checkpoint.only_pruned else dims_of(checkpoint.config, checkpoint.folder)
-    except InputError:
-        return None
+    return None if checkpoint.only_pruned else checkpoint.closed_form
 
 
 def _vocabulary(backend: Backend, checkpoint: Checkpoint, dims: Dense | Hybrid | None) -> int:

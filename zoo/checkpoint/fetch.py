@@ -5,14 +5,12 @@ What is in the hub's cache is not fetched again. A pinned revision that is whole
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from zoo.arch.hf_config import read_config
 from zoo.checkpoint.forms.names import PICKLED_INDEX, pickled_entry
@@ -26,6 +24,7 @@ from zoo.checkpoint.model_ref import ModelRef, near_registry_name, resolve
 from zoo.checkpoint.small_files import GENERATION, MORE_TEMPLATES, OTHER_VOCABULARIES, TEMPLATES, VOCABULARIES
 from zoo.checkpoint.weight_files import INDEX, WHOLE, named_by_config, shard_names
 from zoo.errors import ConfigMissing, HubUnreachable, InputError, MinizooError, RepositoryMissing, WeightsMissing
+from zoo.files import json_object
 
 SMALL = ("config.json", *GENERATION, *VOCABULARIES, *TEMPLATES, *OTHER_VOCABULARIES, *MORE_TEMPLATES)
 """What is fetched beside the weights: patterns that stand for names inside one folder."""
@@ -218,7 +217,7 @@ class _Parts:
         if ADAPTER not in self.listing or self.offline:
             return None
         self.bring([self.listing[ADAPTER]])
-        said = _object(self.repository.snapshot(self.commit) / ADAPTER)
+        said = json_object(self.repository.snapshot(self.commit) / ADAPTER)
         tokenizer = "tokenizer.json" in self.listing or "tokenizer_config.json" in self.listing
         weights = WHOLE in self.listing or INDEX in self.listing
         return adapter_of(said, self.hub_id, tokenizer, weights)
@@ -236,15 +235,6 @@ def small_names(names: Iterable[str]) -> list[str]:
 
 def _small(listing: Mapping[str, HubFile]) -> list[HubFile]:
     return [listing[name] for name in small_names(listing)]
-
-
-def _object(path: Path) -> dict[str, Any]:
-    """A JSON object; an empty one where it cannot be read."""
-    try:
-        read: Any = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return read if isinstance(read, dict) else {}
 
 
 def _out_of_reach(ref: ModelRef, reason: str) -> HubUnreachable:

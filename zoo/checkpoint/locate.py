@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.arch.config_comparison import compare
-from zoo.arch.hf_config import read_config
+from zoo.arch.dims import Dense, Hybrid
+from zoo.arch.hf_config import dims_of, read_config
 from zoo.checkpoint.context_length import ContextLength, context_length
 from zoo.checkpoint.digests import digest_of
 from zoo.checkpoint.fetch import Fetched, Progress, fetch_small, fetch_weights
@@ -26,7 +27,7 @@ from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
 from zoo.checkpoint.safetensors import stored_tensors
 from zoo.checkpoint.small_files import small_files, tokenizer_files
 from zoo.checkpoint.weight_files import weight_files
-from zoo.errors import InvalidConfig
+from zoo.errors import InputError, InvalidConfig
 from zoo.names import folder_name
 from zoo.registry.loader import Model
 
@@ -76,6 +77,16 @@ class ModelFolder:
         if LAYER_WIDTHS in self.config:
             return "its layers differ in width"
         return "it is a plan without weights of its own" if virtual_parent(self.folder) else None
+
+    @property
+    def closed_form(self) -> Dense | Hybrid | None:
+        """config.json's dimensions; None where layers are unlike or the class has no closed form here."""
+        if LAYER_WIDTHS in self.config:
+            return None
+        try:
+            return dims_of(self.config, self.folder)
+        except InputError:
+            return None
 
     def tokenizer_digest(self) -> str:
         """sha256 over the names and bytes of the tokenizer's files, chat templates included."""

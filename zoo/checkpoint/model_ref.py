@@ -6,11 +6,10 @@ name of a registry model is reached by its path (`./minitron-8b`). An address of
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of, read_config
@@ -18,6 +17,7 @@ from zoo.checkpoint.forms.refusal import given_file
 from zoo.checkpoint.head import config_as_stored
 from zoo.checkpoint.hub.ids import check_id, read_address, shown
 from zoo.errors import FileMissing, InvalidOption, UnknownModel, UnsupportedArchitecture, WeightsNotPublic
+from zoo.files import json_object
 from zoo.names import closest, folder_name
 from zoo.registry.loader import Model, load_registry
 
@@ -149,10 +149,6 @@ def _parent_id(parent: str | None) -> str | None:
 
 def _stated_parent(folder: Path) -> str | None:
     """The parent that the folder's minizoo.json names; None where there is none."""
-    try:
-        note: Any = json.loads((folder / "minizoo.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    stated = note.get("parent") if isinstance(note, Mapping) else None
+    stated = json_object(folder / "minizoo.json").get("parent")
     found = stated.get("name") if isinstance(stated, Mapping) else None
     return found if isinstance(found, str) else None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from zoo.checkpoint.forms.pointers import refuse_pointers
 from zoo.errors import WeightsMismatch, WeightsTruncated
+
+T = TypeVar("T")
 
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 BLOCK = 4 << 20
@@ -99,6 +101,26 @@ def header_bytes(tensors: dict[str, tuple[str, tuple[int, ...]]]) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text
+
+
+def in_shards(
+    tensors: Iterable[T], most: int, size: Callable[[T], int], dtype: Callable[[T], str]
+) -> list[tuple[str, tuple[T, ...]]]:
+    """The files of a checkpoint as (name, tensors): as many each as fit into `most` bytes, named as the hub names them.
+
+    Inside a file wider dtypes come first, so that every tensor begins at a multiple of its own width, as readers want it.
+    """
+    groups: list[list[T]] = [[]]
+    filled = 0
+    for tensor in tensors:
+        if groups[-1] and filled + size(tensor) > most:
+            groups.append([])
+            filled = 0
+        groups[-1].append(tensor)
+        filled += size(tensor)
+    names = [f"model-{at:05d}-of-{len(groups):05d}.safetensors" for at in range(1, len(groups) + 1)]
+    ordered = (tuple(sorted(group, key=lambda tensor: -BYTES[dtype(tensor)])) for group in groups)
+    return list(zip(names if len(groups) > 1 else ["model.safetensors"], ordered, strict=True))
 
 
 def nbytes(dtype: str, shape: tuple[int, ...]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from zoo.checkpoint.plan_folder import LAYER_WIDTHS, virtual_parent
 from zoo.checkpoint.small_files import MORE_TEMPLATES, TEMPLATES, tokenizer_files
 from zoo.checkpoint.weight_files import weight_files
 from zoo.errors import ConfigMissing, InputError, UnsupportedArchitecture
+from zoo.files import json_object
 from zoo.folders.stored import stored_in
 
 Facts = dict[str, Any]
@@ -122,7 +122,7 @@ def _of_tokenizer(folder: Path) -> Facts:
     files = [path.relative_to(folder).as_posix() for path in tokenizer_files(folder)]
     templates = [name for name in TEMPLATES if (folder / name).is_file()]
     templates += [path.name for pattern in MORE_TEMPLATES for path in sorted(folder.glob(pattern))]
-    if not templates and _json(folder / "tokenizer_config.json").get("chat_template"):
+    if not templates and json_object(folder / "tokenizer_config.json").get("chat_template"):
         templates = ["tokenizer_config.json"]
     return {"tokenizer": [name for name in files if name not in templates or name == "tokenizer_config.json"],
             "chat_template": templates}  # fmt: skip
@@ -132,14 +132,6 @@ def _plan(folder: Path) -> Facts | None:
     """What `prune` wrote beside the model: how units were chosen."""
     if not (folder / "plan.json").is_file():
         return None
-    chosen = _json(folder / "plan.json").get("chosen")
+    chosen = json_object(folder / "plan.json").get("chosen")
     method = chosen.get("method") if isinstance(chosen, Mapping) else None
     return {"chosen_by": method if isinstance(method, str) else None}
-
-
-def _json(file: Path) -> Mapping[str, Any]:
-    try:
-        content: Any = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, Mapping) else {}

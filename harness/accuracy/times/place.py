@@ -8,6 +8,7 @@ from typing import Any
 from backends.contract import Options
 from harness.records.measured_work import Place
 from harness.records.provenance import hardware_of
+from zoo.arch.held import config_dtype
 from zoo.errors import MinizooError
 
 
@@ -20,7 +21,6 @@ def place_of(backend: str, options: Options, config: Mapping[str, Any]) -> Place
         dtype = compute_dtype(options.dtype, device)
     except MinizooError:
         return None
-    stated = config.get("dtype") or config.get("torch_dtype")
-    chosen = stated if dtype == "auto" else str(dtype).removeprefix("torch.")
+    chosen = config_dtype(config) if dtype == "auto" else str(dtype).removeprefix("torch.")
     gpu, processor = hardware_of(device)
-    return Place(backend, device.split(":")[0], gpu or processor, chosen if isinstance(chosen, str) else None)
+    return Place(backend, device.split(":")[0], gpu or processor, chosen)

@@ -12,8 +12,8 @@ from typing import BinaryIO
 import numpy as np
 
 from zoo.checkpoint.pickled.sources import Source
-from zoo.checkpoint.safetensors import BYTES, header_bytes
-from zoo.checkpoint.weight_files import INDEX, WHOLE
+from zoo.checkpoint.safetensors import BYTES, header_bytes, in_shards
+from zoo.checkpoint.weight_files import INDEX
 from zoo.errors import WeightsTruncated
 from zoo.files import write_atomically
 
@@ -38,17 +38,9 @@ class Shard:
 
 def plan_shards(tensors: Sequence[Source], most: int) -> list[Shard]:
     """Which tensor goes into which file: in the order in which they lie in theirs, a new file where one is full."""
-    groups: list[list[Source]] = [[]]
-    full = 0
-    for tensor in sorted(tensors, key=lambda tensor: (str(tensor.file), tensor.start, tensor.name)):
-        if groups[-1] and full + tensor.size > most:
-            groups.append([])
-            full = 0
-        groups[-1].append(tensor)
-        full += tensor.size
-    names = [f"model-{at:05d}-of-{len(groups):05d}.safetensors" for at in range(1, len(groups) + 1)]
-    ordered = (tuple(sorted(group, key=lambda tensor: -BYTES[tensor.dtype])) for group in groups)
-    return [Shard(name, group) for name, group in zip(names if len(names) > 1 else [WHOLE], ordered, strict=True)]
+    placed = sorted(tensors, key=lambda tensor: (str(tensor.file), tensor.start, tensor.name))
+    files = in_shards(placed, most, size=lambda tensor: tensor.size, dtype=lambda tensor: tensor.dtype)
+    return [Shard(name, group) for name, group in files]
 
 
 def write_shards(shards: Sequence[Shard], folder: Path, progress: Callable[[int], None]) -> None:

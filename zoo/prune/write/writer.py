@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from zoo.checkpoint.safetensors import BYTES, header_bytes, nbytes, read_header
+from zoo.checkpoint.safetensors import header_bytes, in_shards, nbytes, read_header
 from zoo.errors import Busy, DiskFull, InternalError, NotWritable, OutputExists
 from zoo.files import atomic_file, fsync_path, publish_folder, write_atomically
 from zoo.prune.parent import Parent
@@ -98,24 +98,9 @@ def write_virtual(
 
 
 def shards_of(plan: Plan, parent: Parent, shard_bytes: int = SHARD_BYTES) -> list[Shard]:
-    """The child's files: as many tensors each as fit into `shard_bytes`, named as the hub names them.
-
-    Inside a file wider dtypes come first, so that every tensor begins at a multiple of its own width, as readers want it.
-    """
-    groups: list[list[Cut]] = [[]]
-    filled = 0
-    for cut in cuts(plan, parent):
-        if groups[-1] and filled + _size(cut) > shard_bytes:
-            groups.append([])
-            filled = 0
-        groups[-1].append(cut)
-        filled += _size(cut)
-    groups = [sorted(group, key=lambda cut: -BYTES[cut.source.dtype]) for group in groups]
-    if len(groups) == 1:
-        return [Shard("model.safetensors", tuple(groups[0]))]
-    return [
-        Shard(f"model-{at:05d}-of-{len(groups):05d}.safetensors", tuple(group)) for at, group in enumerate(groups, 1)
-    ]
+    """The child's files, of `shard_bytes` at most but for a single tensor that is larger."""
+    files = in_shards(cuts(plan, parent), shard_bytes, size=_size, dtype=lambda cut: cut.source.dtype)
+    return [Shard(name, group) for name, group in files]
 
 
 def _publish(folder: Path, out: Path, scores: Scores | None, draw: DrawScores | None) -> None:
