@@ -39,7 +39,7 @@ def main() -> None:
 
 def _instances(job: dict[str, Any]) -> tuple[Any, list[Any]]:
     """lm-eval's own requests for the first documents of the task."""
-    from harness.lmeval.tasks import load_tasks
+    from harness.lmeval.loading.tasks import load_tasks
     from harness.suites.suite import suite_of
 
     (loaded,) = load_tasks(suite_of((job["task"],), job["shots"]), Path(job["data"])).tasks.values()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -65,6 +66,11 @@ MARKED = {
 }
 """Marker → test files or folders; what has none is in `make fast-test`. Slow is what takes long: real benchmark data,
 processes and sandboxes, thousands of drawn inputs."""
+
+if (
+    signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+):  # a shell's background job; the processes of tests would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test waits for a hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -17,8 +17,8 @@ from harness.accuracy.times.place import place_of
 from harness.accuracy.vocabulary import check_vocabulary, rows_of
 from harness.data.offline import hub_offline
 from harness.lmeval.encoding import Encoder
+from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import Chat
-from harness.lmeval.tasks import load_tasks
 from harness.metrics.published import Expected, closest_published, expected_scores
 from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS, metadata_of
 from harness.records.measured_work import Identity, Place

@@ -11,9 +11,9 @@ from backends.packing.score import tree_of
 from harness.accuracy.plan import TaskPlan, task_documents
 from harness.accuracy.prepare import DocumentRules
 from harness.accuracy.times.pace import Amount
-from harness.lmeval.generation import new_tokens
+from harness.lmeval.loading.generation import new_tokens
+from harness.lmeval.loading.tasks import LoadedTask, leaf_configs
 from harness.lmeval.prompts import count_of
-from harness.lmeval.tasks import LoadedTask, leaf_configs
 from harness.metrics.published import documents_of
 from harness.metrics.task_metadata import metadata_of
 from harness.suites.suite import Suite, SuiteTask

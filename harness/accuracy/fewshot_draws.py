@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.lmeval.encoding import Encoder, Unit
+from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.prompts import FEWSHOT_SEED, Chat, Document, build_documents
-from harness.lmeval.tasks import LoadedTask
 from harness.records.record import MetricScore
 
 

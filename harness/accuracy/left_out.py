@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.lmeval.lost import LostTask
-from harness.lmeval.tasks import LoadedSuite
+from harness.lmeval.loading.lost import LostTask
+from harness.lmeval.loading.tasks import LoadedSuite
 from harness.suites.suite import Suite
 from zoo.errors import DataMissing, PackageMissing
 

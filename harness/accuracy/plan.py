@@ -12,8 +12,8 @@ from backends.contract import ScoreRequest
 from backends.packing.score import tree_of
 from harness.accuracy.fewshot_draws import Draw, draw_name, make_draws
 from harness.lmeval.encoding import Encoder, Unit, overflowing
+from harness.lmeval.loading.tasks import LoadedSuite, LoadedTask
 from harness.lmeval.prompts import Chat, Document, build_documents
-from harness.lmeval.tasks import LoadedSuite, LoadedTask
 from zoo.errors import InvalidTask, MinizooError, PromptTooLong, one_line
 
 

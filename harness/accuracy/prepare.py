@@ -16,8 +16,8 @@ from harness.accuracy.left_out import refuse_without_packages, refuse_without_ta
 from harness.accuracy.plan import TaskPlan, check_overflow, make_plan
 from harness.accuracy.vocabulary import check_vocabulary, rows_of
 from harness.lmeval.encoding import Encoder, Unit
+from harness.lmeval.loading.tasks import LoadedSuite, Tell, load_tasks
 from harness.lmeval.prompts import Chat
-from harness.lmeval.tasks import LoadedSuite, Tell, load_tasks
 from harness.records.record import Record
 from harness.suites.suite import Overflow, Suite, TaskSelection
 from zoo.checkpoint.locate import Outline, outline

@@ -13,7 +13,7 @@ from harness.accuracy.prepare import Evaluation
 from harness.accuracy.resume_log import ResumeLog
 from harness.accuracy.times.clock import Span, TaskTimes, span_of_group
 from harness.accuracy.times.flops import flops_of
-from harness.lmeval.lost import LostTask
+from harness.lmeval.loading.lost import LostTask
 from harness.lmeval.scores import score_group
 from harness.records.files import folder_name, read_record, run_folder, write_record
 from harness.records.provenance import setting_of

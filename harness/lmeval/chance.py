@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.prompts import Document
-from harness.lmeval.tasks import LoadedTask
 from harness.records.record import MetricScore
 
 

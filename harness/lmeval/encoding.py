@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from backends.contract import GenerateRequest, ScoreRequest, Tokenizer, Tokens
-from harness.lmeval.generation import normalized, refusal, request_options, stop_strings
+from harness.lmeval.loading.generation import normalized, refusal, request_options, stop_strings
+from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.prompts import Document
-from harness.lmeval.tasks import LoadedTask
 from zoo.errors import PromptImpossible, PromptTooLong, UnsupportedRequest
 
 

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.requests import check_requests, in_order
-from harness.lmeval.tasks import LoadedTask
 from zoo.errors import InvalidTask, MinizooError, one_line
 
 SALT = "minizoo/1"

@@ -11,8 +11,8 @@ from typing import Any
 from harness.lmeval.chance import chance_of, group_chance
 from harness.lmeval.encoding import window_of
 from harness.lmeval.estimates import clusters_of, noise_of, statistics_of, strata_of, value_of
+from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.prompts import Document
-from harness.lmeval.tasks import LoadedTask
 from harness.records.record import MetricScore
 
 

@@ -60,7 +60,7 @@ def check(data: Path, suites: tuple[str, ...], tasks: str, shots: int | None, as
 
 def _needed(suites: tuple[str, ...], tasks: str, shots: int | None) -> list[Needed]:
     from harness.data.manifest import needed_files
-    from harness.lmeval.tasks import configs_of
+    from harness.lmeval.loading.tasks import configs_of
     from harness.suites.suite import TaskSelection
 
     return needed_files(configs_of(TaskSelection(suites, names_of(tasks), shots).resolve(default="paper")))

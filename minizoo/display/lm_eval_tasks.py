@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from backends.generation_settings import UNSUPPORTED
-from harness.lmeval.index import lm_eval_tasks, stock
-from harness.lmeval.support import DEFAULT_OUTPUT_TYPE, is_function, refused
+from harness.lmeval.loading.index import lm_eval_tasks, stock
+from harness.lmeval.loading.support import DEFAULT_OUTPUT_TYPE, is_function, refused
 
 Configs = Mapping[str, Mapping[str, Any]]
 
@@ -33,7 +33,7 @@ REASONS = {
     "generation settings": "beam search, which changes the answer",
     "metrics": "lm-eval cannot load it either: a metric without an aggregation",
 }
-"""Word of `harness.lmeval.support` → why."""
+"""Word of `harness.lmeval.loading.support` → why."""
 
 
 def tasks_page() -> str:

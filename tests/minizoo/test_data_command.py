@@ -17,7 +17,7 @@ from support.fake_hub import COMMIT, FakeHub, parquet
 from support.paths import ROOT
 
 from harness.data.manifest import needed_files
-from harness.lmeval.tasks import configs_of
+from harness.lmeval.loading.tasks import configs_of
 from harness.suites.suite import load_suite, suite_of
 from zoo.errors import InvalidTask
 

@@ -23,7 +23,7 @@ FAMILIES = ["llama", "mistral", "nemotron"]
 @pytest.fixture(scope="module")
 def tasks(data):
     """The first documents of each task, as lm-eval's instances."""
-    from harness.lmeval.tasks import load_tasks
+    from harness.lmeval.loading.tasks import load_tasks
     from harness.suites.suite import suite_of
 
     loaded = {}
@@ -101,7 +101,7 @@ def test_a_whole_suite_in_one_call_gives_the_same_and_finishes_its_tasks_in_orde
 
 
 def test_every_token_of_wikitext_equals_the_models_own(engines, data):
-    from harness.lmeval.tasks import load_tasks
+    from harness.lmeval.loading.tasks import load_tasks
     from harness.suites.suite import suite_of
 
     (loaded,) = load_tasks(suite_of(("wikitext",), None), data).tasks.values()

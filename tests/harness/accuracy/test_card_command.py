@@ -25,7 +25,7 @@ from support.hub_repository import Repository, from_folder
 from support.paths import ROOT
 from support.tiny_checkpoints import tiny
 
-from harness.lmeval.index import folders_of
+from harness.lmeval.loading.index import folders_of
 from harness.suites.suite import load_suite
 from zoo.files import cache_folder
 from zoo.registry.loader import load_registry

@@ -4,8 +4,8 @@ from statistics import stdev
 
 import pytest
 
+from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import build_documents
-from harness.lmeval.tasks import load_tasks
 from harness.store.query import query
 from harness.suites.suite import suite_of
 

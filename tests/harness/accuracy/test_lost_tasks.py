@@ -14,7 +14,7 @@ from backends import memory
 from backends.contract import Score, ScoreRequest
 from backends.hf.backend import HfBackend
 from backends.opening import default_backend
-from harness.lmeval.lost import LostTask, grouped
+from harness.lmeval.loading.lost import LostTask, grouped
 from harness.suites.suite import SuiteTask
 from zoo.checkpoint.locate import Outline, outline
 from zoo.errors import DataMissing, InvalidData

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from harness.lmeval.chance import chance_of, group_chance
+from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import build_documents
-from harness.lmeval.tasks import load_tasks
 from harness.records.record import MetricScore
 from harness.suites.suite import load_suite
 

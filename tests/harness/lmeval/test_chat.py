@@ -11,8 +11,8 @@ import pytest
 from support.chat_template import TEMPLATE, copy_with_chat_template
 
 from backends.tokenizer import HfTokenizer
+from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import build_documents
-from harness.lmeval.tasks import load_tasks
 from harness.suites.suite import Suite, SuiteTask
 
 FOLDERS = ("lm_eval/tasks/gsm8k", "lm_eval/tasks/mmlu/default")

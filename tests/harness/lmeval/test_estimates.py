@@ -4,8 +4,8 @@ import pytest
 from support import record1_rule
 
 from harness.lmeval.estimates import clusters_of, statistics_of, value_of
+from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import build_documents
-from harness.lmeval.tasks import load_tasks
 from harness.stats.derive import derive
 from harness.suites.suite import suite_of
 

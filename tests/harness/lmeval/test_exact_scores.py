@@ -20,7 +20,7 @@ def answers(stories, data):
     from backends.contract import Options
     from backends.hf.backend import open_hf
     from harness.lmeval.encoding import Encoder
-    from harness.lmeval.tasks import load_tasks
+    from harness.lmeval.loading.tasks import load_tasks
     from harness.suites.suite import suite_of
     from zoo.checkpoint.locate import open_folder
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from harness.lmeval.generation import LIMITS, SUPPORTED, new_tokens, refusal, request_options, stop_strings
+from harness.lmeval.loading.generation import LIMITS, SUPPORTED, new_tokens, refusal, request_options, stop_strings
 
 ABSENT = object()
 

@@ -20,8 +20,8 @@ ABSENT = {"piqa", "boolq", "arc_easy", "openbookqa", "ifeval", "mmlu_pro"}
 
 def hashes(suite, data):
     """Task → a digest of the requests of the first documents by hash."""
+    from harness.lmeval.loading.tasks import load_tasks
     from harness.lmeval.prompts import build_documents
-    from harness.lmeval.tasks import load_tasks
 
     found = {}
     whole = load_suite(suite)

@@ -58,8 +58,8 @@ def theirs(ours, stories, data):
     """
     from lm_eval.models.huggingface import HFLM
 
+    from harness.lmeval.loading.tasks import load_tasks
     from harness.lmeval.prompts import templates_compiled_once
-    from harness.lmeval.tasks import load_tasks
     from harness.suites.suite import suite_of
 
     lm = HFLM(pretrained=str(stories), dtype="float32", device="cpu", batch_size=8, softmax_dtype="float64")

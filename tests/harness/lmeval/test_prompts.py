@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import build_documents, choose, templates_compiled_once
-from harness.lmeval.tasks import load_tasks
 from harness.suites.suite import suite_of
 
 keys = st.lists(st.tuples(st.text("abc", min_size=1, max_size=4), st.integers(0, 2)), unique=True, max_size=40)

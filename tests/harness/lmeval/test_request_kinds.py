@@ -97,7 +97,7 @@ def test_a_generation_and_log_likelihoods_of_one_document_are_each_lm_evals(mixe
     from lm_eval.evaluator import evaluate
     from lm_eval.models.huggingface import HFLM
 
-    from harness.lmeval.tasks import load_tasks
+    from harness.lmeval.loading.tasks import load_tasks
     from harness.suites.suite import load_suite
 
     suite, data = mixed(repeats=2)
@@ -119,8 +119,8 @@ def test_a_generation_and_log_likelihoods_of_one_document_are_each_lm_evals(mixe
 def test_a_killed_run_goes_on_inside_such_a_document(mixed, stories, tmp_path):
     from backends.tokenizer import HfTokenizer
     from harness.lmeval.encoding import Encoder
+    from harness.lmeval.loading.tasks import load_tasks
     from harness.lmeval.prompts import build_documents
-    from harness.lmeval.tasks import load_tasks
     from harness.suites.suite import load_suite
 
     suite, data = mixed(repeats=2)

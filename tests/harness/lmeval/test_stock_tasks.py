@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.lmeval.expansion import expand, make_group
-from harness.lmeval.generation import SUPPORTED
-from harness.lmeval.index import folders_of, lm_eval_tasks, stock
-from harness.lmeval.support import JUDGED, OUTPUT_TYPES, is_function, refused
-from harness.lmeval.tasks import load_tasks
+from harness.lmeval.loading.expansion import expand, make_group
+from harness.lmeval.loading.generation import SUPPORTED
+from harness.lmeval.loading.index import folders_of, lm_eval_tasks, stock
+from harness.lmeval.loading.support import JUDGED, OUTPUT_TYPES, is_function, refused
+from harness.lmeval.loading.tasks import load_tasks
 from harness.suites.suite import TaskSelection
 from zoo.errors import (
     DataMissing,

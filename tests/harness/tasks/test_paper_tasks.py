@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import build_documents, count_of
-from harness.lmeval.tasks import load_tasks
 from harness.metrics.task_metadata import metadata_of
 from harness.suites.suite import Suite, SuiteTask, load_suite, suite_names
 from zoo.errors import InvalidSuite
@@ -87,7 +87,7 @@ def test_mbpp_shows_the_task_and_its_first_test_and_no_example(data):
 
 def test_nothing_of_the_papers_suite_imports_hf_evaluate(data):
     script = (
-        "import sys; from harness.lmeval.tasks import load_tasks; from harness.suites.suite import load_suite; "
+        "import sys; from harness.lmeval.loading.tasks import load_tasks; from harness.suites.suite import load_suite; "
         f"load_tasks(load_suite('paper'), __import__('pathlib').Path({str(data)!r})); "
         "print('EVALUATE', 'evaluate' in sys.modules)"
     )

@@ -110,7 +110,8 @@ def test_room_on_the_disk_is_looked_at_before_anything_is_written(stories_bin, m
     monkeypatch.setattr(conversion, "sources", lambda *_: Sources([]))
     with pytest.raises(DiskFull, match="XDG_CACHE_HOME"):
         locate(str(stories_bin))
-    assert [path.name for path in (tmp_path / "minizoo" / "converted").iterdir() if path.is_dir()] == ["digests"]
+    made = {path.name for path in (tmp_path / "minizoo" / "converted").iterdir() if path.is_dir()}
+    assert made <= {"digests"}  # kept only of files that had settled
 
 
 def test_a_digest_is_computed_again_where_a_file_changed(tmp_path):

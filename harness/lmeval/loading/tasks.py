@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.lmeval.expansion import expand, has_aggregate, make_group
-from harness.lmeval.generation import request_options
-from harness.lmeval.index import folders_of
-from harness.lmeval.lost import LostTask, grouped
-from harness.lmeval.own_data import Source
-from harness.lmeval.support import check_loaded, refused
+from harness.lmeval.loading.expansion import expand, has_aggregate, make_group
+from harness.lmeval.loading.generation import request_options
+from harness.lmeval.loading.index import folders_of
+from harness.lmeval.loading.lost import LostTask, grouped
+from harness.lmeval.loading.own_data import Source
+from harness.lmeval.loading.support import check_loaded, refused
 from harness.metrics.task_metadata import TaskMetadata, metadata_of
 from harness.suites.suite import Overflow, Suite, SuiteTask, known_folders
 from zoo.errors import EnvironmentIssue, InvalidTask, MinizooError, UnknownTask

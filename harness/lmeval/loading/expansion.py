@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.lmeval.index import function_of
+from harness.lmeval.loading.index import function_of
 from zoo.errors import InvalidTask, one_line
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.lmeval.generation import refusal
-from harness.lmeval.index import function_of, lm_eval_tasks
+from harness.lmeval.loading.generation import refusal
+from harness.lmeval.loading.index import function_of, lm_eval_tasks
 from zoo.errors import HubUnreachable, InvalidTask, MinizooError, UnsafeTask, UnsupportedRequest
 
 Config = Mapping[str, Any]

@@ -16,9 +16,9 @@ from harness.data.exports import exports_folder, fetch_export, kept_export
 from harness.data.manifest import LOCAL_FORMATS, Needed, needed_files
 from harness.data.mirror import mirrored, read_rows
 from harness.data.offline import hub_offline
-from harness.lmeval.index import lm_eval_tasks
-from harness.lmeval.load_errors import is_script, translated_load_errors
-from harness.lmeval.support import task_class
+from harness.lmeval.loading.index import lm_eval_tasks
+from harness.lmeval.loading.load_errors import is_script, translated_load_errors
+from harness.lmeval.loading.support import task_class
 from zoo.checkpoint.hub.reachable import hub_reachable
 from zoo.errors import DataMissing, InvalidTask
 
