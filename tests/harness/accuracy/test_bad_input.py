@@ -156,9 +156,11 @@ def test_disk_that_fills_up_keeps_what_was_finished(minizoo, stories, data, tmp_
     """The file-size limit stands in for a full disk: writes fail half-way, with the same kind of error."""
     argv = ["eval", "--model", stories, "--tasks", "winogrande", "--limit", 200, "--data", data, "--results", tmp_path]
     argv += ["--device", "cpu", "--json"]
+    # Python would leave half of a bytecode file there too, and every later process would trip over it.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     full = subprocess.run(
         [sys.executable, "-m", "minizoo", *map(str, argv)],
-        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=False, env=environment,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000)),
     )  # fmt: skip
     assert full.returncode == 4, full.stderr
