@@ -1,21 +1,21 @@
 """From lm-eval's text requests to token requests, with the same tokens as lm-eval's own Hugging Face model makes.
 
-The rules are those of `lm_eval.api.model.TemplateLM` and `lm_eval.models.huggingface.HFLM` 0.4.13 (read there: trailing
-spaces of a context move to the continuation; the continuation is what `enc(context + continuation)` has beyond
-`enc(context)`; an empty context is the prefix token; what is too long loses tokens on the left).
+`token_rules` has the rules of texts; here are those of length: what is too long loses tokens on the left, as in HFLM 0.4.13.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
-from backends.contract import GenerateRequest, ScoreRequest, Tokenizer, Tokens
+from backends.contract import GenerateRequest, ScoreRequest, Tokenizer
 from harness.lmeval.loading.generation import normalized, refusal, request_options, stop_strings
 from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.prompts import Document
+from harness.lmeval.token_rules import TokenRules
 from zoo.errors import PromptImpossible, PromptTooLong, UnsupportedRequest
 
 
@@ -57,127 +57,148 @@ class Unit:
 
 
 class Asked(NamedTuple):
-    """One of lm-eval's requests, and where it stands."""
+    """One of lm-eval's requests, and where it stands: the first four parts are those of its `UnitKey`."""
 
+    task: str
     doc_id: int
     place: int
     """Among the document's requests."""
+    part: int
+    """The repeat of a generation; else 0."""
     instance: Any
+
+    @property
+    def where(self) -> str:
+        """As a message names it."""
+        return f"Task {self.task}, document {self.doc_id}"
 
 
 class Encoder:
-    """Turns a task's documents into units for one tokenizer and context length."""
+    """Turns lm-eval's requests into units for one tokenizer and context length. `seed` is that of sampled generations;
+    `prefix` and `add_bos` are those of `TokenRules`."""
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int, seed: int = 0) -> None:
-        self._tokenizer = tokenizer
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_length: int,
+        seed: int = 0,
+        prefix: int | None = None,
+        add_bos: bool | None = None,
+    ) -> None:
+        self.seed = seed
         self._max_length = max_length
-        self._seed = seed
-        self.prefix = tokenizer.bos_id if tokenizer.bos_id is not None else tokenizer.eos_id
-        self._bos_text = tokenizer.decode([self.prefix], skip_special_tokens=False) if self.prefix is not None else None
+        self._rules = TokenRules(tokenizer, prefix, add_bos)
+
+    @property
+    def prefix(self) -> int | None:
+        """The token that an empty context stands for; None where the tokenizer has none."""
+        return self._rules.prefix
 
     def units(self, loaded: LoadedTask, documents: Sequence[Document]) -> list[Unit]:
-        """Every unit of the task, in document order; a document may ask for several kinds of request.
+        """Every unit of the task, in document order; a document may ask for several kinds of request. Raises as `encode`."""
+        asked = [
+            Asked(loaded.name, document.doc_id, place, part, instance)
+            for document in documents
+            for place, instance in enumerate(document.instances)
+            for part in range((instance.repeats or 1) if instance.request_type == "generate_until" else 1)
+        ]
+        rolling = any(each.instance.request_type == "loglikelihood_rolling" for each in asked)
+        made = self.encode(asked, window_of(loaded) if rolling else None)
+        return [unit for units in made for unit in units]
 
-        Raises PromptTooLong and PromptImpossible for a request that no rule can make fit, UnsupportedRequest for one that
-        minizoo does not run.
+    def encode(self, asked: Sequence[Asked], window: int | None = None) -> list[list[Unit]]:
+        """The units of each request, in the order in which they are asked: one, or of a rolling request its windows.
+
+        `window` is that of a task's metadata. Raises PromptTooLong and PromptImpossible for a request that no rule can make
+        fit, UnsupportedRequest for one that minizoo does not run.
         """
-        make = {
+        make: Mapping[str, Callable[[list[Asked]], Iterator[list[Unit]]]] = {
             "loglikelihood": self._loglikelihood,
-            "loglikelihood_rolling": self._rolling,
+            "loglikelihood_rolling": self._rolling if window is None else partial(self._windows, window=window),
             "generate_until": self._generation,
         }
-        asked: dict[str, list[Asked]] = {}
-        for document in documents:
-            for place, instance in enumerate(document.instances):
-                asked.setdefault(instance.request_type, []).append(Asked(document.doc_id, place, instance))
-        made = [unit for kind, listed in asked.items() for unit in make[kind](loaded, listed)]
-        order = {document.doc_id: place for place, document in enumerate(documents)}
-        return sorted(made, key=lambda unit: (order[unit.key.doc_id], unit.key.request, unit.key.part))
+        by_kind: dict[str, list[int]] = {}
+        for at, each in enumerate(asked):
+            by_kind.setdefault(each.instance.request_type, []).append(at)
+        made: dict[int, list[Unit]] = {}
+        for kind, places in by_kind.items():
+            made.update(zip(places, make[kind]([asked[at] for at in places]), strict=True))
+        return [made[at] for at in range(len(asked))]
 
     def stops(self, gen_kwargs: Mapping[str, Any]) -> list[str]:
         """The stop strings of a generation: the task's own and the end-of-text token's text, as in lm-eval."""
-        eos = None if self._tokenizer.eos_id is None else self._tokenizer.decode([self._tokenizer.eos_id], False)
-        return stop_strings(gen_kwargs, eos)
+        return stop_strings(gen_kwargs, self._rules.eos_text)
 
-    def _loglikelihood(self, loaded: LoadedTask, asked: Sequence[Asked]) -> Iterator[Unit]:
-        pairs = self._encode_pairs([each.instance.args for each in asked])
-        for (doc_id, place, instance), (context, continuation) in zip(asked, pairs, strict=True):
+    def _loglikelihood(self, asked: Sequence[Asked]) -> Iterator[list[Unit]]:
+        pairs = self._rules.pairs([each.instance.args for each in asked])
+        for each, (context, continuation) in zip(asked, pairs, strict=True):
             if not continuation or not context:
-                part = f"the ending {instance.args[1]!r}" if context else f"the context {instance.args[0]!r}"
+                part = f"the ending {each.instance.args[1]!r}" if context else f"the context {each.instance.args[0]!r}"
                 raise PromptImpossible(
-                    f"Task {loaded.name}, document {doc_id}: {part} has no token of its own.",
+                    f"{each.where}: {part} has no token of its own.",
                     "The tokenizer merges it into its context; such a request has no score.",
                 )
             if len(continuation) > self._max_length:
                 raise PromptTooLong(
-                    f"Task {loaded.name}, document {doc_id}: an ending of {len(continuation)} tokens is longer than the "
-                    f"context of {self._max_length}.",
+                    f"{each.where}: an ending of {len(continuation)} tokens is longer than the context of "
+                    f"{self._max_length}.",
                     "No truncation makes it fit: leave the task out for this model.",
                 )
             cut = max(0, len(context) + len(continuation) - (self._max_length + 1))
-            request = ScoreRequest(tuple(context[cut:]), tuple(continuation))
-            yield Unit(UnitKey(loaded.name, doc_id, place, 0), loaded.name, request, cut)
+            yield [_unit(each, 0, ScoreRequest(tuple(context[cut:]), tuple(continuation)), cut)]
 
-    def _rolling(self, loaded: LoadedTask, asked: Sequence[Asked]) -> Iterator[Unit]:
+    def _rolling(self, asked: Sequence[Asked]) -> Iterator[list[Unit]]:
         from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
-        texts = self._encode([each.instance.args[0] for each in asked])
-        if window := window_of(loaded):
-            yield from self._windows(loaded, asked, texts, window)
-            return
-        prefix = self._needed_prefix(loaded.name)
-        for (doc_id, place, _), tokens in zip(asked, texts, strict=True):
-            windows = get_rolling_token_windows(list(tokens), prefix, self._max_length, context_len=1)
-            for part, (context, continuation) in enumerate(map(make_disjoint_window, windows)):
-                request = ScoreRequest(tuple(context), tuple(continuation))
-                yield Unit(UnitKey(loaded.name, doc_id, place, part), loaded.name, request)
-
-    def _windows(
-        self, loaded: LoadedTask, asked: Sequence[Asked], texts: Sequence[Tokens], window: int
-    ) -> Iterator[Unit]:
-        """Windows of `window` tokens that see nothing of each other, their first token given; what is left over is left out."""
-        if window > self._max_length:
-            raise PromptTooLong(
-                f"Task {loaded.name} needs windows of {window} tokens, and the model's context is {self._max_length}.",
-                "Leave the task out for this model.",
+        texts = self._rules.scored([each.instance.args[0] for each in asked])
+        for each, tokens in zip(asked, texts, strict=True):
+            windows = get_rolling_token_windows(
+                list(tokens), self._rules.needed_prefix(each.task), self._max_length, context_len=1
             )
-        for (doc_id, place, _), tokens in zip(asked, texts, strict=True):
+            pairs = map(make_disjoint_window, windows)
+            yield [_unit(each, part, ScoreRequest(tuple(c), tuple(e))) for part, (c, e) in enumerate(pairs)]
+
+    def _windows(self, asked: Sequence[Asked], window: int) -> Iterator[list[Unit]]:
+        """Windows of `window` tokens that see nothing of each other, their first token given; what is left over is left out."""
+        texts = self._rules.scored([each.instance.args[0] for each in asked])
+        for each, tokens in zip(asked, texts, strict=True):
+            if window > self._max_length:
+                raise PromptTooLong(
+                    f"Task {each.task} needs windows of {window} tokens, and the model's context is {self._max_length}.",
+                    "Leave the task out for this model.",
+                )
             if len(tokens) < window:
                 raise PromptImpossible(
-                    f"Task {loaded.name}, document {doc_id}: its text has {len(tokens)} tokens, less than one window of "
-                    f"{window}.",
+                    f"{each.where}: its text has {len(tokens)} tokens, less than one window of {window}.",
                     "Take the whole test set.",
                 )
-            for part in range(len(tokens) // window):
-                cut = tokens[part * window : (part + 1) * window]
-                request = ScoreRequest(tuple(cut[:1]), tuple(cut[1:]))
-                yield Unit(UnitKey(loaded.name, doc_id, place, part), loaded.name, request)
+            cuts = [tokens[part * window : (part + 1) * window] for part in range(len(tokens) // window)]
+            yield [_unit(each, part, ScoreRequest(cut[:1], cut[1:])) for part, cut in enumerate(cuts)]
 
-    def _generation(self, loaded: LoadedTask, asked: Sequence[Asked]) -> Iterator[Unit]:
-        prompts = self._encode([each.instance.args[0] for each in asked])
-        for (doc_id, place, instance), tokens in zip(asked, prompts, strict=True):
+    def _generation(self, asked: Sequence[Asked]) -> Iterator[list[Unit]]:
+        prompts = self._rules.prompts([each.instance.args[0] for each in asked])
+        for each, tokens in zip(asked, prompts, strict=True):
+            given = each.instance.args[1]
             if not tokens:
                 raise PromptImpossible(
-                    f"Task {loaded.name}, document {doc_id}: its prompt has no token, so nothing can follow it.",
+                    f"{each.where}: its prompt has no token, so nothing can follow it.",
                     "Check doc_to_text in the task's YAML, or leave the task out for this model.",
                 )
-            if reason := refusal(instance.args[1]):
-                raise UnsupportedRequest(f"Task {loaded.name} is not run: {reason}.", "Leave the task out.")
-            stop = tuple(self.stops(instance.args[1]))
-            cut = max(0, len(tokens) - self._room(loaded.name, normalized(instance.args[1])["max_gen_toks"]))
-            options = request_options(instance.args[1], len(tokens) - cut)
+            if reason := refusal(given):
+                raise UnsupportedRequest(f"Task {each.task} is not run: {reason}.", "Leave the task out.")
+            stop = tuple(self.stops(given))
+            cut = max(0, len(tokens) - self._room(each.task, normalized(given)["max_gen_toks"]))
+            options = request_options(given, len(tokens) - cut)
             new = options["max_new_tokens"]
             if not 0 < new <= self._max_length - (len(tokens) - cut):
                 raise PromptTooLong(
-                    f"Task {loaded.name}, document {doc_id}: max_length leaves {new} tokens after a prompt of "
-                    f"{len(tokens) - cut}, in a context of {self._max_length}.",
+                    f"{each.where}: max_length leaves {new} tokens after a prompt of {len(tokens) - cut}, in a context of "
+                    f"{self._max_length}.",
                     "Leave the task out, or give it max_gen_toks instead.",
                 )
-            for part in range(instance.repeats or 1):
-                key = UnitKey(loaded.name, doc_id, place, part)
-                seed = self._seed if options["temperature"] == 0 else _seed_of(self._seed, key)
-                request = GenerateRequest(tuple(tokens[cut:]), stop=stop, seed=seed, **options)
-                yield Unit(key, loaded.name, request, cut)
+            key = UnitKey(*each[:4])
+            seed = self.seed if options["temperature"] == 0 else _seed_of(self.seed, key)
+            yield [Unit(key, each.task, GenerateRequest(tokens[cut:], stop=stop, seed=seed, **options), cut)]
 
     def _room(self, task: str, new_tokens: int) -> int:
         room = self._max_length - new_tokens
@@ -188,45 +209,6 @@ class Encoder:
                 "Leave the task out for this model.",
             )
         return room
-
-    def _encode_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[Tokens, Tokens]]:
-        shifted = [_shift_spaces(context, continuation) for context, continuation in pairs]
-        contexts = self._encode([context for context, _ in shifted if context])
-        wholes = self._encode([context + continuation for context, continuation in shifted if context])
-        bare = self._encode([continuation for context, continuation in shifted if not context], special=False)
-        full, alone = iter(zip(contexts, wholes, strict=True)), iter(bare)
-        result: list[tuple[Tokens, Tokens]] = []
-        for context, _ in shifted:
-            if context:
-                head, whole = next(full)
-                result.append((head, whole[len(head) :]))
-            else:
-                result.append(self._after_prefix(next(alone)))
-        return result
-
-    def _after_prefix(self, continuation: Tokens) -> tuple[Tokens, Tokens]:
-        prefix = self._needed_prefix("with an empty context")
-        return (continuation[:1], continuation[1:]) if continuation[:1] == (prefix,) else ((prefix,), continuation)
-
-    def _encode(self, texts: Sequence[str], special: bool | None = None) -> list[Tokens]:
-        """Token ids of each text; equal texts are encoded once, and a text that already starts with BOS gets no second."""
-        rule = {t: False if special is None and self._starts_with_bos(t) else special for t in dict.fromkeys(texts)}
-        known: dict[str, Tokens] = {}
-        for flag in (None, False):
-            group = [text for text, wanted in rule.items() if wanted is flag]
-            known.update(zip(group, map(tuple, self._tokenizer.encode(group, flag)), strict=True))
-        return [known[text] for text in texts]
-
-    def _starts_with_bos(self, text: str) -> bool:
-        return self._bos_text is not None and text.startswith(self._bos_text)
-
-    def _needed_prefix(self, task: str) -> int:
-        if self.prefix is None:
-            raise PromptImpossible(
-                f"Task {task} needs a first token to condition on, and the tokenizer has neither BOS nor EOS.",
-                "Name one in tokenizer_config.json.",
-            )
-        return self.prefix
 
 
 def window_of(loaded: LoadedTask) -> int | None:
@@ -240,9 +222,8 @@ def overflowing(units: Iterable[Unit]) -> list[Unit]:
     return [unit for unit in units if unit.cut]
 
 
-def _shift_spaces(context: str, continuation: str) -> tuple[str, str]:
-    bare = context.rstrip()
-    return bare, context[len(bare) :] + continuation
+def _unit(each: Asked, part: int, request: ScoreRequest, cut: int = 0) -> Unit:
+    return Unit(UnitKey(each.task, each.doc_id, each.place, part), each.task, request, cut)
 
 
 def _seed_of(seed: int, key: UnitKey) -> int:
