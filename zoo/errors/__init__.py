@@ -17,6 +17,8 @@ from zoo.errors.machine import (
     DeviceMemory,
     DeviceMissing,
     DiskFull,
+    LmEvalChanged,
+    LmEvalFailed,
     NotWritable,
     PackageMissing,
 )
@@ -74,6 +76,7 @@ from zoo.errors.pruning import (
     OtherParent,
 )
 from zoo.errors.request import (
+    CodeRefused,
     ConflictingOptions,
     FileMissing,
     InvalidFile,
@@ -81,6 +84,7 @@ from zoo.errors.request import (
     InvalidRegistry,
     InvalidSuite,
     InvalidWorkload,
+    LmEvalRefused,
     OutputExists,
     UnknownModel,
     UnknownName,
@@ -94,6 +98,7 @@ __all__ = [
     "BrokenInstallation",
     "Busy",
     "ChatTemplateMissing",
+    "CodeRefused",
     "ConfigMissing",
     "ConflictingOptions",
     "DataMissing",
@@ -124,6 +129,9 @@ __all__ = [
     "InvalidTarget",
     "InvalidTask",
     "InvalidWorkload",
+    "LmEvalChanged",
+    "LmEvalFailed",
+    "LmEvalRefused",
     "MinizooError",
     "NewerResults",
     "NoIsolation",

@@ -37,5 +37,13 @@ class Busy(EnvironmentIssue):
     """Another process holds the folder or the database."""
 
 
+class LmEvalChanged(EnvironmentIssue):
+    """The installed lm-eval lacks an interface that minizoo uses; the interface is named."""
+
+
+class LmEvalFailed(EnvironmentIssue):
+    """lm-eval, a model of its own or a task's own code raised in the midst of lm-eval's command line."""
+
+
 class BrokenInstallation(EnvironmentIssue):
     """A file that ships with minizoo, or a backend's entry point, is missing or written for another version."""

@@ -13,6 +13,14 @@ class UnknownTask(InputError):
     """Neither minizoo nor the pinned lm-eval has a task of that name."""
 
 
+class LmEvalRefused(InputError):
+    """lm-eval refuses its command line, a configuration file or a task file; what it said is told."""
+
+
+class CodeRefused(InputError):
+    """An option would run code that nobody vouches for: a model's outside of the sandbox, or a checkpoint's own."""
+
+
 class UnknownName(InputError):
     """There is no suite, workload, backend, command, recipe or axis of that name."""
 
