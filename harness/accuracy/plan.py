@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +10,7 @@ from backends.packing.score import tree_of
 from harness.accuracy.fewshot_draws import Draw, draw_name, make_draws
 from harness.lmeval.encoding import Encoder, Unit, overflowing
 from harness.lmeval.loading.tasks import LoadedSuite, LoadedTask
-from harness.lmeval.prompts import Chat, Document, build_documents
+from harness.lmeval.prompts import Chat, Document, build_documents, digest_of
 from zoo.errors import InvalidTask, MinizooError, PromptTooLong, one_line
 
 
@@ -56,11 +53,7 @@ class TaskPlan:
 
     def digest(self) -> str:
         """A digest of the task's text and of every request made from its data."""
-        config = json.dumps(self.loaded.task.dump_config(), sort_keys=True, default=str)
-        whole = hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", config).encode())
-        for document in (d for documents in self.sets.values() for d in documents):
-            whole.update(f"{document.doc_id}|{document.doc_hash}|{document.request_hash}\n".encode())
-        return whole.hexdigest()
+        return digest_of(self.loaded.task, (d for documents in self.sets.values() for d in documents))
 
 
 def make_plan(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.lmeval.estimates import Size, in_all
 from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.prompts import Document
 from harness.records.record import MetricScore
@@ -34,11 +35,11 @@ def chance_of(loaded: LoadedTask, metric: str, documents: Sequence[Document]) ->
     return math.fsum(rule(task, document.doc) for document in documents) / len(documents)
 
 
-def group_chance(below: Sequence[MetricScore], weighted: bool) -> float | None:
-    """A group's chance from its leaves', with the group's own weights: their sizes, or alike; None where a leaf has none."""
+def group_chance(below: Sequence[MetricScore], weighted: bool, size: Size = in_all) -> float | None:
+    """A group's chance from its leaves', with the group's own weights: their `size`, or alike; None where a leaf has none."""
     if not below or any(score.chance is None for score in below):
         return None
-    sizes = [(score.total or score.n) if weighted else 1 for score in below]
+    sizes = [size(score) if weighted else 1 for score in below]
     return sum((score.chance or 0.0) * size for score, size in zip(below, sizes, strict=True)) / sum(sizes)
 
 

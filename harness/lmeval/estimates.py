@@ -92,17 +92,31 @@ def noise_of(loaded: LoadedTask, metric: str, items: Sequence[Any]) -> DecodingN
     return decoding_noise([float(item) for item in items], decoding["n"])
 
 
-def strata_of(weighted: bool, below: Sequence[MetricScore]) -> StrataStatistics:
+Size = Callable[[MetricScore], int]
+"""What a leaf task counts by in its group."""
+
+
+def in_all(score: MetricScore) -> int:
+    """The documents of the whole task; those that were run where nobody says how many it has."""
+    return score.total or score.n
+
+
+def that_were_run(score: MetricScore) -> int:
+    """The documents that were run, by which lm-eval's own evaluator weighs a leaf whatever its limit."""
+    return score.n
+
+
+def strata_of(weighted: bool, below: Sequence[MetricScore], size: Size = in_all) -> StrataStatistics:
     """A group's leaf tasks as strata.
 
-    `weighted`: leaves count by their number of documents, as lm-eval's `weight_by_size`; else alike.
+    `weighted`: leaves count by their `size`, as lm-eval's `weight_by_size`; else alike.
     """
-    totals = [score.total or score.n for score in below]
-    weights = [total / sum(totals) for total in totals] if weighted else [1 / len(below)] * len(below)
+    sizes = [size(score) for score in below]
+    weights = [each / sum(sizes) for each in sizes] if weighted else [1 / len(below)] * len(below)
     return StrataStatistics(
         strata=tuple(
-            Stratum(weight=weight, value=score.value or 0.0, n=score.n, total=total, statistics=_leaf(score))
-            for weight, total, score in zip(weights, totals, below, strict=True)
+            Stratum(weight=weight, value=score.value or 0.0, n=score.n, total=in_all(score), statistics=_leaf(score))
+            for weight, score in zip(weights, below, strict=True)
         ),
         unit_interval=all(score.metric in UNIT_INTERVAL_METRICS for score in below),
     )

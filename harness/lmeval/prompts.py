@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -60,12 +61,21 @@ def build_documents(
     """
     loaded.task.set_fewshot_seed(seed=fewshot_seed)
     docs = list(loaded.task.eval_docs)
-    keys = _keys(docs)
+    keys = keys_of(docs)
     chosen = choose(keys, count_of(len(docs), loaded.limit, loaded.entry.share))
     last = max(chosen, default=-1)
     with templates_compiled_once():
         made = list(_requests(loaded, docs[: last + 1], chosen, chat))
     return [Document(i, docs[i], *keys[i], instances) for i, instances in made], len(docs)
+
+
+def digest_of(task: Any, documents: Iterable[Document]) -> str:
+    """A digest of a task's text and of every request made from its data."""
+    config = json.dumps(task.dump_config(), sort_keys=True, default=str)
+    whole = hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", config).encode())
+    for document in documents:
+        whole.update(f"{document.doc_id}|{document.doc_hash}|{document.request_hash}\n".encode())
+    return whole.hexdigest()
 
 
 def count_of(total: int, limit: int | None, share: float | None) -> int | None:
@@ -79,6 +89,20 @@ def choose(keys: Sequence[tuple[str, int]], limit: int | None) -> set[int]:
     (a smaller limit chooses a subset of a larger one). None chooses all."""
     order = sorted(range(len(keys)), key=lambda i: _sha256(f"{SALT}|{keys[i][0]}|{keys[i][1]}"))
     return set(order if limit is None else order[:limit])
+
+
+def keys_of(docs: Sequence[Any]) -> list[tuple[str, int]]:
+    """Each document's hash, as lm-eval makes it, and which one of those that are equal it is."""
+    from lm_eval.utils import handle_non_serializable
+
+    seen: Counter[str] = Counter()
+    keys: list[tuple[str, int]] = []
+    for doc in docs:
+        text = json.dumps(doc, indent=2, default=handle_non_serializable, ensure_ascii=False)
+        doc_hash = _sha256(text)
+        keys.append((doc_hash, seen[doc_hash]))
+        seen[doc_hash] += 1
+    return keys
 
 
 def _requests(
@@ -145,19 +169,6 @@ def _told(task: str, doc_id: int) -> Generator[None]:
             f"{one_line(error)[:200]}).",
             "Check that the data has the columns that the task's YAML names, and enough few-shot examples.",
         ) from None
-
-
-def _keys(docs: Sequence[Any]) -> list[tuple[str, int]]:
-    from lm_eval.utils import handle_non_serializable
-
-    seen: Counter[str] = Counter()
-    keys: list[tuple[str, int]] = []
-    for doc in docs:
-        text = json.dumps(doc, indent=2, default=handle_non_serializable, ensure_ascii=False)
-        doc_hash = _sha256(text)
-        keys.append((doc_hash, seen[doc_hash]))
-        seen[doc_hash] += 1
-    return keys
 
 
 def _sha256(text: str) -> str:

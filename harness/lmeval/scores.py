@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.lmeval.chance import chance_of, group_chance
 from harness.lmeval.encoding import window_of
-from harness.lmeval.estimates import clusters_of, noise_of, statistics_of, strata_of, value_of
+from harness.lmeval.estimates import Size, clusters_of, in_all, noise_of, statistics_of, strata_of, value_of
 from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.prompts import Document
 from harness.records.record import MetricScore
@@ -51,15 +51,15 @@ def score_task(
     return [_metric_score(loaded, *key, items, documents, whole) for key, items in values.items()], rows
 
 
-def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list[MetricScore]:
+def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]], size: Size = in_all) -> list[MetricScore]:
     """The numbers of an lm-eval group from those of its leaf tasks, by lm-eval's own weighting.
 
-    A leaf's weight is the number of its documents in all, so that a limited run estimates the same mean as a whole one. Of a
-    group that aggregates by a function of its own neither error nor chance is known.
+    A leaf's weight is its `size`: the number of its documents in all, so that a limited run estimates the same mean as a whole
+    one. Of a group that aggregates by a function of its own neither error nor chance is known.
     """
     leaves = {
         task: {
-            "sample_len": max((s.total or s.n for s in listed), default=0),
+            "sample_len": max(map(size, listed), default=0),
             **{f"{s.metric},{s.filter}": s.value for s in listed if s.value is not None},
         }
         for task, listed in scores.items()
@@ -79,9 +79,9 @@ def score_group(group: Any, scores: Mapping[str, Sequence[MetricScore]]) -> list
                 value=value if math.isfinite(value) else None,
                 n=sum(s.n for s in below),
                 total=None if any(s.total is None for s in below) else sum(s.total or 0 for s in below),
-                statistics=None if metric in own else strata_of(by_size, below),
+                statistics=None if metric in own else strata_of(by_size, below, size),
                 higher_is_better=_common([s.higher_is_better for s in below]),
-                chance=None if metric in own else group_chance(below, by_size),
+                chance=None if metric in own else group_chance(below, by_size, size),
             )
         )
     return made

@@ -45,6 +45,8 @@ def _entry(record: Record) -> Mapping[str, Any] | None:
 
 def _departure(record: Record, entry: Mapping[str, Any]) -> str | None:
     """Why what ran is not what the task says, in a few words; None where it is."""
+    if told := entry.get("departure"):
+        return told
     cut = record.counts.truncated if record.counts else 0
     if cut and entry.get("overflow") != "truncate":
         return f"{cut:,} prompts were cut to fit the context"
