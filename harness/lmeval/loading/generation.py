@@ -28,7 +28,7 @@ def refusal(gen_kwargs: Any) -> str | None:
         return f"its generation settings are no mapping: {gen_kwargs!r}"
     if foreign := unknown({key: value for key, value in gen_kwargs.items() if key not in OWN}):
         return f"it asks for {', '.join(foreign)} in generation, which transformers' generate does not know"
-    if other := unsupported({**gen_kwargs, "do_sample": _samples(gen_kwargs)}):
+    if other := unsupported({**gen_kwargs, "do_sample": samples(gen_kwargs)}):
         return f"it asks for {', '.join(other)} in generation, which minizoo does not follow"
     wrong = [
         name for name, read in _READ.items() if gen_kwargs.get(name) is not None and not _reads(read, gen_kwargs[name])
@@ -44,7 +44,7 @@ def request_options(gen_kwargs: Mapping[str, Any], prompt: int) -> dict[str, Any
     Keys that change no token are left out, and where decoding is greedy those of sampling.
     """
     kwargs = normalized(gen_kwargs)
-    sampled = _samples(gen_kwargs)
+    sampled = samples(gen_kwargs)
     limit = int(kwargs["max_length"]) - prompt if kwargs.get("max_length") is not None else kwargs["max_gen_toks"]
     passed = (LOGITS | UNSUPPORTED.keys() | (SAMPLING if sampled else frozenset[str]())) - {"temperature"}
     settings = {key: value for key, value in kwargs.items() if key in passed}
@@ -77,7 +77,7 @@ def new_tokens(gen_kwargs: Mapping[str, Any] | None) -> int:
     return int(next((value for name in LIMITS if (value := (gen_kwargs or {}).get(name)) is not None), MAX_NEW_TOKENS))
 
 
-def _samples(gen_kwargs: Mapping[str, Any]) -> bool:
+def samples(gen_kwargs: Mapping[str, Any]) -> bool:
     """Whether tokens are drawn: `do_sample: true` at temperature 0 is greedy, as lm-eval's own warning has it."""
     return gen_kwargs.get("do_sample") is not False and _reads(_above_zero, gen_kwargs.get("temperature"))
 
