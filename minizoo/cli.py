@@ -25,6 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "claims": ("minizoo.commands.claims:claims", "Recompute what the model cards and papers claim."),
     "eval": ("minizoo.commands.eval:evaluate", "Measure a model's accuracy on a suite of tasks."),
+    "lm-eval": (
+        "minizoo.commands.lm_eval:lm_eval",
+        "Run lm-eval's own command line, with minizoo as one of its models.",
+    ),
     "bench": ("minizoo.commands.bench:bench", "Measure a model's speed, beside what the hardware allows."),
     "import": (
         "minizoo.commands.import_results:import_results",

@@ -1,0 +1,169 @@
+"""lm-eval's own command line, run in this process with minizoo among its models, a mirror's data and records of what is measured."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness.lmeval.drop_in import versions
+from harness.lmeval.drop_in.foreign_errors import translated
+from harness.lmeval.drop_in.refusals import check_model, refuse
+from harness.lmeval.drop_in.replacing import replaced
+from zoo.errors import LmEvalRefused
+from zoo.names import closest
+
+DEFAULT_MODEL = "hf"
+"""lm-eval's, where neither the command line nor a configuration file names one."""
+LINE = "%(asctime)s %(levelname)-8s [%(name)s:%(lineno)d] %(message)s"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What minizoo adds to lm-eval's arguments."""
+
+    mirror: Path | None
+    """A local mirror of hub data sets."""
+    results: Path
+    """Folder of the records."""
+    log: Path | None
+    """The log file, for the words of an error."""
+    tell: Callable[[str], None]
+    """Is told what is to be known of the run beside lm-eval's own output."""
+
+
+def run_command_line(words: Sequence[str], around: Surroundings) -> int:
+    """Do what `lm-eval WORDS` does, and return its exit code.
+
+    Raises LmEvalChanged, what `refuse` and `served_data` raise, what the model raises, what `translated` makes of the rest,
+    and NotWritable for records; lm-eval has written its own files by then.
+    """
+    versions.check(versions.COMMAND_LINE)
+    try:
+        with replaced(sys, "argv", ["lm-eval", *words]), translated(around.log):
+            _run(around)
+    except SystemExit as leave:  # after help, and where `validate` finds something wrong
+        if isinstance(leave.code, str):
+            raise LmEvalRefused(f"lm-eval ends: {leave.code.rstrip('.')}.") from leave
+        return leave.code or 0
+    return 0
+
+
+def _run(around: Surroundings) -> None:
+    from lm_eval._cli import HarnessCLI
+
+    cli = HarnessCLI()
+    with replaced(argparse.ArgumentParser, "error", _refused(cli)):
+        arguments = cli.parse_args()
+    asked = _asked(arguments)
+    refuse(arguments.command, asked)
+    if line := versions.untested():
+        around.tell(line)
+    if arguments.command == "run":
+        _evaluate(cli, arguments, asked, around)
+    elif arguments.command:
+        from harness.lmeval.drop_in.task_index import served_index
+
+        with _shown_lines(), served_index():
+            cli.execute(arguments)
+    else:
+        cli.execute(arguments)
+
+
+def _evaluate(cli: Any, arguments: argparse.Namespace, asked: Mapping[str, Any], around: Surroundings) -> None:
+    from zoo.checkpoint.hub.reachable import ask_early
+
+    ask_early()
+    versions.check(versions.RUN)
+    from lm_eval.api.registry import model_registry
+
+    from harness.lmeval.drop_in.evaluated import Evaluated, held
+    from harness.lmeval.drop_in.served_data import served_data
+    from harness.lmeval.drop_in.task_index import served_index
+    from harness.lmeval.model import register
+
+    register()
+    model = asked.get("model") or DEFAULT_MODEL
+    check_model(model, model_registry)
+    done: list[Evaluated] = []
+    try:
+        with _shown_lines(), served_index(), served_data(around.mirror) as served, held(served.check_shots) as done:
+            cli.execute(arguments)
+    finally:
+        for one in done:
+            _record(one, model, asked, around)
+
+
+def _record(one: Any, model: str, asked: Mapping[str, Any], around: Surroundings) -> None:
+    from harness.lmeval.drop_in.recorded import record_run
+    from harness.lmeval.model import MinizooLM
+
+    if not isinstance(one.lm, MinizooLM):
+        if path := asked.get("output_path"):
+            around.tell(f"Nothing is recorded of --model {model}; `minizoo import` takes its results_*.json below {path}.")
+        return
+    try:
+        records = record_run(one.lm, one.task_dict, one.results, one.facts, around.results)
+    finally:
+        one.lm.close()
+    if not records:
+        around.tell("Nothing is recorded: no answer was judged.")
+        return
+    names = ", ".join(record.task for record in records[:3])
+    more = f" and {len(records) - 3} more" if len(records) > 3 else ""
+    around.tell(f"Recorded: {names}{more}, in {around.results}/runs/{records[0].run_id}.")
+    for record in records:
+        if record.status != "ok":
+            around.tell(f"Recorded as failed: {record.task}: {record.reason}")
+
+
+def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options by their lm-eval names: of the command line, else of the configuration file that it names."""
+    given = {name: value for name, value in vars(arguments).items() if value or value == 0}
+    if not given.get("config"):
+        return given
+    from lm_eval.config.evaluate_config import EvaluatorConfig
+
+    return {**EvaluatorConfig.load_yaml_config(given["config"]), **given}
+
+
+def _refused(cli: Any) -> Callable[[argparse.ArgumentParser, str], NoReturn]:
+    """What argparse calls for a command line that it cannot read."""
+
+    def error(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+        near = None
+        if message.startswith("unrecognized arguments: -"):
+            word = message.split()[2].partition("=")[0]
+            near = closest(word, {option for each in _parsers(cli) for option in each._option_string_actions})  # noqa: SLF001
+        hint = f"Did you mean {near}? " if near else ""
+        raise LmEvalRefused(f"{parser.prog}: {message}.", f"{hint}`minizoo {parser.prog} --help` lists the options.")
+
+    return error
+
+
+def _parsers(cli: Any) -> list[argparse.ArgumentParser]:
+    return [*cli._subparsers.choices.values()]  # noqa: SLF001
+
+
+@contextmanager
+def _shown_lines() -> Generator[None]:
+    """Inside, what lm-eval logs is on stderr, as its own command has it; LMEVAL_LOG_LEVEL sets the level."""
+    from lm_eval.utils import setup_logging
+
+    setup_logging()
+    logger = logging.getLogger("lm_eval")
+    if any(type(handler) is logging.StreamHandler for handler in logger.handlers):
+        yield
+        return
+    shown = logging.StreamHandler()
+    shown.setFormatter(logging.Formatter(LINE, datefmt="%Y-%m-%d:%H:%M:%S"))
+    logger.handlers.append(shown)  # not addHandler, which a run's log refuses
+    try:
+        yield
+    finally:
+        logger.handlers.remove(shown)

@@ -1,0 +1,91 @@
+"""What lm-eval's command line raises, translated: the user's mistakes as such, missing packages, and what went wrong in a run."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.lmeval.loading.index import scanned_names
+from zoo.errors import LmEvalFailed, LmEvalRefused, MinizooError, PackageMissing, UnknownTask, UnsafeTask, one_line
+from zoo.names import unknown
+
+FRONT = (
+    "lm_eval._cli",
+    "lm_eval.api.model",
+    "lm_eval.api.registry",
+    "lm_eval.config",
+    "lm_eval.evaluator",
+    "lm_eval.tasks._factory",
+    "lm_eval.tasks._yaml_loader",
+    "lm_eval.tasks.manager",
+    "lm_eval.utils",
+)
+"""Modules of lm-eval that read what the user asked for: what they refuse is a mistake of the request."""
+REFUSALS = (ValueError, KeyError, TypeError, AssertionError, FileNotFoundError)
+YAML_ERROR = "YAMLError"
+OURS = {"zoo", "backends", "harness", "reports", "minizoo"}
+NO_TASKS = re.compile(r"Tasks not found: ([^,]+)")
+UNSAFE = re.compile(r"run task: (\S+) which is marked as unsafe")
+LIST = "`minizoo lm-eval ls tasks` lists them."
+
+
+@contextmanager
+def translated(log: Path | None) -> Generator[None]:
+    """Inside, a foreign exception becomes LmEvalRefused, UnknownTask, UnsafeTask, PackageMissing or LmEvalFailed.
+
+    minizoo's own errors and faults pass, and so do SystemExit and what the operating system refuses.
+    """
+    try:
+        yield
+    except MinizooError:
+        raise
+    except Exception as error:
+        modules = _modules(error)
+        if modules and modules[-1].partition(".")[0] in OURS and not modules[-1].startswith("harness.tasks"):
+            raise
+        theirs = [module for module in modules if module.startswith("lm_eval.")]
+        asked = bool(theirs) and theirs[-1].startswith(FRONT)
+        if isinstance(error, OSError) and error.errno is not None and not asked:
+            raise
+        raise _cause(error, asked, log) from error
+
+
+def _cause(error: Exception, asked: bool, log: Path | None) -> MinizooError:
+    said = one_line(error) if not isinstance(error, KeyError) else " ".join(str(error.args[0]).split())
+    if found := NO_TASKS.search(said):
+        return unknown(UnknownTask, "task", found[1], scanned_names(), LIST)
+    if found := UNSAFE.search(said):
+        return UnsafeTask(
+            f"Task {found[1]} of lm-eval runs what the model writes inside the measuring process, so it is not run.",
+            "minizoo runs generated code only in its sandbox: `minizoo eval MODEL --tasks humaneval`, or mbpp_0shot.",
+        )
+    if isinstance(error, ImportError):
+        name = getattr(error, "name", None)
+        return PackageMissing(
+            f"lm-eval needs something that is not installed ({said}).",
+            f"`pip install {name.partition('.')[0]}`, and run it again." if name else "Install it, and run it again.",
+        )
+    names = {base.__name__ for base in type(error).__mro__}
+    if asked and (isinstance(error, REFUSALS) or YAML_ERROR in names):
+        return LmEvalRefused(f"lm-eval refuses this: {said.rstrip('.')}.", "`minizoo lm-eval run --help` has its options.")
+    where = f"its log is {log}" if log else "`minizoo --debug lm-eval …` shows where"
+    return LmEvalFailed(
+        f"lm-eval stopped: {type(error).__name__} in {_place(error)} ({said}).",
+        f"The fault is in lm-eval, in a task's own code or in what these called, not in minizoo; {where}.",
+    )
+
+
+def _modules(error: BaseException) -> list[str]:
+    """The modules that the exception went through, the innermost last."""
+    return [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised, as a module and a line."""
+    frame: Any
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"{frame.f_globals.get('__name__', '?')}:{line}"
