@@ -59,6 +59,11 @@ def evaluate(
     """Measure the accuracy of a model, or of several in turn, on a suite of tasks, and record it."""
     if tokenizer and not dry_run:
         raise click.UsageError("--tokenizer goes with --dry-run: a run uses the checkpoint's own.")
+    if tasks:
+        from harness.lmeval.loading.index import check_names
+        from harness.suites.suite import known_folders
+
+        check_names(names_of(tasks), known_folders())  # before the engine is imported, like the next
     if len(models) > 1:
         _check_options_of_several(name, tokenizer)
     elif not dry_run:

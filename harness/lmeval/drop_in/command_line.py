@@ -85,11 +85,13 @@ def _evaluate(cli: Any, arguments: argparse.Namespace, asked: Mapping[str, Any],
     from harness.lmeval.drop_in.evaluated import Evaluated, held
     from harness.lmeval.drop_in.served_data import served_data
     from harness.lmeval.drop_in.task_index import served_index
-    from harness.lmeval.model import register
+    from harness.lmeval.model import NAME, register
 
     register()
     model = asked.get("model") or DEFAULT_MODEL
     check_model(model, model_registry)
+    if model == NAME and not asked.get("device"):
+        arguments.device = "auto"  # lm-eval's command line says cuda:0 where nothing is said, with or without a GPU
     done: list[Evaluated] = []
     try:
         with _shown_lines(), served_index(), served_data(around.mirror) as served, held(served.check_shots) as done:
@@ -102,10 +104,13 @@ def _evaluate(cli: Any, arguments: argparse.Namespace, asked: Mapping[str, Any],
 def _record(one: Any, model: str, asked: Mapping[str, Any], around: Surroundings) -> None:
     from harness.lmeval.drop_in.recorded import record_run
     from harness.lmeval.model import MinizooLM
+    from harness.records.files import run_folder
 
     if not isinstance(one.lm, MinizooLM):
         if path := asked.get("output_path"):
-            around.tell(f"Nothing is recorded of --model {model}; `minizoo import` takes its results_*.json below {path}.")
+            around.tell(
+                f"Nothing is recorded of --model {model}; `minizoo import` takes its results_*.json below {path}."
+            )
         return
     try:
         records = record_run(one.lm, one.task_dict, one.results, one.facts, around.results)
@@ -116,7 +121,7 @@ def _record(one: Any, model: str, asked: Mapping[str, Any], around: Surroundings
         return
     names = ", ".join(record.task for record in records[:3])
     more = f" and {len(records) - 3} more" if len(records) > 3 else ""
-    around.tell(f"Recorded: {names}{more}, in {around.results}/runs/{records[0].run_id}.")
+    around.tell(f"Recorded: {names}{more}, in {run_folder(around.results, records[0].run_id)}.")
     for record in records:
         if record.status != "ok":
             around.tell(f"Recorded as failed: {record.task}: {record.reason}")
@@ -139,7 +144,7 @@ def _refused(cli: Any) -> Callable[[argparse.ArgumentParser, str], NoReturn]:
         near = None
         if message.startswith("unrecognized arguments: -"):
             word = message.split()[2].partition("=")[0]
-            near = closest(word, {option for each in _parsers(cli) for option in each._option_string_actions})  # noqa: SLF001
+            near = closest(word, {option for each in _parsers(cli) for option in each._option_string_actions})
         hint = f"Did you mean {near}? " if near else ""
         raise LmEvalRefused(f"{parser.prog}: {message}.", f"{hint}`minizoo {parser.prog} --help` lists the options.")
 
@@ -147,7 +152,7 @@ def _refused(cli: Any) -> Callable[[argparse.ArgumentParser, str], NoReturn]:
 
 
 def _parsers(cli: Any) -> list[argparse.ArgumentParser]:
-    return [*cli._subparsers.choices.values()]  # noqa: SLF001
+    return [*cli._subparsers.choices.values()]
 
 
 @contextmanager

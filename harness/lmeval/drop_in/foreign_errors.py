@@ -54,15 +54,20 @@ def translated(log: Path | None) -> Generator[None]:
         raise _cause(error, asked, log) from error
 
 
+def unsafe(task: str) -> UnsafeTask:
+    """The error for a task of lm-eval that runs what the model writes."""
+    return UnsafeTask(
+        f"Task {task} of lm-eval runs what the model writes inside the measuring process, so it is not run.",
+        "minizoo runs generated code only in its sandbox: `minizoo eval MODEL --tasks humaneval`, or mbpp_0shot.",
+    )
+
+
 def _cause(error: Exception, asked: bool, log: Path | None) -> MinizooError:
     said = one_line(error) if not isinstance(error, KeyError) else " ".join(str(error.args[0]).split())
     if found := NO_TASKS.search(said):
         return unknown(UnknownTask, "task", found[1], scanned_names(), LIST)
     if found := UNSAFE.search(said):
-        return UnsafeTask(
-            f"Task {found[1]} of lm-eval runs what the model writes inside the measuring process, so it is not run.",
-            "minizoo runs generated code only in its sandbox: `minizoo eval MODEL --tasks humaneval`, or mbpp_0shot.",
-        )
+        return unsafe(found[1])
     if isinstance(error, ImportError):
         name = getattr(error, "name", None)
         return PackageMissing(
@@ -71,7 +76,9 @@ def _cause(error: Exception, asked: bool, log: Path | None) -> MinizooError:
         )
     names = {base.__name__ for base in type(error).__mro__}
     if asked and (isinstance(error, REFUSALS) or YAML_ERROR in names):
-        return LmEvalRefused(f"lm-eval refuses this: {said.rstrip('.')}.", "`minizoo lm-eval run --help` has its options.")
+        return LmEvalRefused(
+            f"lm-eval refuses this: {said.rstrip('.')}.", "`minizoo lm-eval run --help` has its options."
+        )
     where = f"its log is {log}" if log else "`minizoo --debug lm-eval …` shows where"
     return LmEvalFailed(
         f"lm-eval stopped: {type(error).__name__} in {_place(error)} ({said}).",

@@ -30,7 +30,8 @@ def refuse(command: str, asked: Mapping[str, Any]) -> None:
     for option, package in LOGGERS.items():
         if asked.get(option) and find_spec(package) is None:
             raise PackageMissing(
-                f"--{option} needs the package {package}, which is not installed.", f"`pip install {package}` brings it."
+                f"--{option} needs the package {package}, which is not installed.",
+                f"`pip install {package}` brings it.",
             )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from harness.data.manifest import HUB_ID, LOCAL_FORMATS
 from harness.data.mirror import read_rows
 from harness.data.offline import hub_offline
+from harness.lmeval.drop_in.foreign_errors import unsafe
 from harness.lmeval.drop_in.replacing import replaced
 from harness.lmeval.loading.load_errors import translated_load_errors
 from zoo.checkpoint.hub.reachable import hub_reachable
@@ -37,6 +38,8 @@ class Served:
     """The task that is being made."""
     without_examples: dict[str, DataMissing] = field(default_factory=dict[str, DataMissing])
     """Tasks that have no few-shot examples in the mirror, and why: they run where none are asked for."""
+    offline: ExitStack = field(default_factory=ExitStack)
+    """Left when a task cannot be made, which ends the run: why the hub cannot be reached is then told as it is."""
 
     def check_shots(self, tasks: Mapping[str, Any]) -> None:
         """Raise DataMissing for the first of these tasks that wants examples which the mirror lacks."""
@@ -57,7 +60,7 @@ def served_data(mirror: Path | None) -> Generator[Served]:
     from lm_eval.tasks._factory import TaskFactory
 
     served = Served(mirror)
-    with ExitStack() as stack:
+    with served.offline, ExitStack() as stack:
         stack.enter_context(replaced(TaskFactory, "_build_task", _naming(served, vars(TaskFactory)["_build_task"])))
         if mirror is not None:
             builder = _mirrored_builder(served, mirror, datasets.load.load_dataset_builder)
@@ -65,28 +68,32 @@ def served_data(mirror: Path | None) -> Generator[Served]:
             examples = _examples(served, vars(ConfigurableTask)["fewshot_docs"])
             stack.enter_context(replaced(ConfigurableTask, "fewshot_docs", examples))
         if mirror is not None or not hub_reachable():
-            stack.enter_context(hub_offline())
+            served.offline.enter_context(hub_offline())
         yield served
 
 
 def _naming(served: Served, build: Callable[..., Any]) -> Callable[..., Any]:
-    """lm-eval's maker of a task, which says of what it cannot make which task it was."""
+    """lm-eval's maker of a task, which says of what it cannot make which task it was; none is made that runs generated code."""
 
     def build_task(factory: Any, entry: Any, overrides: Mapping[str, Any] | None) -> Any:
         served.task = (overrides or {}).get("task", entry.name)
+        config = {**_config(entry), **(overrides or {})}
+        if config.get("unsafe_code"):
+            raise unsafe(served.task)
         try:
             return build(factory, entry, overrides)
         except MinizooError:
             raise
         except (Exception, SystemExit):
-            with translated_load_errors(served.task, {**_config(entry), **(overrides or {})}):
+            served.offline.close()
+            with translated_load_errors(served.task, config):
                 raise
 
     return build_task
 
 
 def _config(entry: Any) -> Mapping[str, Any]:
-    """What the task's YAML says, for the words of an error."""
+    """What the task's YAML says, its functions as paths."""
     from lm_eval.tasks._yaml_loader import load_yaml
 
     if entry.cfg or not entry.yaml_path:

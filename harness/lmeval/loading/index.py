@@ -117,9 +117,8 @@ def _named(key: str, value: str) -> Iterator[str]:
 
 
 def _unknown(name: str, known: Iterable[str]) -> InputError:
-    return unknown(
-        UnknownTask, "task", name, known, f"lm-eval {version('lm-eval')} lists its tasks by `lm-eval ls tasks`."
-    )
+    listing = f"`minizoo lm-eval ls tasks` lists those of lm-eval {version('lm-eval')}."
+    return unknown(UnknownTask, "task", name, known, listing)
 
 
 @cache
