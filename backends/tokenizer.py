@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,15 @@ class HfTokenizer:
 
 
 def chat_text(
-    tokenizer: Any, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool, arguments: Mapping[str, Any]
+    tokenizer: Any,
+    messages: Sequence[Mapping[str, str]],
+    add_generation_prompt: bool,
+    arguments: Mapping[str, Any],
+    left_out: Callable[[str], None] | None = None,
 ) -> str:
     """The text of a conversation by the template of transformers' `tokenizer`, with further `arguments` of the template.
 
-    See `HfTokenizer.chat`; also raises ChatTemplateMissing for a tokenizer without a template.
+    As `HfTokenizer.chat`; `left_out` is told why a system turn was. ChatTemplateMissing also where there is no template.
     """
     from jinja2 import TemplateError
 
@@ -82,10 +86,10 @@ def chat_text(
             "Take an instruct model, or plain prompts.",
         )
     others = [message for message in messages if message["role"] != "system"]
-    refusal: TemplateError | None = None
+    refusal: Exception | None = None
     for turns in (messages, others):
         try:
-            return tokenizer.apply_chat_template(
+            text = tokenizer.apply_chat_template(
                 list(turns),
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
@@ -94,8 +98,15 @@ def chat_text(
             )
         except TemplateError as error:
             refusal = error
+            continue
+        except ValueError as error:  # transformers' own word, whatever the turns
+            refusal = error
+            break
+        if refusal is not None and left_out is not None:
+            left_out(one_line(refusal))
+        return text
     raise ChatTemplateMissing(
-        f"The chat template does not take these turns ({refusal}).",
+        f"The chat template does not take these turns ({one_line(refusal or ValueError())}).",
         "Take a suite without `chat: true`, or plain prompts.",
     )
 

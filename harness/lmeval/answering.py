@@ -1,12 +1,17 @@
-"""A call of lm-eval's requests, asked of a backend in one schedule. What is no number ends it by an error, never as a score."""
+"""A call of lm-eval's requests: those that are one, and their answers in one schedule. What is no number is an error."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from backends.contract import Backend, Generation, Score, ScoreRequest, Tokens
-from harness.lmeval.encoding import Unit
+from harness.lmeval.encoding import Asked, Unit
+from harness.lmeval.loading.generation import samples
 from harness.records.outcome import failure_of
 from zoo.errors import MinizooError, ScoresNotFinite, TokenOutsideVocabulary
 
@@ -16,6 +21,57 @@ REMEDIES = {
 }
 """By the dtype that was computed in."""
 REMEDY = "Training has diverged, or weights are damaged: fetch the checkpoint again, or take an earlier one."
+
+
+UNNAMED = "unnamed"
+"""The task of a request that names none."""
+
+
+@dataclass
+class Group:
+    """Requests of a call that have one answer between them."""
+
+    places: list[int]
+    units: list[Unit]
+    by_unit: dict[int, Any]
+
+    @property
+    def results(self) -> list[Any]:
+        """The answers in the order of the units."""
+        return [self.by_unit[at] for at in range(len(self.units))]
+
+
+def task_of(instance: Any) -> str:
+    """The task that a request is of."""
+    return instance.task_name or UNNAMED
+
+
+def asked_of(requests: Sequence[Any]) -> list[Asked]:
+    """Where each request stands. lm-eval hands one over as often as it is to be repeated: a part each."""
+    seen: Counter[tuple[str, int, int]] = Counter()
+    asked: list[Asked] = []
+    for place, each in enumerate(requests):
+        key = (task_of(each), place if each.doc_id is None else each.doc_id, each.idx)
+        asked.append(Asked(*key, seen[key], each))
+        seen[key] += 1
+    return asked
+
+
+def grouped(requests: Sequence[Any], key: Callable[[Any], Any]) -> list[Group]:
+    """Requests of an equal `key` together; one whose key is None alone."""
+    groups: dict[Any, list[int]] = {}
+    for place, each in enumerate(requests):
+        own = key(each)
+        groups.setdefault(place if own is None else (own,), []).append(place)
+    return [Group(places, [], {}) for places in groups.values()]
+
+
+def generation_key(instance: Any) -> tuple[str, str] | None:
+    """Equal for generations that are the same: greedy, of one prompt with the same settings; None for one that is drawn."""
+    context, gen_kwargs = instance.args
+    if samples(gen_kwargs):
+        return None
+    return context, json.dumps(gen_kwargs, sort_keys=True, default=repr)
 
 
 def answers(engine: Backend, units: Sequence[Unit], rows: int | None) -> Iterator[tuple[int, Score | Generation]]:
@@ -53,16 +109,24 @@ def check_vocabulary(engine: Backend, units: Sequence[Unit], rows: int | None) -
     """Raise TokenOutsideVocabulary where a request has a token id below 0, or beyond the embedding's `rows`."""
     if rows is None:
         return
+    seen: set[int] = set()  # equal parts of requests are mostly one object, which is looked at once
     for unit in units:
-        wrong = next((token for part in _parts(unit) for token in part if not 0 <= token < rows), None)
-        if wrong is not None:
-            text = engine.tokenizer.decode([wrong], skip_special_tokens=False) if wrong >= 0 else ""
-            raise TokenOutsideVocabulary(
-                f"The tokenizer makes token ids that the model's embedding of {rows:,} rows (config.json: vocab_size) does not "
-                f"have: first in task {unit.task}, document {unit.key.doc_id}, token {wrong:,} ({text!r}). Nothing was run.",
-                "Either the tokenizer is another model's, or tokens were added to it and the embedding was not resized "
-                "(`model.resize_token_embeddings(len(tokenizer))`, then train).",
-            )
+        for part in _parts(unit):
+            if id(part) in seen or not part:
+                continue
+            seen.add(id(part))
+            if min(part) < 0 or max(part) >= rows:
+                raise _outside(engine, unit, next(token for token in part if not 0 <= token < rows), rows)
+
+
+def _outside(engine: Backend, unit: Unit, token: int, rows: int) -> TokenOutsideVocabulary:
+    text = engine.tokenizer.decode([token], skip_special_tokens=False) if token >= 0 else ""
+    return TokenOutsideVocabulary(
+        f"The tokenizer makes token ids that the model's embedding of {rows:,} rows (config.json: vocab_size) does not have: "
+        f"first in task {unit.task}, document {unit.key.doc_id}, token {token:,} ({text!r}). Nothing was run.",
+        "Either the tokenizer is another model's, or tokens were added to it and the embedding was not resized "
+        "(`model.resize_token_embeddings(len(tokenizer))`, then train).",
+    )
 
 
 def _parts(unit: Unit) -> Iterator[Tokens]:

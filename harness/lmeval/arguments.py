@@ -6,18 +6,42 @@ program or from lm-eval's command line, which has turned `True`, `None` and numb
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.lmeval import argument_values as values
+from harness.lmeval.argument_values import ONE_DEVICE, plain, same
 from zoo.errors import ConflictingOptions, InvalidOption, UnknownName
 from zoo.names import unknown
 
 FOLDER = "Save the finished model with `save_pretrained` and give its folder as `pretrained`."
-ONE_DEVICE = "Leave it out: minizoo runs a model whole on one device (`device=cuda:0`)."
 BY_ENVIRONMENT = "Set {} in the environment instead."
 QUANTISE = "Quantise the checkpoint beforehand and give that folder, or take `dtype=bfloat16`."
+
+Read = Callable[[str, Any], Any]
+"""(name, value) → the value as it is meant; None is not read."""
+
+HONOURED: Mapping[str, Read] = {
+    "backend": values.backend,
+    "revision": values.revision,
+    "subfolder": values.text,
+    "tokenizer": values.tokenizer,
+    "max_length": values.length,
+    "device": values.device,
+    "dtype": values.text,
+    "prefix_token_id": values.whole,
+    "add_bos_token": values.flag,
+    "think_end_token": values.token,
+    "enable_thinking": values.flag,
+    "chat_template_args": values.mapping,
+    "eager": values.flag,
+    "seed": values.whole,
+}
+"""Argument → how its value is read; beside `pretrained`. The last two are minizoo's own."""
+
+SPELLINGS: Mapping[str, str] = {"torch_dtype": "dtype", "device_map": "device"}
+"""transformers' name → HFLM's argument that says the same."""
 
 OURS: Mapping[str, str] = {
     "batch_size": "requests are packed by tokens, whatever the batch size",
@@ -62,7 +86,7 @@ REFUSED: Mapping[str, Refused] = {
     "truncation": Refused(
         "Leave it out: prompts that are too long lose tokens on the left, as HFLM does by default, and are counted."
     ),
-    "softmax_dtype": Refused("Leave it out: log-probabilities are always computed in float32.", (None, "float32", "torch.float32")),
+    "softmax_dtype": Refused("Leave it out: log-probabilities are always computed in float32.", (None, "float32")),
     "mixed_precision_dtype": Refused("Give `dtype` alone: weights and products in one type."),
     "parallelize": Refused(ONE_DEVICE),
     "tp_plan": Refused(ONE_DEVICE),
@@ -140,27 +164,32 @@ def read_arguments(pretrained: Any, given: Mapping[str, Any]) -> Arguments:
     """
     for name, value in given.items():
         _check(name, value)
-    words = {name: value for name, value in given.items() if name in HONOURED and value is not None}
-    read = {_FIELD.get(name, name): HONOURED[name](name, value) for name, value in words.items()}
-    for name, twin in _FIELD.items():
-        if name in words and twin in words and HONOURED[twin](twin, words[twin]) != HONOURED[name](name, words[name]):
-            raise ConflictingOptions(f"{twin}={words[twin]} and {name}={words[name]} disagree.", f"Give {twin} alone.")
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        field_name = SPELLINGS.get(name, name)
+        if field_name not in HONOURED or value is None:
+            continue
+        meant = HONOURED[field_name](name, value)
+        if read.setdefault(field_name, meant) != meant:
+            raise ConflictingOptions(
+                f"{field_name} and its other spelling disagree ({name}={value}).", f"Give {field_name} alone."
+            )
     if read.get("enable_thinking") and read.get("think_end_token") is None:
         raise ConflictingOptions(
             "enable_thinking=True needs think_end_token: without it the thoughts would be scored as the answer.",
             "Give the token that ends them (`think_end_token=</think>`), as text or as its id.",
         )
-    told = [f"{name}={value}: {OURS[name]}" for name, value in given.items() if _is_told(name, value)]
-    return Arguments(_pretrained(pretrained), **read, batch_size=_batch_size(given.get("batch_size")), told=tuple(told))
+    size = values.batch_size(given.get("batch_size"))
+    return Arguments(values.pretrained(pretrained), **read, batch_size=size, told=_told(given))
 
 
 def _check(name: str, value: Any) -> None:
-    rule = REFUSED.get(name) or next((r for start, r in REFUSED_PREFIXES.items() if name.startswith(start)), None)
+    rule = REFUSED.get(name) or next((rule for start, rule in REFUSED_PREFIXES.items() if name.startswith(start)), None)
     if rule is not None:
-        if not _among(_plain(value), rule.harmless):
+        if not any(same(plain(value), one) for one in rule.harmless):
             raise InvalidOption(f"minizoo's model does not follow {name}={value}.", rule.way_out)
-    elif name not in HONOURED and name not in OURS:
-        known = [*HONOURED, *OURS, *REFUSED]
+    elif name not in HONOURED and name not in OURS and name not in SPELLINGS:
+        known = ["pretrained", *HONOURED, *SPELLINGS, *OURS, *REFUSED]
         listing = (
             "It takes the arguments of lm-eval's own `hf` model, `eager` and `seed`; a key of config.json is changed in a copy "
             "of the folder."
@@ -168,152 +197,10 @@ def _check(name: str, value: Any) -> None:
         raise unknown(UnknownName, "argument of minizoo's model", name, known, listing)
 
 
-def _is_told(name: str, value: Any) -> bool:
-    return name in OURS and not _among(value, USUAL.get(name, (None,)))
-
-
-def _among(value: Any, values: tuple[Any, ...]) -> bool:
-    """Whether a value is one of those, and of its kind: 1 is not True."""
-    return any(type(value) is type(one) and value == one for one in values)
-
-
-def _plain(value: Any) -> Any:
-    """torch's dtypes by their names, anything else as it is."""
-    return str(value) if type(value).__module__ == "torch" else value
-
-
-def _pretrained(value: Any) -> str:
-    if isinstance(value, str | os.PathLike) and str(value):
-        return os.fspath(value)
-    if value is None or value == "":
-        raise InvalidOption(
-            "No model was named.", "Give pretrained=… : a folder, a hub id or a name of minizoo's registry."
-        )
-    if isinstance(value, int | float):
-        return str(value)
-    raise InvalidOption(
-        f"pretrained is a {type(value).__name__}, and minizoo loads models itself.",
-        "Save it with `save_pretrained` (its tokenizer too) and give the folder.",
-    )
-
-
-def _batch_size(value: Any) -> int | str:
-    if value is None or _among(value, (1, "1")):
-        return 1
-    text = str(value)
-    if text.split(":")[0] == "auto":
-        return "auto"
-    return _count("batch_size", value)
-
-
-def _text(name: str, value: Any) -> str:
-    """Text, or what lm-eval's command line took for a number."""
-    if isinstance(value, str | os.PathLike | int | float) and not isinstance(value, bool):
-        return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
-    if type(value).__module__ == "torch":
-        return str(value)
-    raise InvalidOption(f"{name} is {value!r}, which is no text.", f"Give {name} as text.")
-
-
-def _revision(name: str, value: Any) -> str | None:
-    text = _text(name, value)
-    return None if text in ("main", "") else text
-
-
-def _count(name: str, value: Any) -> int:
-    number = _id(name, value)
-    if number < 1:
-        raise InvalidOption(f"{name} is {value}.", "Give a whole number of 1 or more.")
-    return number
-
-
-def _id(name: str, value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
-    raise InvalidOption(f"{name} is {value!r}, which is no whole number.", "Give a whole number of 0 or more.")
-
-
-def _flag(name: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    said = {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())
-    if said is None:
-        raise InvalidOption(f"{name} is {value!r}.", "Give True or False.")
-    return said
-
-
-def _dtype(name: str, value: Any) -> str:
-    return _text(name, value).removeprefix("torch.")
-
-
-def _device(name: str, value: Any) -> str:
-    """One device; also as `device_map` names one. A map over several is refused."""
-    if isinstance(value, Mapping):
-        named: set[Any] = set(value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        value = named.pop() if len(named) == 1 else "auto"
-    if name == "device_map":
-        if isinstance(value, int):
-            return f"cuda:{value}"
-        if str(value) in ("auto", "balanced", "balanced_low_0", "sequential", "disk"):
-            raise InvalidOption(f"minizoo's model does not follow device_map={value}.", ONE_DEVICE)
-    return _text(name, value)
-
-
-def _tokenizer(name: str, value: Any) -> Any:
-    if not isinstance(value, str | os.PathLike) and hasattr(value, "convert_ids_to_tokens"):
-        return value
-    return _text(name, value) or None
-
-
-def _think_end(name: str, value: Any) -> str | int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    text = _text(name, value)
-    return int(text) if text.isdigit() else text
-
-
-def _template_arguments(name: str, value: Any) -> Mapping[str, Any]:
-    if isinstance(value, Mapping):
-        return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    raise InvalidOption(
-        f"{name} is {value!r}, which is no mapping.", "Give a mapping of the template's own names to values."
-    )
-
-
-def _backend(name: str, value: Any) -> str | None:
-    text = _text(name, value)
-    if text == "seq2seq":
-        raise InvalidOption(
-            "minizoo's model does not follow backend=seq2seq: it runs decoder-only models.",
-            "Use lm-eval's `--model hf`.",
-        )
-    return None if text in ("default", "causal") else text
-
-
-Read = Callable[[str, Any], Any]
-"""(name, value) → the value as it is meant; None never comes here."""
-
-HONOURED: Mapping[str, Read] = {
-    "backend": _backend,
-    "revision": _revision,
-    "subfolder": _text,
-    "tokenizer": _tokenizer,
-    "max_length": lambda name, value: _id(name, value) or None,
-    "device": _device,
-    "device_map": _device,
-    "dtype": _dtype,
-    "torch_dtype": _dtype,
-    "prefix_token_id": _id,
-    "add_bos_token": _flag,
-    "think_end_token": _think_end,
-    "enable_thinking": _flag,
-    "chat_template_args": _template_arguments,
-    "eager": _flag,
-    "seed": _id,
-}
-"""Argument → how its value is read."""
-
-_FIELD = {"torch_dtype": "dtype", "device_map": "device"}
-"""Names that transformers has for an argument of HFLM."""
+def _told(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """What changes nothing, arguments of one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for name, value in given.items():
+        if name in OURS and not any(same(value, usual) for usual in USUAL.get(name, (None,))):
+            by_reason.setdefault(OURS[name], []).append(f"{name}={value}")
+    return tuple(f"{', '.join(names)} changes nothing here: {reason}." for reason, names in by_reason.items())

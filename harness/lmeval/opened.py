@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from backends.contract import Backend, Options
 from backends.memory import check_device
 from backends.opening import check_backend, default_backend, open_backend
 from backends.tokenizer import HfTokenizer
 from harness.lmeval.arguments import Arguments
+from zoo.arch.config_keys import ConfigView
 from zoo.arch.held import PLAIN, config_dtype
 from zoo.arch.parameters import count_parameters
 from zoo.checkpoint.locate import Checkpoint, Outline, locate, outline
@@ -48,9 +53,15 @@ class Opened:
         dims = self.checkpoint.closed_form
         if dims is not None:
             return count_parameters(dims).total
-        shapes = [tensor.shape for tensor in _stored(self.checkpoint).values() if tensor.dtype in STORED]
-        sizes = [_product(shape) for shape in shapes]
-        return sum(sizes) if len(sizes) == len(_stored(self.checkpoint)) else -1
+        stored = {} if virtual_parent(self.checkpoint.folder) else _stored(self.checkpoint)
+        plain = stored and all(tensor.dtype in STORED for tensor in stored.values())
+        return sum(math.prod(tensor.shape) for tensor in stored.values()) if plain else -1
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of the embedding by config.json; None where it does not tell (the weights then do, in the backend)."""
+        said = ConfigView(self.checkpoint.config).value("vocab_size")
+        return said if isinstance(said, int) and not isinstance(said, bool) else None
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,8 @@ def open_model(arguments: Arguments) -> Opened:
     for line in (*arguments.told, tokenizer.note, found.context.note):
         if line:
             log.warning("minizoo: %s", line)
-    checkpoint = locate(found)
+    with closing(_FetchBar()) as bar:
+        checkpoint = locate(found, bar.update)
     if said is None:
         options = dataclasses.replace(options, dtype=_stored_dtype(checkpoint))
     engine = open_backend(checkpoint, backend, options)
@@ -126,6 +138,25 @@ def model_ref(word: str, revision: str | None = None, subfolder: str = "") -> Mo
     return AtRevision(**{f.name: getattr(ref, f.name) for f in dataclasses.fields(ref)}, revision=revision)
 
 
+class _FetchBar:
+    """Bytes of the weights, fetched and converted, on stderr; nothing where all are there."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def update(self, step: str, done: int, of: int) -> None:
+        """So many bytes of a step are done."""
+        if self._bar is None or self._bar.desc != step:
+            self.close()
+            self._bar = tqdm(total=of, desc=step, unit="B", unit_scale=True)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Leave the last state standing."""
+        if self._bar is not None:
+            self._bar.close()
+
+
 def _refuse_several_processes(environment: Mapping[str, str]) -> None:
     world, rank = environment.get("WORLD_SIZE", "1"), environment.get("LOCAL_RANK", "0")
     if world not in ("", "0", "1") or rank not in ("", "-1", "0"):
@@ -153,13 +184,15 @@ def _max_length(wanted: int | None, found: Outline) -> int:
 def _tokenizer(arguments: Arguments, found: Outline) -> HfTokenizer:
     wanted, add_bos = arguments.tokenizer, arguments.add_bos_token
     if wanted is None:
-        return HfTokenizer(found.folder, add_bos)
+        made = HfTokenizer(found.folder, add_bos)
+        made.inner.name_or_path = arguments.pretrained  # a cache's folder would be another name on every machine
+        return made
     if not isinstance(wanted, str):
         return HfTokenizer.of(wanted)
     folder = Path(wanted).expanduser()
-    if folder.is_dir():
-        return HfTokenizer(folder, add_bos)
-    return HfTokenizer(outline(model_ref(wanted, arguments.revision)).folder, add_bos)
+    made = HfTokenizer(folder if folder.is_dir() else outline(model_ref(wanted, arguments.revision)).folder, add_bos)
+    made.inner.name_or_path = wanted
+    return made
 
 
 def _stored_dtype(checkpoint: Checkpoint) -> str:
@@ -170,10 +203,3 @@ def _stored_dtype(checkpoint: Checkpoint) -> str:
 
 def _stored(checkpoint: Checkpoint) -> Mapping[str, Any]:
     return stored_tensors(weight_files(virtual_parent(checkpoint.folder) or checkpoint.folder).read)
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    whole = 1
-    for size in shape:
-        whole *= size
-    return whole

@@ -46,18 +46,16 @@ class TokenRules:
 
     def pairs(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[Tokens, Tokens]]:
         """Of contexts and their continuations."""
-        shifted = [_shift_spaces(context, continuation) for context, continuation in pairs]
-        contexts = self.scored([context for context, _ in shifted if context])
-        wholes = self.scored([context + continuation for context, continuation in shifted if context])
-        bare = self._encode([continuation for context, continuation in shifted if not context], False)
+        shifted = [_shift_spaces(context, continuation) for context, continuation in pairs if context]
+        contexts = self.scored([context for context, _ in shifted])
+        wholes = self.scored([context + continuation for context, continuation in shifted])
+        bare = self._encode([continuation for context, continuation in pairs if not context], False)
         full, alone = iter(zip(contexts, wholes, strict=True)), iter(bare)
         result: list[tuple[Tokens, Tokens]] = []
-        for context, _ in shifted:
-            if context:
-                head, whole = next(full)
-                result.append((head, whole[len(head) :]))
-            else:
-                result.append(self._after_prefix(next(alone)))
+        for context, _ in pairs:
+            head, whole = next(full) if context else ((), next(alone))
+            # Spaces alone, too, are an empty context where the tokenizer puts nothing before a text.
+            result.append((head, whole[len(head) :]) if head else self._after_prefix(whole))
         return result
 
     def needed_prefix(self, task: str) -> int:
