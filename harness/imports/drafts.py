@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
@@ -13,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.imports.figures import Figures
 from harness.records.record import MetricScore
 from harness.records.speed_record import Reason, SpeedFacts, Validity
+from harness.stats.sufficient import LeafStatistics
 
 UNKNOWN = "unknown"
+NOT_STORED = "Nothing was stored."
 LONGEST_TEXT = 300
 MOST_FACTS = 3000
 """AIPerf writes some hundred metrics of up to sixteen figures each."""
@@ -25,6 +29,13 @@ CLIENT_SIDE = Reason(
 )
 LARGEST = 10**15
 """Of any count, time or rate: 30 million years in seconds, and far inside what the database can hold."""
+
+HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape that may be half of a surrogate pair: JSON can write one, UTF-8 cannot, and it becomes a question mark."""
+
+Aggregated = Callable[[str, str | None, Sequence[Any], Sequence[Hashable]], tuple[float, LeafStatistics | None] | None]
+"""(metric, lm-eval's name of its aggregation or None for the usual one, a value a document, each document's cluster or
+nothing) → lm-eval's aggregate and what its error is derived from; None where lm-eval cannot make one of them."""
 
 Number = Annotated[float, Field(strict=True, ge=0, le=LARGEST, allow_inf_nan=False)]
 Whole = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
@@ -52,6 +63,8 @@ class Given:
     output_tokens: int | None = None
     direction: Callable[[str], bool | None] = field(default=lambda _: None)
     """Whether more of a metric is better where a file of lm-eval is silent: lm-eval's own table, never read in this room."""
+    aggregated: Aggregated = field(default=lambda *_: None)
+    """lm-eval's own aggregation, of the values that its samples files hold."""
 
     def lengths(
         self, mean_input: float | None = None, mean_output: float | None = None
@@ -86,6 +99,10 @@ class Draft:
     limit: int | None = None
     members: tuple[str, ...] = ()
     scores: tuple[MetricScore, ...] = ()
+    samples: Sequence[Mapping[str, Any]] = ()
+    """A row a document, metric and filter, as `harness.records.files.SAMPLE_COLUMNS`."""
+    departure: str | None = None
+    """Why the score is none of the whole task, or of other prompts or answers than its own, in a few words."""
     speed: SpeedFacts | None = None
     rest: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What else the file says, dotted names to plain values."""
@@ -135,6 +152,18 @@ def scalars(document: Mapping[str, Any], leave_out: Sequence[str] = ()) -> dict[
 def plain(value: str) -> str:
     """Cut to a length for people, half a surrogate pair replaced: no file could be written with it."""
     return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
+
+
+def one_line(text: str) -> str:
+    """Names in a file may hold line breaks, and be long."""
+    return " ".join(text.split())[:200]
+
+
+def whole_pairs(document: Any, text: str) -> Any:
+    """The document that was read from `text`, with question marks for halves of surrogate pairs."""
+    if not HALF_PAIR.search(text):
+        return document
+    return json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def moment(text: str, form: str | None = None) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from harness.imports.aiperf import flat, read_aiperf
-from harness.imports.drafts import Draft, Given, Unusable
+from harness.imports.drafts import NOT_STORED, Draft, Given, Unusable, one_line
 from harness.imports.genai_perf import read_genai_perf
 from harness.imports.lm_eval_results import read_lm_eval
 from harness.imports.other_tools import tell_of
@@ -80,7 +80,6 @@ FORMATS = (
     GENAI_PERF,
 )  # fmt: skip
 SUPPORTED = "; ".join(form.name for form in FORMATS)
-NOT_STORED = "Nothing was stored."
 
 
 def drafts_of(where: str, document: Any, given: Given) -> list[Draft]:
@@ -101,11 +100,6 @@ def drafts_of(where: str, document: Any, given: Given) -> list[Draft]:
         reason, hint = error.args
         raise InvalidImport(f"{where} ({form.name}): {one_line(reason)}.", f"{NOT_STORED} {hint}") from None
     return [_completed(where, draft, given) for draft in drafts]
-
-
-def one_line(text: str) -> str:
-    """Names in a file may hold line breaks, and be long."""
-    return " ".join(text.split())[:200]
 
 
 def _form(where: str, document: Any) -> Format:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import re
 import shlex
 import shutil
 import sys
@@ -18,9 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from harness.imports.drafts import UNKNOWN, Draft, Given
-from harness.imports.formats import SUPPORTED, drafts_of, one_line
+from harness.imports.drafts import NOT_STORED, UNKNOWN, Draft, Given, one_line, whole_pairs
+from harness.imports.formats import SUPPORTED, drafts_of
+from harness.imports.lm_eval_results import TOOL, with_samples
 from harness.imports.other_tools import tool_of_text
+from harness.imports.run_files import RunFiles, run_files
 from harness.records.files import folder_name, new_run_id, run_folder, write_record
 from harness.records.record import Imported, Record, Setting, Subject
 from harness.store.query import query
@@ -32,46 +33,58 @@ LOCAL = ("/", "./", "../", "~")
 """What a model's name begins with where it is a folder: results are filed under the folder's own name."""
 LONGEST_TASK = 100
 """Characters of a task's name that stay where a number has to follow within its folder's name."""
-HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
-"""An escape that may be half of a surrogate pair: JSON can write one, UTF-8 cannot, and it becomes a question mark."""
+BEFORE = """
+SELECT run_id FROM records WHERE source = 'imported' AND (
+  json_extract_string(record, '$.imported.sha256') = ?
+  OR json_extract_string(record, '$.imported.rest."results.sha256"') = ?
+) ORDER BY run_id"""
 LARGEST = 2 << 30
 """Bytes of a file; vLLM's detailed files with every generated text can be large, but not as large as this."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of one file: its records, in a run of their own. `before` names the run of an earlier import of it."""
+    """What became of one file, with lm-eval's samples of its run: records, in a run of their own. `before` says that `run_id`
+    is an earlier import of the same."""
 
     file: Path
     run_id: str
     records: tuple[Record, ...] = ()
     before: bool = False
+    samples: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class _File:
     path: Path
     sha256: str
+    """Of the file; with samples, over its own and theirs."""
     modified: datetime
     drafts: tuple[Draft, ...]
+    samples: tuple[Path, ...] = ()
+    results_sha256: str | None = None
+    """Of the results file alone, where samples are with it."""
 
 
 def import_files(paths: Sequence[Path], results: Path, given: Given | None = None) -> list[Taken]:
     """Read every file, then store what they say; a file that was imported before is not stored again.
 
-    Raises UnknownTool for a file that is not one of SUPPORTED, InvalidImport for one that lacks what its kind must have or does
-    not name its model (and `given` does not either): then nothing is stored. NotWritable when the results cannot be written.
+    lm-eval's samples files are taken with the results file of their run, a folder of lm-eval's with all that it holds
+    (`run_files`). Raises UnknownTool for a file that is not one of SUPPORTED, InvalidImport for one that lacks what its kind
+    must have or does not name its model (and `given` does not either), FileMissing: then nothing is stored. NotWritable when
+    the results cannot be written.
     """
-    files = [_read(path, given or Given()) for path in paths]
+    files = [_read(run, given or Given()) for run in run_files(paths)]
     check_writable(results)
     taken: list[Taken] = []
     for file in files:
-        earlier = _imported_before(results, file.sha256)
+        earlier = _imported_before(results, file)
         taken.append(Taken(file.path, earlier, before=True) if earlier else _store(results, file))
     return taken
 
 
-def _read(path: Path, given: Given) -> _File:
+def _read(run: RunFiles, given: Given) -> _File:
+    path = run.results
     try:
         if path.stat().st_size > LARGEST:
             raise InvalidImport(f"{path} has more than {LARGEST >> 30} GiB.", f"minizoo imports: {SUPPORTED}.")
@@ -81,8 +94,25 @@ def _read(path: Path, given: Given) -> _File:
         raise FileMissing(
             f"{path} cannot be read ({error.strerror or error}).", "Give a file that a tool wrote."
         ) from None
-    drafts = [draft for where, document in _documents(path, content) for draft in drafts_of(where, document, given)]
-    return _File(path, hashlib.sha256(content).hexdigest(), modified, _apart(drafts))
+    found = [(document, drafts_of(where, document, given)) for where, document in _documents(path, content)]
+    if run.samples:
+        found = [(document, _with_samples(run, document, drafts, given)) for document, drafts in found]
+    drafts = [draft for _, made in found for draft in made]
+    own = hashlib.sha256(content).hexdigest()
+    theirs = sorted({draft.rest["samples.sha256"] for draft in drafts if draft.samples})
+    both = hashlib.sha256("".join([own, *theirs]).encode()).hexdigest() if theirs else own
+    return _File(path, both, modified, _apart(drafts), run.samples, own if run.samples else None)
+
+
+def _with_samples(run: RunFiles, document: Any, drafts: Sequence[Draft], given: Given) -> list[Draft]:
+    """The drafts of lm-eval's results with the samples of the same run; InvalidImport where they are another tool's."""
+    other = next((draft.tool for draft in drafts if draft.tool != TOOL), None)
+    if other is not None:
+        raise InvalidImport(
+            f"{run.samples[0]} holds samples of lm-eval, and {run.results} is a result of {other}.",
+            f"{NOT_STORED} Give lm-eval's results file of the same run.",
+        )
+    return with_samples(document, drafts, run.samples, given)
 
 
 def _documents(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
@@ -94,9 +124,7 @@ def _documents(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
         text = content.decode("utf-8-sig").strip()
         while position < len(text):
             document, position = decoder.raw_decode(text, position)
-            if HALF_PAIR.search(text):
-                document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
-            for one in _of_list(document):
+            for one in _of_list(whole_pairs(document, text)):
                 count += 1
                 yield (str(path) if count == 1 else f"{path} (document {count})"), one
             while position < len(text) and text[position].isspace():
@@ -132,9 +160,9 @@ def _apart(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
     return tuple(named)
 
 
-def _imported_before(results: Path, sha256: str) -> str | None:
-    digest = "json_extract_string(record, '$.imported.sha256')"
-    found = query(results, f"SELECT run_id FROM records WHERE source = 'imported' AND {digest} = ?", [sha256])
+def _imported_before(results: Path, file: _File) -> str | None:
+    """The run of an earlier import of the same files; of a results file alone, also one together with its samples."""
+    found = query(results, BEFORE, [file.sha256, file.sha256])
     return found[0]["run_id"] if found else None
 
 
@@ -143,8 +171,8 @@ def _store(results: Path, file: _File) -> Taken:
     run_id = new_run_id()
     records = tuple(_record(run_id, file, draft) for draft in file.drafts)
     try:
-        for record in records:
-            write_record(results, record)
+        for record, samples in zip(records, (draft.samples for draft in file.drafts), strict=True):
+            write_record(results, record, samples)
     except BaseException as error:
         shutil.rmtree(run_folder(results, run_id), ignore_errors=True)
         if not isinstance(error, OSError):
@@ -153,7 +181,7 @@ def _store(results: Path, file: _File) -> Taken:
             f"What {file.path} says could not be written to {results} ({error.strerror or error}).",
             "Nothing of this file was stored: free some space and import it again.",
         ) from error
-    return Taken(file.path, run_id, records)
+    return Taken(file.path, run_id, records, samples=file.samples)
 
 
 def _record(run_id: str, file: _File, draft: Draft) -> Record:
@@ -166,7 +194,7 @@ def _record(run_id: str, file: _File, draft: Draft) -> Record:
         task=draft.task,
         status="ok",
         suite=draft.suite,
-        resolved_suite={},
+        resolved_suite={"tasks": [{"task": draft.task, "departure": draft.departure}]} if draft.departure else {},
         task_version=draft.task_version,
         task_digest="",
         shots=draft.shots,
@@ -194,7 +222,7 @@ def _record(run_id: str, file: _File, draft: Draft) -> Record:
             file=file.path.name,
             sha256=file.sha256,
             time="stated" if finished else "file",
-            rest=dict(draft.rest),
+            rest={**draft.rest, **({"results.sha256": file.results_sha256} if file.results_sha256 else {})},
         ),
         speed=draft.speed,
     )

@@ -84,6 +84,25 @@ def value_of(aggregate: Callable[[Sequence[Any]], float] | None, items: Sequence
     return float(aggregate(items))
 
 
+def aggregated(
+    metric: str, aggregation: str | None, items: Sequence[Any], clusters: Sequence[Hashable]
+) -> tuple[float, LeafStatistics | None] | None:
+    """lm-eval's aggregate of items that were read from a file, by the aggregation's name (None: the metric's usual one), and
+    what its error is derived from. None where lm-eval has no such aggregation, or cannot aggregate these items."""
+    from lm_eval.api import metrics as _metrics  # fills the tables
+    from lm_eval.api.registry import aggregation_registry, metric_agg_registry
+
+    assert _metrics
+    table, name = (metric_agg_registry, metric) if aggregation is None else (aggregation_registry, aggregation)
+    if name not in table or not items:
+        return None
+    aggregate = table.get(name)
+    try:
+        return value_of(aggregate, items), statistics_of(metric, aggregate, items, clusters)
+    except Exception:  # a file may hold anything, and lm-eval's functions raise whatever it leads them to
+        return None
+
+
 def noise_of(loaded: LoadedTask, metric: str, items: Sequence[Any]) -> DecodingNoise | None:
     """What sampling the answers again would change; None for a task whose answers are not sampled."""
     decoding = loaded.decoding or {}

@@ -55,7 +55,7 @@ def run_folder(results: Path, run_id: str) -> Path:
 
 
 def write_record(
-    results: Path, record: Record, samples: Sequence[dict[str, Any]] = (), tables: Mapping[str, Any] | None = None
+    results: Path, record: Record, samples: Sequence[Mapping[str, Any]] = (), tables: Mapping[str, Any] | None = None
 ) -> Path:
     """Write the record and its samples, whole or not at all, and return their folder.
 
@@ -96,7 +96,7 @@ def folder_name(task: str) -> str:
     return re.sub(r"[^\w.@=+-]", "_", task)[:120].lstrip(".") or "task"
 
 
-def _write_samples(path: Path, samples: Sequence[dict[str, Any]]) -> None:
+def _write_samples(path: Path, samples: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow as pa
 
     rows = [{name: None if _is_none(value) else value for name, value in row.items()} for row in samples]

@@ -29,22 +29,30 @@ def import_results(
     files: tuple[Path, ...], model: str | None, gpu: str | None, dtype: str | None, batch: int | None,
     input_tokens: int | None, output_tokens: int | None, results: Path, as_json: bool,
 ) -> int:  # fmt: skip
-    """Take in results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval: all the FILES, or none where one is bad."""
+    """Take in results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval: all the FILES, or none where one is bad.
+
+    Of lm-eval also its samples_….jsonl, with the results file of the same run, or the folder of its --output_path.
+    """
     from harness.imports.drafts import Given
     from harness.imports.importing import import_files
+    from harness.lmeval.estimates import aggregated
     from harness.lmeval.scores import higher_is_better
 
-    taken = import_files(files, results, Given(model, gpu, dtype, batch, input_tokens, output_tokens, higher_is_better))
+    asked = Given(model, gpu, dtype, batch, input_tokens, output_tokens, higher_is_better, aggregated)
+    taken = import_files(files, results, asked)
     output = Output(as_json)
     if as_json:
         output.document("import", {"files": [_as_document(one) for one in taken]})
         return 0
     for one in taken:
         if one.before:
-            note(f"{one.file} was imported before, as run {one.run_id}: nothing was added.")
+            given = f"{one.file} with its samples" if one.samples else str(one.file)
+            note(f"{given} was imported before, as run {one.run_id}: nothing was added.")
     records = [record for one in taken for record in one.records]
     if records:
         _show(output, records)
+        if paths := [path.name for one in taken if not one.before for path in one.samples]:
+            output.text(f"Samples, document by document: {', '.join(paths)}.")
         output.text(f"Records: {results}/runs, marked as imported.")
     return 0
 
@@ -93,6 +101,7 @@ def _as_document(taken: Taken) -> dict[str, object]:
 
     return {
         "file": str(taken.file),
+        "samples": [str(path) for path in taken.samples],
         "run_id": taken.run_id,
         "imported_before": taken.before,
         "records": [described(record) for record in taken.records],

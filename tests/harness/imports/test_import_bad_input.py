@@ -113,11 +113,11 @@ def test_results_that_cannot_be_written_leave_nothing_half(tmp_path, minizoo, mo
 
     calls = []
 
-    def full_at_the_second(results, record):
+    def full_at_the_second(results, record, samples):
         calls.append(record.task)
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
-        return write_record(results, record)
+        return write_record(results, record, samples)
 
     monkeypatch.setattr(importing, "write_record", full_at_the_second)
     path = tmp_path / "result.json"
