@@ -1,4 +1,4 @@
-"""lm-eval's own command line, run in this process with minizoo among its models, a mirror's data and records of what is measured."""
+"""lm-eval's own command line run in this process, with minizoo among its models, a mirror's data, and records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from harness.lmeval.drop_in import versions
 from harness.lmeval.drop_in.foreign_errors import translated
-from harness.lmeval.drop_in.refusals import check_model, refuse
+from harness.lmeval.drop_in.refusals import check_model, left_out, refuse
 from harness.lmeval.drop_in.replacing import replaced
 from zoo.errors import LmEvalRefused
 from zoo.names import closest
@@ -78,7 +78,8 @@ def _run(around: Surroundings) -> None:
 def _evaluate(cli: Any, arguments: argparse.Namespace, asked: Mapping[str, Any], around: Surroundings) -> None:
     from zoo.checkpoint.hub.reachable import ask_early
 
-    ask_early()
+    if around.mirror is None:
+        ask_early()
     versions.check(versions.RUN)
     from lm_eval.api.registry import model_registry
 
@@ -87,6 +88,8 @@ def _evaluate(cli: Any, arguments: argparse.Namespace, asked: Mapping[str, Any],
     from harness.lmeval.drop_in.task_index import served_index
     from harness.lmeval.model import NAME, register
 
+    for line in left_out(asked.get("include_path")):
+        around.tell(line)
     register()
     model = asked.get("model") or DEFAULT_MODEL
     check_model(model, model_registry)
@@ -130,11 +133,11 @@ def _record(one: Any, model: str, asked: Mapping[str, Any], around: Surroundings
 def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options by their lm-eval names: of the command line, else of the configuration file that it names."""
     given = {name: value for name, value in vars(arguments).items() if value or value == 0}
-    if not given.get("config"):
+    if not (file := given.get("config")):
         return given
     from lm_eval.config.evaluate_config import EvaluatorConfig
 
-    return {**EvaluatorConfig.load_yaml_config(given["config"]), **given}
+    return {**EvaluatorConfig.load_yaml_config(str(file)), **given}
 
 
 def _refused(cli: Any) -> Callable[[argparse.ArgumentParser, str], NoReturn]:

@@ -42,7 +42,7 @@ class _Held:
 
 @contextmanager
 def held(check: Callable[[Mapping[str, Any]], None]) -> Generator[list[Evaluated]]:
-    """Inside, each of lm-eval's evaluations is appended to the list as it ends; `check` may refuse its tasks before it begins."""
+    """Inside, each of lm-eval's evaluations is put on the list as it ends; `check` may refuse its tasks before it begins."""
     from lm_eval import evaluator
 
     kept = _Held()

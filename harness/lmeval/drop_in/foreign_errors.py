@@ -1,4 +1,4 @@
-"""What lm-eval's command line raises, translated: the user's mistakes as such, missing packages, and what went wrong in a run."""
+"""What lm-eval's command line raises, translated: mistakes of the request, missing packages, and what went wrong in a run."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ FRONT = (
 REFUSALS = (ValueError, KeyError, TypeError, AssertionError, FileNotFoundError)
 YAML_ERROR = "YAMLError"
 OURS = {"zoo", "backends", "harness", "reports", "minizoo"}
+SERVING = "harness.lmeval.drop_in.served_data"
+"""Stands between lm-eval's tasks and `datasets`, which it calls for them."""
 NO_TASKS = re.compile(r"Tasks not found: ([^,]+)")
 UNSAFE = re.compile(r"run task: (\S+) which is marked as unsafe")
 LIST = "`minizoo lm-eval ls tasks` lists them."
@@ -44,11 +46,10 @@ def translated(log: Path | None) -> Generator[None]:
     except MinizooError:
         raise
     except Exception as error:
-        modules = _modules(error)
-        if modules and modules[-1].partition(".")[0] in OURS and not modules[-1].startswith("harness.tasks"):
+        owner = _owner(error)
+        if owner.partition(".")[0] in OURS:
             raise
-        theirs = [module for module in modules if module.startswith("lm_eval.")]
-        asked = bool(theirs) and theirs[-1].startswith(FRONT)
+        asked = owner.startswith(FRONT)
         if isinstance(error, OSError) and error.errno is not None and not asked:
             raise
         raise _cause(error, asked, log) from error
@@ -86,9 +87,11 @@ def _cause(error: Exception, asked: bool, log: Path | None) -> MinizooError:
     )
 
 
-def _modules(error: BaseException) -> list[str]:
-    """The modules that the exception went through, the innermost last."""
-    return [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+def _owner(error: BaseException) -> str:
+    """The innermost module of lm-eval or minizoo that the exception went through: whose doing it is."""
+    names = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    owners = [name for name in names if name.partition(".")[0] in {"lm_eval", *OURS} and name != SERVING]
+    return owners[-1] if owners else ""
 
 
 def _place(error: BaseException) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from harness.lmeval.loading.index import check_names
-from zoo.errors import CodeRefused, FileMissing, LmEvalRefused, PackageMissing, UnknownName
+from zoo.errors import CodeRefused, FileMissing, LmEvalRefused, PackageMissing, UnknownName, one_line
 from zoo.names import unknown
 
 LOGGERS = {"wandb_args": "wandb", "trackio_args": "trackio"}
@@ -40,6 +40,19 @@ def check_model(name: str, known: Iterable[str]) -> None:
     known = list(known)
     if name not in known:
         raise unknown(UnknownName, "model", name, known, f"lm-eval has {', '.join(sorted(known))}.")
+
+
+def left_out(folder: str | None) -> Iterator[str]:
+    """What is to be told of the YAML files below --include_path that cannot be read: lm-eval leaves them out without a word."""
+    if folder is None:
+        return
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    for path in sorted(Path(folder).rglob("*.yaml")):
+        try:
+            load_yaml(path, resolve_func=False)
+        except Exception as error:  # yaml's, the system's, or a missing file that it includes
+            yield f"lm-eval leaves out {path}, which cannot be read ({one_line(error)[:200]})."
 
 
 def _code(asked: Mapping[str, Any]) -> None:

@@ -125,7 +125,7 @@ def _mirrored_builder(served: Served, mirror: Path, usual: Callable[..., Any]) -
             return usual(path=path, name=name, **options)
         if given := [option for option in OWN_FILES if options.get(option)]:
             raise DataMissing(
-                f"Task {served.task} picks files of the data set {path} ({', '.join(given)}), which a mirror does not tell apart.",
+                f"Task {served.task} picks files of the data set {path} by {' and '.join(given)}, and a mirror keeps no files.",
                 "Run it without --data.",
             )
         return _Builder(_splits(served.task, mirror, mirror / path / (name or "default")))

@@ -1,4 +1,4 @@
-"""lm-eval's own index of its tasks served from the one that minizoo keeps: its scan of 14,000 files takes seconds at every start."""
+"""lm-eval's index of its own tasks served from the one that minizoo keeps: its scan takes seconds at every start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.lmeval.loading.index import lm_eval_tasks, stock_index
 
 @contextmanager
 def served_index() -> Generator[None]:
-    """Inside, lm-eval finds its own tasks without a scan; those of other folders it scans as ever. Nothing of an untested lm-eval."""
+    """Inside, the pinned lm-eval finds its own tasks without a scan; those of other folders it scans as ever."""
     if not pinned():
         yield
         return

@@ -23,6 +23,7 @@ RUN: Mapping[str, str] = {
     "lm_eval.api.registry.model_registry": "be one of its models",
     "lm_eval.api.task.ConfigurableTask.fewshot_docs": "serve few-shot examples from a mirror",
     "lm_eval.tasks._factory.TaskFactory._build_task": "name the task whose data are missing",
+    "lm_eval.tasks._yaml_loader.load_yaml": "tell which task files cannot be read",
     "lm_eval.models.MODEL_MAPPING": "keep its own models beside minizoo",
     "datasets.load.load_dataset_builder": "serve data sets from a mirror",
 }

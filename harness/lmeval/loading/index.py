@@ -49,7 +49,7 @@ def function_of(named: str) -> Any:
 
 
 def check_names(names: Iterable[str], own: Collection[str] = ()) -> None:
-    """Raise UnknownTask for the first name that is neither lm-eval's nor among `own`; imports no lm-eval and builds no index."""
+    """Raise UnknownTask for the first name that is neither lm-eval's nor among `own`; does not import lm-eval."""
     known = _kept_index()
     if known is None:
         known = scanned_names()
