@@ -34,6 +34,11 @@ def text(name: str, value: Any) -> str:
     raise InvalidOption(f"{name} is {value!r}, which is no text.", f"Give {name} as text.")
 
 
+def dtype(name: str, value: Any) -> str:
+    """A dtype's name, with or without `torch.` before it."""
+    return text(name, value).removeprefix("torch.")
+
+
 def pretrained(value: Any) -> str:
     """The model's name. A model that is loaded already is refused."""
     if value is None or value == "":

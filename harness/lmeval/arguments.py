@@ -29,7 +29,7 @@ HONOURED: Mapping[str, Read] = {
     "tokenizer": values.tokenizer,
     "max_length": values.length,
     "device": values.device,
-    "dtype": values.text,
+    "dtype": values.dtype,
     "prefix_token_id": values.whole,
     "add_bos_token": values.flag,
     "think_end_token": values.token,
@@ -121,6 +121,11 @@ REFUSED: Mapping[str, Refused] = {
 }  # fmt: skip
 """Argument → what to do instead."""
 
+SECRET = ("token", "use_auth_token")
+"""Arguments whose value is not shown."""
+SHOWN = 60
+"""Characters of a value that a message shows."""
+
 REFUSED_PREFIXES: Mapping[str, Refused] = {"bnb_": Refused(QUANTISE), "llm_int8_": Refused(QUANTISE)}
 """Beginning of an argument's name → as above."""
 
@@ -187,7 +192,8 @@ def _check(name: str, value: Any) -> None:
     rule = REFUSED.get(name) or next((rule for start, rule in REFUSED_PREFIXES.items() if name.startswith(start)), None)
     if rule is not None:
         if not any(same(plain(value), one) for one in rule.harmless):
-            raise InvalidOption(f"minizoo's model does not follow {name}={value}.", rule.way_out)
+            said = name if name in SECRET else f"{name}={str(value)[:SHOWN]}"
+            raise InvalidOption(f"minizoo's model does not follow {said}.", rule.way_out)
     elif name not in HONOURED and name not in OURS and name not in SPELLINGS:
         known = ["pretrained", *HONOURED, *SPELLINGS, *OURS, *REFUSED]
         listing = (
@@ -203,4 +209,4 @@ def _told(given: Mapping[str, Any]) -> tuple[str, ...]:
     for name, value in given.items():
         if name in OURS and not any(same(value, usual) for usual in USUAL.get(name, (None,))):
             by_reason.setdefault(OURS[name], []).append(f"{name}={value}")
-    return tuple(f"{', '.join(names)} changes nothing here: {reason}." for reason, names in by_reason.items())
+    return tuple(f"{', '.join(names)}: of no effect here, {reason}." for reason, names in by_reason.items())
