@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.lmeval.drop_in.refusals import unsafe
 from harness.lmeval.loading.index import scanned_names
-from zoo.errors import LmEvalFailed, LmEvalRefused, MinizooError, PackageMissing, UnknownTask, UnsafeTask, one_line
+from zoo.errors import LmEvalFailed, LmEvalRefused, MinizooError, PackageMissing, UnknownTask, one_line
 from zoo.names import unknown
 
 FRONT = (
@@ -53,14 +54,6 @@ def translated(log: Path | None) -> Generator[None]:
         if isinstance(error, OSError) and error.errno is not None and not asked:
             raise
         raise _cause(error, asked, log) from error
-
-
-def unsafe(task: str) -> UnsafeTask:
-    """The error for a task of lm-eval that runs what the model writes."""
-    return UnsafeTask(
-        f"Task {task} of lm-eval runs what the model writes inside the measuring process, so it is not run.",
-        "minizoo runs generated code only in its sandbox: `minizoo eval MODEL --tasks humaneval`, or mbpp_0shot.",
-    )
 
 
 def _cause(error: Exception, asked: bool, log: Path | None) -> MinizooError:

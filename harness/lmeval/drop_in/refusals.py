@@ -1,4 +1,4 @@
-"""What of lm-eval's command line is refused before anything is imported for a run, let alone loaded."""
+"""What of lm-eval's command line is refused by minizoo itself, most of it before anything is imported for a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.lmeval.loading.index import check_names
-from zoo.errors import CodeRefused, FileMissing, LmEvalRefused, PackageMissing, UnknownName, one_line
+from zoo.errors import CodeRefused, FileMissing, LmEvalRefused, PackageMissing, UnknownName, UnsafeTask, one_line
 from zoo.names import unknown
 
 LOGGERS = {"wandb_args": "wandb", "trackio_args": "trackio"}
@@ -53,6 +53,14 @@ def left_out(folder: str | None) -> Iterator[str]:
             load_yaml(path, resolve_func=False)
         except Exception as error:  # yaml's, the system's, or a missing file that it includes
             yield f"lm-eval leaves out {path}, which cannot be read ({one_line(error)[:200]})."
+
+
+def unsafe(task: str) -> UnsafeTask:
+    """The error for a task of lm-eval that runs what the model writes."""
+    return UnsafeTask(
+        f"Task {task} of lm-eval runs what the model writes inside the measuring process, so it is not run.",
+        "minizoo runs generated code only in its sandbox: `minizoo eval MODEL --tasks humaneval`, or mbpp_0shot.",
+    )
 
 
 def _code(asked: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from harness.data.manifest import HUB_ID, LOCAL_FORMATS
 from harness.data.mirror import read_rows
 from harness.data.offline import hub_offline
-from harness.lmeval.drop_in.foreign_errors import unsafe
+from harness.lmeval.drop_in.refusals import unsafe
 from harness.lmeval.drop_in.replacing import replaced
 from harness.lmeval.loading.load_errors import translated_load_errors
 from zoo.checkpoint.hub.reachable import hub_reachable

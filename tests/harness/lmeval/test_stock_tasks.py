@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.lmeval.drop_in.task_index import served_index
 from harness.lmeval.loading.expansion import expand, make_group
 from harness.lmeval.loading.generation import SUPPORTED
-from harness.lmeval.loading.index import folders_of, lm_eval_tasks, stock
+from harness.lmeval.loading.index import folders_of, lm_eval_tasks, scanned_names, stock
 from harness.lmeval.loading.support import JUDGED, OUTPUT_TYPES, is_function, refused
 from harness.lmeval.loading.tasks import load_tasks
 from harness.suites.suite import TaskSelection
@@ -243,3 +244,22 @@ def test_a_task_that_borrows_lm_evals_way_of_running_code_is_refused_too(tmp_pat
 
 BROKEN_GROUPS = {"flan_held_in", "t0_eval"}
 """Groups that lm-eval 0.4.13 cannot load either: members that are written inside the group, with keys it does not take."""
+
+
+def test_names_by_line_are_all_that_lm_eval_knows_and_few_more(index):
+    assert set(index) - scanned_names() == set()
+    assert len(scanned_names() - set(index)) <= 10
+
+
+def test_the_index_that_lm_evals_command_line_is_served_is_its_own(index):
+    from lm_eval.tasks import TaskManager
+
+    with served_index():
+        served = TaskManager().task_index
+    assert {name: _told(entry) for name, entry in served.items()} == {
+        name: _told(entry) for name, entry in index.items()
+    }
+
+
+def _told(entry):
+    return entry.name, entry.kind, entry.yaml_path, entry.tags
