@@ -53,9 +53,9 @@ class Opened:
         dims = self.checkpoint.closed_form
         if dims is not None:
             return count_parameters(dims).total
-        stored = {} if virtual_parent(self.checkpoint.folder) else _stored(self.checkpoint)
-        plain = stored and all(tensor.dtype in STORED for tensor in stored.values())
-        return sum(math.prod(tensor.shape) for tensor in stored.values()) if plain else -1
+        return (
+            _stored_parameters(self.checkpoint) if self.checkpoint.only_pruned else _class_parameters(self.checkpoint)
+        )
 
     @property
     def rows(self) -> int | None:
@@ -193,6 +193,27 @@ def _tokenizer(arguments: Arguments, found: Outline) -> HfTokenizer:
     made = HfTokenizer(folder if folder.is_dir() else outline(model_ref(wanted, arguments.revision)).folder, add_bos)
     made.inner.name_or_path = wanted
     return made
+
+
+def _class_parameters(checkpoint: Checkpoint) -> int:
+    """As transformers counts them, of a model without weights."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from backends.hf.loading import transformers_config
+
+    try:
+        with torch.device("meta"):
+            empty: Any = AutoModelForCausalLM.from_config(transformers_config(checkpoint.folder))
+        return int(empty.num_parameters())
+    except Exception:  # whatever a class raises; another backend may run what transformers does not
+        return -1
+
+
+def _stored_parameters(checkpoint: Checkpoint) -> int:
+    if virtual_parent(checkpoint.folder):
+        return -1
+    return sum(math.prod(tensor.shape) for tensor in _stored(checkpoint).values())
 
 
 def _stored_dtype(checkpoint: Checkpoint) -> str:

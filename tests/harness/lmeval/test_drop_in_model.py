@@ -589,6 +589,7 @@ def test_a_model_that_packing_does_not_follow_is_run_plainly_and_that_is_told_on
         ours, theirs = Opened(tmp_path / "bloom").both()
         found, expected = ours.loglikelihood(scored(PAIRS[:4])), theirs.loglikelihood(scored(PAIRS[:4]))
     assert_logprobs([logprob for logprob, _ in found], [logprob for logprob, _ in expected], 12)
+    assert ours.get_model_info() == theirs.get_model_info()
     told = [record.getMessage() for record in caplog.records if "without packing" in record.getMessage()]
     assert len(told) == 1
     assert "bloom is run without packing, since its" in told[0]
