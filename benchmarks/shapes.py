@@ -44,7 +44,7 @@ def write_shape(shape: str, tokenizer: Path, folder: Path, seed: int = 0) -> Pat
     )
     torch.manual_seed(seed)
     LlamaForCausalLM(config).save_pretrained(folder)
-    return _with_tokenizer(folder, tokenizer)
+    return with_tokenizer(folder, tokenizer)
 
 
 def write_configuration(model: str, tokenizer: Path, folder: Path) -> Path:
@@ -60,10 +60,11 @@ def write_configuration(model: str, tokenizer: Path, folder: Path) -> Path:
         sys.exit(f"{tokenizer} has {size:,} tokens, {model} {config['vocab_size']:,}: take a smaller tokenizer.")
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config, indent=1))
-    return _with_tokenizer(folder, tokenizer)
+    return with_tokenizer(folder, tokenizer)
 
 
-def _with_tokenizer(folder: Path, tokenizer: Path) -> Path:
+def with_tokenizer(folder: Path, tokenizer: Path) -> Path:
+    """Put a tokenizer into `folder`, with the settings that transformers wants beside it."""
     for path in tokenizer.glob("*"):
         if path.name.startswith("tokenizer") or path.suffix == ".model":
             shutil.copy(path, folder / path.name)

@@ -1,0 +1,162 @@
+"""One lm-eval command line with `--model hf` and with `--model minizoo`: equal files asserted first, then the times of both.
+
+    python benchmarks/lm_eval_drop_in.py ../shared/models/stories260k SMOLLM2 --data ../shared/data \
+        --out benchmarks/lm_eval_drop_in.json
+    python benchmarks/lm_eval_drop_in.py MODEL --data ../shared/data --limit 4 --tasks hellaswag,gsm8k
+
+Each model is a folder; both commands run one after the other in processes of their own, with nothing cached from the other. Exits
+1 when the two leave different files; `benchmarks/lm_eval_pair.py` says what equal means. Seconds are those of the whole command,
+and those that lm-eval itself writes as `total_evaluation_time_seconds`: from its command line read to its results counted,
+without the import of packages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+from benchmarks.lm_eval_pair import compare, read_output, token_error  # noqa: E402
+
+TASKS = "hellaswag,arc_challenge,truthfulqa_mc2,gsm8k,wikitext"
+ENGINES = ("minizoo", "hf")
+PACKAGES = ("lm-eval", "torch", "transformers", "tokenizers", "datasets")
+
+
+def main() -> int:
+    args = _arguments()
+    rows = [_measure(folder, args) for folder in args.models]
+    document = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **_provenance(args), "models": rows}
+    if args.out:
+        args.out.write_text(json.dumps(document, indent=1) + "\n")
+    print(json.dumps(document) if args.json else "\n".join(table(document)))
+    return 0 if all(row["equal"] for row in rows) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("models", type=Path, nargs="+", help="folders of models")
+    words.add_argument("--data", type=Path, required=True, help="mirror of hub data sets")
+    words.add_argument("--tasks", default=TASKS)
+    words.add_argument("--limit", type=int, default=100, help="documents of each task")
+    words.add_argument("--batch-size", default="1", help="lm-eval's --batch_size, which minizoo chooses itself")
+    words.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    words.add_argument("--json", action="store_true")
+    return words.parse_args()
+
+
+def _measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as scratch:
+        runs = {engine: _run(engine, folder, args, Path(scratch) / engine) for engine in ENGINES}
+        theirs, ours = (read_output(Path(scratch) / engine / "out") for engine in ("hf", "minizoo"))
+    tasks = compare(theirs, ours, token_error(json.loads((folder / "config.json").read_text())))
+    for engine, output in (("hf", theirs), ("minizoo", ours)):
+        runs[engine]["evaluation_seconds"] = float(output.results["total_evaluation_time_seconds"])
+    return {
+        "model": folder.resolve().name,
+        **runs,
+        "ratio": runs["hf"]["seconds"] / runs["minizoo"]["seconds"],
+        "evaluation_ratio": runs["hf"]["evaluation_seconds"] / runs["minizoo"]["evaluation_seconds"],
+        "equal": all(task["equal"] for task in tasks),
+        "tasks": tasks,
+    }
+
+
+def command(engine: str, model: str, args: argparse.Namespace) -> list[str]:
+    """The words of lm-eval's command line; only one of them differs."""
+    return [
+        "minizoo", "lm-eval", "run", "--model", engine, "--model_args", f"pretrained={model},dtype=float32",
+        "--tasks", args.tasks, "--limit", str(args.limit), "--batch_size", args.batch_size,
+        "--output_path", "out", "--log_samples",
+    ]  # fmt: skip
+
+
+def _run(engine: str, folder: Path, args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """Wall time, processor time and the largest resident size of one command, its output in `scratch`/out."""
+    scratch.mkdir()
+    environment = {
+        **os.environ, "PYTHONPATH": str(ROOT), "MINIZOO_DATA": str(args.data.resolve()), "HF_HUB_OFFLINE": "1",
+        "HF_HOME": str(scratch / "hub"), "MINIZOO_LOG_DIR": str(scratch / "log"),
+    }  # fmt: skip
+    words = command(engine, str(folder.resolve()), args)
+    start = time.perf_counter()
+    with (scratch / "said").open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words], cwd=scratch, env=environment, stdout=said, stderr=subprocess.STDOUT
+        )
+        _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    if status:
+        sys.exit(f"{shlex.join(words)} failed:\n{(scratch / 'said').read_text()[-3000:]}")
+    print(f"{folder.resolve().name}: --model {engine} took {seconds:.1f} s", file=sys.stderr, flush=True)
+    return {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_bytes": used.ru_maxrss * 1024}
+
+
+def _provenance(args: argparse.Namespace) -> dict[str, Any]:
+    from harness.records.provenance import git_sha
+    from harness.speed.probes.os_probe import OsProbe
+
+    facts = OsProbe().facts()
+    return {
+        "commit": git_sha(), "cpu": facts["product"], "processors": facts["processors"], "load_average": os.getloadavg()[0],
+        "command": shlex.join(command("ENGINE", "MODEL", args)), "limit": args.limit,
+        "versions": {name: version(name) for name in PACKAGES}, "python": platform.python_version(),
+    }  # fmt: skip
+
+
+def table(document: dict[str, Any]) -> Iterator[str]:
+    """The two commands' times and how near their answers are, as Markdown."""
+    yield from _rows(
+        "model|hf|minizoo|ratio|hf, evaluation|minizoo, evaluation|ratio|peak memory|max Δ log p|flips|other texts|equal",
+        (
+            [
+                row["model"],
+                *(f"{row[engine]['seconds']:.0f} s" for engine in ("hf", "minizoo")), f"{row['ratio']:.1f}×",
+                *(f"{row[engine]['evaluation_seconds']:.0f} s" for engine in ("hf", "minizoo")),
+                f"{row['evaluation_ratio']:.1f}×",
+                " → ".join(f"{row[engine]['peak_bytes'] / 2**30:.2f}" for engine in ("hf", "minizoo")) + " GiB",
+                f"{max(task['largest_difference'] or 0 for task in row['tasks']):.1e}",
+                str(sum(task["flips"] for task in row["tasks"])),
+                str(sum(task["other_texts"] or 0 for task in row["tasks"])),
+                "yes" if row["equal"] else "NO",
+            ]
+            for row in document["models"]
+        ),
+    )  # fmt: skip
+    yield ""
+    yield from _rows(
+        "model|task|metric|hf|minizoo|relative difference|max Δ log p of the task|equal",
+        (
+            [
+                row["model"], f"`{task['task']}`", f"`{metric['metric']}`", str(metric["hf"]), str(metric["minizoo"]),
+                "0" if metric["identical"] else f"{metric['relative_difference']:.1e}",
+                "–" if task["largest_difference"] is None else f"{task['largest_difference']:.1e}",
+                "yes" if metric["equal"] else "NO",
+            ]
+            for row in document["models"] for task in row["tasks"] for metric in task["metrics"]
+        ),
+    )  # fmt: skip
+
+
+def _rows(titles: str, rows: Iterator[list[str]] | Sequence[list[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(titles.split("|")) + " |"
+    yield "|" + "---|" * len(titles.split("|"))
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
