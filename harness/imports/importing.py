@@ -79,7 +79,8 @@ def import_files(paths: Sequence[Path], results: Path, given: Given | None = Non
     taken: list[Taken] = []
     for file in files:
         earlier = _imported_before(results, file)
-        taken.append(Taken(file.path, earlier, before=True) if earlier else _store(results, file))
+        known = Taken(file.path, earlier or "", before=True, samples=file.samples)
+        taken.append(known if earlier else _store(results, file))
     return taken
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -162,7 +161,7 @@ class _Reading:
         if NOT_JUDGED in raw and not values:
             raise self.bad(where, "its answers were not judged (--predict_only)")
         for metric, value in values.items():
-            if not all(math.isnan(number) or abs(number) < MOST for number in _numbers(value)):
+            if not all(abs(number) < MOST for number in _numbers(value)):
                 raise self.bad(where, f"its {metric} is {value!r:.40}, which is no number")
         return values
 
@@ -229,9 +228,9 @@ def _samples(rows: list[Row]) -> Iterator[dict[str, Any]]:
 
 
 def _numbers(value: Any) -> list[float]:
-    """A value that is a number, or the numbers of a pair."""
+    """A value that is a number, or the numbers of a pair; NaN, which a mean may leave out, is left out."""
     parts = cast("list[Any]", value) if _is_pair(value) else [value]
-    return [part for part in parts if isinstance(part, int | float)]
+    return [part for part in parts if isinstance(part, int | float) and part == part]
 
 
 def _is_pair(value: Any) -> bool:

@@ -99,12 +99,15 @@ class _Run:
         self.run_id = new_run_id()
         self._lm = lm
         self._facts = facts
+        self._own = _own_settings(lm)
+        self._departures = [*facts.departures(), *([f"--model_args gave {', '.join(self._own)}"] if self._own else [])]
         setting = setting_of(lm.engine, lm.seed, None if facts.command is None else list(facts.command))
+        subject = subject_of(lm.checkpoint)
         self._shared: dict[str, Any] = {
             "run_id": self.run_id,
             "suite": SUITE,
             "overflow": "truncate",
-            "subject": subject_of(lm.checkpoint),
+            "subject": subject.model_copy(update={"tokenizer_digest": ""}) if "tokenizer" in self._own else subject,
             "setting": setting,
             "context": lm.max_length,
             "context_assumed": lm.checkpoint.context.assumed,
@@ -135,7 +138,7 @@ class _Run:
             return self._record(about, [], "unknown", status="failed", **told), []
         record = self._record(
             about,
-            [*chosen.departures, *self._facts.departures()],
+            [*chosen.departures, *self._departures],
             chosen.words,
             status="ok",
             reason=absent,
@@ -162,7 +165,7 @@ class _Run:
         }
         return self._record(
             about,
-            [*partly, *self._facts.departures()],
+            [*partly, *self._departures],
             "those of its tasks",
             status="ok",
             reason=_without_value(scores),
@@ -176,7 +179,7 @@ class _Run:
     def _record(self, about: Mapping[str, Any], departures: Sequence[str], documents: str, **fields: Any) -> Record:
         entry = {"task": about["task"], "shots": about["shots"], "documents": documents}
         entry |= {"departure": "; ".join(departures)} if departures else {}
-        asked = {"name": SUITE, "tasks": [entry], "lm_eval": self._facts.asked()}
+        asked = {"name": SUITE, "tasks": [entry], "lm_eval": self._facts.asked() | {"model_args": self._own}}
         return Record(**self._shared, **about, **fields, resolved_suite=asked)
 
     def _counts(self, loaded: LoadedTask, chosen: Chosen) -> Counts:
@@ -189,6 +192,19 @@ class _Run:
             truncated=len(overflowing(units)),
             reused=0,
         )
+
+
+def _own_settings(lm: Any) -> dict[str, str]:
+    """Arguments of the model by which prompts become other tokens, or answers other texts, than the checkpoint says."""
+    told = {
+        "tokenizer": None if Path(lm.tokenizer.name_or_path) == lm.checkpoint.folder else lm.tokenizer.name_or_path,
+        "max_length": None if lm.max_length == lm.checkpoint.max_length else lm.max_length,
+        "prefix_token_id": lm.custom_prefix_token_id,
+        "add_bos_token": lm.add_bos_token,
+        "think_end_token": lm.think_end_token,
+        "chat_template_args": lm.chat_template_args or None,
+    }
+    return {name: str(value) for name, value in told.items() if value is not None}
 
 
 def _check_finite(name: str, documents: Iterable[Document]) -> None:
