@@ -9,17 +9,21 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from harness.lmeval.drop_in import versions
 from harness.lmeval.drop_in.foreign_errors import translated
+from harness.lmeval.drop_in.parsing import asked_of, parsed
 from harness.lmeval.drop_in.refusals import check_model, left_out, refuse
 from harness.lmeval.drop_in.replacing import replaced
 from zoo.errors import LmEvalRefused
-from zoo.names import closest
+
+if TYPE_CHECKING:
+    from harness.lmeval.drop_in.evaluated import Evaluated
 
 DEFAULT_MODEL = "hf"
 """lm-eval's, where neither the command line nor a configuration file names one."""
+FAILED_TASK = 4
 LINE = "%(asctime)s %(levelname)-8s [%(name)s:%(lineno)d] %(message)s"
 
 
@@ -38,7 +42,7 @@ class Surroundings:
 
 
 def run_command_line(words: Sequence[str], around: Surroundings) -> int:
-    """Do what `lm-eval WORDS` does, and return its exit code.
+    """Do what `lm-eval WORDS` does, and return its exit code; 4 where a task that minizoo ran was recorded as failed.
 
     Raises LmEvalChanged, what `refuse` and `served_data` raise, what the model raises, what `translated` makes of the rest,
     and NotWritable for records; lm-eval has written its own files by then.
@@ -46,36 +50,32 @@ def run_command_line(words: Sequence[str], around: Surroundings) -> int:
     versions.check(versions.COMMAND_LINE)
     try:
         with replaced(sys, "argv", ["lm-eval", *words]), translated(around.log):
-            _run(around)
+            return _run(around)
     except SystemExit as leave:  # after help, and where `validate` finds something wrong
         if isinstance(leave.code, str):
             raise LmEvalRefused(f"lm-eval ends: {leave.code.rstrip('.')}.") from leave
         return leave.code or 0
-    return 0
 
 
-def _run(around: Surroundings) -> None:
-    from lm_eval._cli import HarnessCLI
-
-    cli = HarnessCLI()
-    with replaced(argparse.ArgumentParser, "error", _refused(cli)):
-        arguments = cli.parse_args()
-    asked = _asked(arguments)
+def _run(around: Surroundings) -> int:
+    cli, arguments = parsed()
+    asked = asked_of(arguments)
     refuse(arguments.command, asked)
     if line := versions.untested():
         around.tell(line)
     if arguments.command == "run":
-        _evaluate(cli, arguments, asked, around)
-    elif arguments.command:
-        from harness.lmeval.drop_in.task_index import served_index
-
-        with _shown_lines(), served_index():
-            cli.execute(arguments)
-    else:
+        return _evaluate(cli, arguments, asked, around)
+    if not arguments.command:
         cli.execute(arguments)
+        return 0
+    from harness.lmeval.drop_in.task_index import served_index
+
+    with _shown_lines(), served_index():
+        cli.execute(arguments)
+    return 0
 
 
-def _evaluate(cli: Any, arguments: argparse.Namespace, asked: Mapping[str, Any], around: Surroundings) -> None:
+def _evaluate(cli: Any, arguments: argparse.Namespace, asked: Mapping[str, Any], around: Surroundings) -> int:
     from zoo.checkpoint.hub.reachable import ask_early
 
     if around.mirror is None:
@@ -83,7 +83,7 @@ def _evaluate(cli: Any, arguments: argparse.Namespace, asked: Mapping[str, Any],
     versions.check(versions.RUN)
     from lm_eval.api.registry import model_registry
 
-    from harness.lmeval.drop_in.evaluated import Evaluated, held
+    from harness.lmeval.drop_in.evaluated import held
     from harness.lmeval.drop_in.served_data import served_data
     from harness.lmeval.drop_in.task_index import served_index
     from harness.lmeval.model import NAME, register
@@ -96,15 +96,17 @@ def _evaluate(cli: Any, arguments: argparse.Namespace, asked: Mapping[str, Any],
     if model == NAME and not asked.get("device"):
         arguments.device = "auto"  # lm-eval's command line says cuda:0 where nothing is said, with or without a GPU
     done: list[Evaluated] = []
+    codes = [0]
     try:
         with _shown_lines(), served_index(), served_data(around.mirror) as served, held(served.check_shots) as done:
             cli.execute(arguments)
     finally:
-        for one in done:
-            _record(one, model, asked, around)
+        codes += [_record(one, model, asked, around) for one in done]
+    return max(codes)
 
 
-def _record(one: Any, model: str, asked: Mapping[str, Any], around: Surroundings) -> None:
+def _record(one: Evaluated, model: str, asked: Mapping[str, Any], around: Surroundings) -> int:
+    """Record an evaluation of minizoo's model and tell so; returns the exit code that it deserves."""
     from harness.lmeval.drop_in.recorded import record_run
     from harness.lmeval.model import MinizooLM
     from harness.records.files import run_folder
@@ -114,48 +116,21 @@ def _record(one: Any, model: str, asked: Mapping[str, Any], around: Surroundings
             around.tell(
                 f"Nothing is recorded of --model {model}; `minizoo import` takes its results_*.json below {path}."
             )
-        return
+        return 0
     try:
         records = record_run(one.lm, one.task_dict, one.results, one.facts, around.results)
     finally:
         one.lm.close()
     if not records:
         around.tell("Nothing is recorded: no answer was judged.")
-        return
+        return 0
     names = ", ".join(record.task for record in records[:3])
     more = f" and {len(records) - 3} more" if len(records) > 3 else ""
     around.tell(f"Recorded: {names}{more}, in {run_folder(around.results, records[0].run_id)}.")
-    for record in records:
-        if record.status != "ok":
-            around.tell(f"Recorded as failed: {record.task}: {record.reason}")
-
-
-def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options by their lm-eval names: of the command line, else of the configuration file that it names."""
-    given = {name: value for name, value in vars(arguments).items() if value or value == 0}
-    if not (file := given.get("config")):
-        return given
-    from lm_eval.config.evaluate_config import EvaluatorConfig
-
-    return {**EvaluatorConfig.load_yaml_config(str(file)), **given}
-
-
-def _refused(cli: Any) -> Callable[[argparse.ArgumentParser, str], NoReturn]:
-    """What argparse calls for a command line that it cannot read."""
-
-    def error(parser: argparse.ArgumentParser, message: str) -> NoReturn:
-        near = None
-        if message.startswith("unrecognized arguments: -"):
-            word = message.split()[2].partition("=")[0]
-            near = closest(word, {option for each in _parsers(cli) for option in each._option_string_actions})
-        hint = f"Did you mean {near}? " if near else ""
-        raise LmEvalRefused(f"{parser.prog}: {message}.", f"{hint}`minizoo {parser.prog} --help` lists the options.")
-
-    return error
-
-
-def _parsers(cli: Any) -> list[argparse.ArgumentParser]:
-    return [*cli._subparsers.choices.values()]
+    failed = [record for record in records if record.status != "ok"]
+    for record in failed:
+        around.tell(f"Recorded as failed: {record.task}: {record.reason}")
+    return FAILED_TASK if failed else 0
 
 
 @contextmanager

@@ -87,13 +87,13 @@ def stock() -> Mapping[str, Any]:
     return TaskManager().task_index
 
 
+@cache
 def stock_index() -> Mapping[str, Any]:
     """Name → what `stock` says of it in brief: `kind`, `path` below lm-eval's tasks, `tags`, and the `members` of a group."""
     index = _kept_index()
     if index is None:
         index = _build()
         write_cache(_cache_file(), json.dumps({"files": _state_of_files(), "names": index}))
-        _kept_index.cache_clear()
     return index
 
 

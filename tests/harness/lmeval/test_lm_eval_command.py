@@ -56,6 +56,7 @@ def _run(model, folder, stories, data):
     words += ["--model_args", f"pretrained={stories},dtype=float32", "--include_path", ROOT / "harness/tasks/nano"]
     words += ["--tasks", TASKS, "--output_path", folder / model, "--log_samples", "--seed", "7", "--num_fewshot", "1"]
     words += ["--system_instruction", "Once upon a time.", "--use_cache", folder / f"{model}-answers"]
+    words += ["--gen_kwargs", "max_gen_toks=6"]
     assert run(["lm-eval", *map(str, words)]) == 0
     (results,) = (folder / model).rglob("results_*.json")
     samples = {}
@@ -90,6 +91,7 @@ def test_samples_have_the_same_prompts_and_answers(both):
             )  # fmt: skip
             _check_answers(mine["resps"], other["resps"])
     assert ours["hellaswag"][0]["arguments"]["gen_args_0"]["arg_0"].startswith("Once upon a time.")
+    assert ours["nano_sums"][0]["arguments"]["gen_args_0"]["arg_1"]["max_gen_toks"] == 6
 
 
 def _check_answers(mine, other):
@@ -137,6 +139,46 @@ def test_a_failed_record_leaves_lm_evals_files_and_a_cache_answers_in_the_models
     (results,) = (tmp_path / "out").rglob("results_*.json")
     assert json.loads(results.read_text())["results"]["hellaswag"] == told["minizoo"][0]["results"]["hellaswag"]
     assert "loading 'loglikelihood' responses from cache" in ran.err.lower() or "Cached requests: 12" in ran.err
+
+
+JUDGED_BY_CHANCE = """
+task: chance
+custom_dataset: !function own.docs
+output_type: multiple_choice
+test_split: test
+doc_to_text: "{{q}}"
+doc_to_choice: ["one", "two"]
+doc_to_target: 0
+process_results: !function own.judge
+metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
+"""
+OWN_CODE = """
+import random
+from datasets import Dataset
+
+def docs(**_):
+    return {"test": Dataset.from_list([{"q": "What?"}, {"q": "Who?"}])}
+
+def judge(doc, results):
+    return {"acc": random.random()}
+"""
+
+
+def test_a_task_recorded_as_failed_ends_the_command_with_4_and_lm_evals_number_stays_in_its_file(
+    minizoo, stories, tmp_path
+):
+    (tmp_path / "chance.yaml").write_text(JUDGED_BY_CHANCE)
+    (tmp_path / "own.py").write_text(OWN_CODE)
+    ran = minizoo(
+        "lm-eval", "run", "--model=minizoo", f"--model_args=pretrained={stories},dtype=float32", "--tasks",
+        tmp_path / "chance.yaml", "--output_path", tmp_path / "out", f"--results={tmp_path / 'records'}",
+    )  # fmt: skip
+    assert ran.code == 4
+    assert "Recorded as failed: chance: chance: lm-eval's acc is 0." in ran.err
+    (results,) = (tmp_path / "out").rglob("results_*.json")
+    assert 0 < json.loads(results.read_text())["results"]["chance"]["acc,none"] < 1
+    (record,) = map(read_record, (tmp_path / "records").rglob("record.json"))
+    assert (record.status, record.scores) == ("failed", ())
 
 
 def test_nothing_is_left_replaced_after_runs_that_ended_well_and_badly(both, minizoo, monkeypatch):

@@ -1,5 +1,7 @@
 """`minizoo lm-eval run` with a mirror: every way to a hub data set reads it, for any model, and nothing else is asked."""
 
+import json
+
 import datasets.config
 import pytest
 from huggingface_hub import constants
@@ -68,9 +70,23 @@ def run(minizoo):
     """Run tasks by lm-eval's dummy model, which answers by chance at once."""
 
     def call(tasks, *words):
-        return minizoo("lm-eval", "run", "--model", "dummy", "--tasks", tasks, "--limit", "2", *words)
+        some = () if "--samples" in words else ("--limit", "2")
+        return minizoo("lm-eval", "run", "--model", "dummy", "--tasks", tasks, *some, *words)
 
     return call
+
+
+def test_named_samples_and_a_run_that_only_predicts_reach_lm_eval(run, data, tmp_path):
+    named = '{"hellaswag": [5, 7]}'
+    ran = run("hellaswag", "--samples", named, "--predict_only", "--output_path", tmp_path, "--data", data)
+    assert ran.code == 0, ran.err
+    (samples,) = tmp_path.rglob("samples_hellaswag_*.jsonl")
+    told = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
+    assert [sample["doc_id"] for sample in told] == [5, 7]
+    assert [sample["metrics"] for sample in told] == [[], []]
+    assert (
+        f"Nothing is recorded of --model dummy; `minizoo import` takes its results_*.json below {tmp_path}." in ran.err
+    )
 
 
 def test_tasks_of_yaml_and_of_code_read_the_mirror_and_nothing_opens_a_connection(run, data, own_tasks, connections):
