@@ -91,6 +91,16 @@ def test_an_evaluation_by_lm_eval_has_hflms_results(opened):
         assert ours == theirs, name
 
 
+def test_an_evaluation_again_takes_every_answer_from_lm_evals_cache(lm, spied, tmp_path):
+    cache = str(tmp_path / "answers")
+    first = evaluated(lm, use_cache=cache)
+    assert spied.asked
+    spied.asked.clear()
+    again = evaluated(lm, use_cache=cache)
+    assert again["results"] == first["results"]
+    assert spied.asked == []
+
+
 def test_an_evaluation_in_turns_has_hflms_prompts_and_texts(chatty):
     told = {"apply_chat_template": True, "fewshot_as_multiturn": True, "system_instruction": "Be good"}
     found, expected = (evaluated(lm, ["nano_sums"], **told)["samples"]["nano_sums"] for lm in chatty.both())
