@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.lmeval.drop_in.refusals import unsafe
 from harness.lmeval.loading.index import scanned_names
-from zoo.errors import LmEvalFailed, LmEvalRefused, MinizooError, PackageMissing, UnknownTask, one_line
+from zoo.errors import LmEvalFailed, LmEvalRefused, MinizooError, PackageMissing, UnknownTask
 from zoo.names import unknown
 
 FRONT = (
@@ -57,7 +57,8 @@ def translated(log: Path | None) -> Generator[None]:
 
 
 def _cause(error: Exception, asked: bool, log: Path | None) -> MinizooError:
-    said = one_line(error) if not isinstance(error, KeyError) else " ".join(str(error.args[0]).split())
+    named = error.args[0] if isinstance(error, KeyError) and error.args else error  # str() of a KeyError has quotes
+    said = " ".join(str(named).split())[:300] or type(error).__name__
     if found := NO_TASKS.search(said):
         return unknown(UnknownTask, "task", found[1], scanned_names(), LIST)
     if found := UNSAFE.search(said):
