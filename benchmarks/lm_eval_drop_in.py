@@ -4,10 +4,10 @@
         --out benchmarks/lm_eval_drop_in.json
     python benchmarks/lm_eval_drop_in.py MODEL --data ../shared/data --limit 4 --tasks hellaswag,gsm8k
 
-Each model is a folder; both commands run one after the other in processes of their own, with nothing cached from the other. Exits
-1 when the two leave different files; `benchmarks/lm_eval_pair.py` says what equal means. Seconds are those of the whole command,
-and those that lm-eval itself writes as `total_evaluation_time_seconds`: from its command line read to its results counted,
-without the import of packages.
+Each model is a folder; both commands run one after the other in processes of their own, with nothing cached from the other.
+Exits 1 when the two leave different files; `benchmarks/lm_eval_pair.py` says what equal means. Seconds are those of the whole
+command, and those that lm-eval itself writes as `total_evaluation_time_seconds`: from its command line read to its results
+counted, without the import of packages.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -33,6 +34,9 @@ from benchmarks.lm_eval_pair import compare, read_output, token_error  # noqa: E
 
 TASKS = "hellaswag,arc_challenge,truthfulqa_mc2,gsm8k,wikitext"
 ENGINES = ("minizoo", "hf")
+BEGINS = re.compile(r"^(\S+) INFO .*\] Running (\w+) requests$", re.MULTILINE)
+"""lm-eval's line when it hands the requests of one kind to the model, those of all tasks together."""
+ENDS = re.compile(r"^(\S+) INFO .*Saving results aggregated", re.MULTILINE)
 PACKAGES = ("lm-eval", "torch", "transformers", "tokenizers", "datasets")
 
 
@@ -99,10 +103,25 @@ def _run(engine: str, folder: Path, args: argparse.Namespace, scratch: Path) -> 
         )
         _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
+    told = (scratch / "said").read_text()
     if status:
-        sys.exit(f"{shlex.join(words)} failed:\n{(scratch / 'said').read_text()[-3000:]}")
+        sys.exit(f"{shlex.join(words)} failed:\n{told[-3000:]}")
     print(f"{folder.resolve().name}: --model {engine} took {seconds:.1f} s", file=sys.stderr, flush=True)
-    return {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_bytes": used.ru_maxrss * 1024}
+    return {
+        "seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_bytes": used.ru_maxrss * 1024,
+        "seconds_of_requests": dict(_by_kind(told)),
+    }  # fmt: skip
+
+
+def _by_kind(told: str) -> Iterator[tuple[str, float]]:
+    """Seconds from one kind of requests to the next, whole ones; the last has the judging of all answers too."""
+    begins = [(_time(found[1]), found[2]) for found in BEGINS.finditer(told)]
+    ends = [*(moment for moment, _ in begins[1:]), *(_time(found[1]) for found in ENDS.finditer(told))]
+    yield from ((kind, (end - start).total_seconds()) for (start, kind), end in zip(begins, ends, strict=True))
+
+
+def _time(words: str) -> datetime:
+    return datetime.strptime(words, "%Y-%m-%d:%H:%M:%S")
 
 
 def _provenance(args: argparse.Namespace) -> dict[str, Any]:
@@ -128,9 +147,9 @@ def table(document: dict[str, Any]) -> Iterator[str]:
                 *(f"{row[engine]['evaluation_seconds']:.0f} s" for engine in ("hf", "minizoo")),
                 f"{row['evaluation_ratio']:.1f}×",
                 " → ".join(f"{row[engine]['peak_bytes'] / 2**30:.2f}" for engine in ("hf", "minizoo")) + " GiB",
-                f"{max(task['largest_difference'] or 0 for task in row['tasks']):.1e}",
+                f"{max(task.get('largest_difference', 0) for task in row['tasks']):.1e}",
                 str(sum(task["flips"] for task in row["tasks"])),
-                str(sum(task["other_texts"] or 0 for task in row["tasks"])),
+                str(sum(task.get("other_texts", 0) for task in row["tasks"])),
                 "yes" if row["equal"] else "NO",
             ]
             for row in document["models"]
@@ -138,12 +157,22 @@ def table(document: dict[str, Any]) -> Iterator[str]:
     )  # fmt: skip
     yield ""
     yield from _rows(
+        "model|requests|hf|minizoo|ratio",
+        (
+            [row["model"], f"`{kind}`", f"{theirs:.0f} s", f"{ours:.0f} s", f"{theirs / max(ours, 1):.1f}×"]
+            for row in document["models"]
+            for kind, theirs in row["hf"]["seconds_of_requests"].items()
+            for ours in [row["minizoo"]["seconds_of_requests"][kind]]
+        ),
+    )
+    yield ""
+    yield from _rows(
         "model|task|metric|hf|minizoo|relative difference|max Δ log p of the task|equal",
         (
             [
                 row["model"], f"`{task['task']}`", f"`{metric['metric']}`", str(metric["hf"]), str(metric["minizoo"]),
                 "0" if metric["identical"] else f"{metric['relative_difference']:.1e}",
-                "–" if task["largest_difference"] is None else f"{task['largest_difference']:.1e}",
+                f"{task['largest_difference']:.1e}" if "largest_difference" in task else "–",
                 "yes" if metric["equal"] else "NO",
             ]
             for row in document["models"] for task in row["tasks"] for metric in task["metrics"]

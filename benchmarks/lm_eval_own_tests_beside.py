@@ -1,6 +1,7 @@
 """What lm-eval's tests with literal tokens of pythia are about, with the answers of its own HFLM as what is expected."""
 
 import pytest
+
 from benchmarks.lm_eval_stand_in import GIVEN, REAL
 
 TEXTS = ("foo bar", "bar foo", "Once upon a time, there was a little girl named Lily.", " ", "")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,58 +65,66 @@ def compare(theirs: Output, ours: Output, error: float) -> list[dict[str, Any]]:
     return [_task(name, theirs, ours, error) for name in theirs.samples]
 
 
+GENERATION = "generate_until"
+QUESTION = ("doc_id", "doc_hash", "prompt_hash", "target_hash", "arguments")
+
+
 def _task(name: str, theirs: Output, ours: Output, error: float) -> dict[str, Any]:
     pairs = list(zip(theirs.samples[name], ours.samples[name], strict=True))
     kind = theirs.results["configs"][name]["output_type"]
     answers = list(_answers([(a, b) for a, b in pairs if a["filter"] == pairs[0][0]["filter"]], kind))
-    differences = [
-        abs(a[0] - b[0]) for d in answers for a, b in zip(d.theirs, d.ours, strict=True) if kind != GENERATION
-    ]
-    largest = max(differences, default=0.0)
-    row = {
+    counting = _counting(theirs.samples[name])
+    row: dict[str, Any] = {
         "task": name, "output_type": kind, "documents": len(answers), "requests": sum(len(d.theirs) for d in answers),
         "same_questions": all(a[key] == b[key] for a, b in pairs for key in QUESTION),
-        "flips": sum(_flipped(d, kind) for d in answers) + sum(_counted(a) != _counted(b) for a, b in pairs),
-        "other_texts": sum(d.theirs != d.ours for d in answers) if kind == GENERATION else None,
-        "largest_difference": None if kind == GENERATION else largest,
-        "largest_share_of_allowed": None if kind == GENERATION else max(_shares(answers, error), default=0.0),
-        "metrics": list(_metrics(name, theirs, ours, exact=kind == GENERATION, apart=2 * largest)),
+        "flips": sum(a.get(metric) != b.get(metric) for a, b in pairs for metric in counting),
     }  # fmt: skip
-    faults = [row["flips"], row["other_texts"] or 0, (row["largest_share_of_allowed"] or 0) > 1]
+    exact, apart = counting, 0.0
+    if kind == GENERATION:
+        exact = {metric for a, _ in pairs for metric in a["metrics"]}
+        row["other_texts"] = sum(d.theirs != d.ours for d in answers)
+    else:
+        row["flips"] += sum(map(_flipped, answers))
+        row["largest_difference"] = max(
+            abs(a[0] - b[0]) for d in answers for a, b in zip(d.theirs, d.ours, strict=True)
+        )
+        row["largest_share_of_allowed"] = max(_shares(answers, error))
+        apart = 2 * row["largest_difference"]
+    row["metrics"] = list(_metrics(name, theirs, ours, exact=exact, apart=apart))
+    faults = [row["flips"], row.get("other_texts", 0), row.get("largest_share_of_allowed", 0) > 1]
     return {**row, "equal": row["same_questions"] and not any(faults) and all(m["equal"] for m in row["metrics"])}
-
-
-GENERATION = "generate_until"
-QUESTION = ("doc_id", "doc_hash", "prompt_hash", "target_hash", "arguments")
 
 
 def _answers(pairs: list[tuple[Any, Any]], kind: str) -> Iterator[Answers]:
     for theirs, ours in pairs:
         texts = [list(arguments.values())[-1] for arguments in theirs["arguments"].values()]
         yield Answers(
-            *([_parsed(answers[0], kind) for answers in row["resps"]] for row in (theirs, ours)),
+            *([_parsed(answers, kind) for answers in row["resps"]] for row in (theirs, ours)),
             [len(text.encode()) if isinstance(text, str) else 0 for text in texts],
         )
 
 
-def _parsed(answer: Any, kind: str) -> Any:
-    """A text; or (log p, whether greedy decoding gives it), which the file has as words."""
+def _parsed(answers: list[Any], kind: str) -> Any:
+    """The texts of one request; or (log p, whether greedy decoding gives it), which the file has as words."""
     if kind == GENERATION:
-        return answer
+        return answers
+    answer = answers[0]
     return (float(answer[0]), answer[1]) if isinstance(answer, list) else (float(answer), None)
 
 
-def _flipped(document: Answers, kind: str) -> bool:
+def _flipped(document: Answers) -> bool:
     """Whether the likeliest answer or the greediness of one is another."""
-    if kind == GENERATION:
-        return False
     best = [max(range(len(a)), key=lambda i: a[i][0]) for a in (document.theirs, document.ours)]
     return best[0] != best[1] or [a[1] for a in document.theirs] != [a[1] for a in document.ours]
 
 
-def _counted(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics by which a document counts or does not."""
-    return {name: row[name] for name in row["metrics"] if row[name] in (0, 1)}
+def _counting(rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The metrics by which every document counts or does not."""
+    values: dict[str, set[Any]] = {}
+    for row in rows:
+        for metric in row["metrics"]:
+            values.setdefault(metric, set()).add(json.dumps(row[metric]))
+    return {metric for metric, found in values.items() if found <= {"0", "1", "0.0", "1.0", "false", "true"}}
 
 
 def _shares(answers: Sequence[Answers], error: float) -> Iterator[float]:
@@ -125,18 +133,25 @@ def _shares(answers: Sequence[Answers], error: float) -> Iterator[float]:
             yield abs(theirs[0] - ours[0]) / (error * math.sqrt(max(1.0, size / FEW)))
 
 
-def _metrics(name: str, theirs: Output, ours: Output, *, exact: bool, apart: float) -> Iterator[dict[str, Any]]:
-    """Every number of the task in the results files."""
-    counted = {metric for row in theirs.samples[name] for metric in _counted(row)} if not exact else set[str]()
-    fractional = {m for row in theirs.samples[name] for m in row["metrics"] if m not in _counted(row)}
+def _metrics(
+    name: str, theirs: Output, ours: Output, *, exact: Container[str], apart: float
+) -> Iterator[dict[str, Any]]:
+    """Every number of the task in the results files; those of `exact` metrics may not differ."""
     for key, expected in theirs.results["results"][name].items():
-        found = ours.results["results"][name].get(key)
-        if "," not in key:
+        metric, comma, _ = key.partition(",")
+        if not comma:
             continue
-        metric = key.split(",")[0].replace("_stderr", "")
-        identical = exact or (metric in counted and metric not in fractional) or not isinstance(expected, float)
-        relative = 0.0 if found == expected else abs(found - expected) / abs(expected) if expected else math.inf
+        found = ours.results["results"][name].get(key)
+        relative = _relative(found, expected)
+        rounded = metric.removesuffix("_stderr") not in exact and relative <= apart
         yield {
             "metric": key, "hf": expected, "minizoo": found, "identical": found == expected,
-            "relative_difference": relative, "equal": found == expected or (not identical and relative <= apart),
+            "relative_difference": relative, "equal": found == expected or rounded,
         }  # fmt: skip
+
+
+def _relative(found: Any, expected: Any) -> float:
+    if found == expected:
+        return 0.0
+    numbers = all(isinstance(value, float | int) for value in (found, expected))
+    return abs(found - expected) / abs(expected) if numbers and expected else math.inf

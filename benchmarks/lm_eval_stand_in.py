@@ -1,7 +1,7 @@
 """A pytest plugin: lm-eval's own tests of its Hugging Face model, with minizoo's model in that one's place, and offline.
 
-Started by `lm_eval_own_tests.py`, which says in MINIZOO_OWN_TESTS which folders stand in for models and tokenizers of the hub. Where
-a test holds what pythia answered when it was written, lm-eval's own HFLM answers anew on the stand-in, and the test
+Started by `lm_eval_own_tests.py`, which says in MINIZOO_OWN_TESTS which folders stand in for models and tokenizers of the hub.
+Where a test holds what pythia answered when it was written, lm-eval's own HFLM answers anew on the stand-in, and the test
 compares with that; its code stays as it is.
 """
 
@@ -59,8 +59,9 @@ def _here(model: Any) -> Any:
 
 
 def _serve_data() -> None:
-    from harness.data.mirror import mirrored
     from lm_eval.api.task import ConfigurableTask
+
+    from harness.data.mirror import mirrored
 
     build = ConfigurableTask.__init__
 
@@ -105,12 +106,11 @@ def _record(holder: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _table_of_hflm(request: pytest.FixtureRequest) -> Iterator[None]:
+def _table_of_hflm(request: pytest.FixtureRequest) -> None:
     """The file that `test_printed_results` reads is written by HFLM on the stand-in."""
     if getattr(request.node, "originalname", "") == "test_printed_results":
         with _hflm_registered():
             _write_table(**{k: v for k, v in request.node.callspec.params.items() if k != "on_ci"})
-    yield
 
 
 @contextmanager

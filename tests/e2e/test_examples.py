@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -42,6 +43,12 @@ def test_the_example_tells_the_code_of_an_error(tmp_path):
     ran = python(EXAMPLES / "evaluate_a_folder.py", tmp_path / "none", "nano_words", tmp_path)
     assert ran.returncode == 1
     assert ran.stderr.startswith("file-missing: ")
+
+
+def test_lm_evals_own_function_runs_minizoos_model():
+    ran = python(EXAMPLES / "lm_eval_drop_in.py")
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"^\|nano_words\|.*\|acc +\|↑ +\| +1\|", ran.stdout, re.MULTILINE), ran.stdout
 
 
 def test_the_suite_says_which_tasks_it_has():
