@@ -1,9 +1,10 @@
-"""Whether a device is there and has the memory for a model's weights, told before any of them is fetched."""
+"""Whether a device is there and has the memory for a model's weights, told before any of them is fetched; and what is free."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from backends.contract import Options
 from zoo.arch.held import config_dtype
@@ -79,3 +80,20 @@ def available_bytes(root: Path = Path("/")) -> int | None:
     except OSError:
         return None
     return int(found[1]) * 1024 if found else None
+
+
+class Held(NamedTuple):
+    """Bytes of this process's memory: all that is resident, and of it what no file is behind."""
+
+    resident: int
+    anonymous: int
+
+
+def held_bytes(root: Path = Path("/")) -> Held | None:
+    """What this process holds now; None where the system does not tell."""
+    try:
+        told = (root / "proc/self/status").read_text("utf-8")
+    except OSError:
+        return None
+    found = dict(re.findall(r"^(VmRSS|RssAnon):\s+(\d+) kB", told, re.MULTILINE))
+    return Held(*(int(found[name]) * 1024 for name in ("VmRSS", "RssAnon"))) if len(found) == 2 else None

@@ -61,8 +61,10 @@ def evaluate_all(output: Output, requests: Sequence[EvalRequest], results: Path,
     return _finished(output, "evaluation", turns)
 
 
-def plan_all(output: Output, requests: Sequence[EvalRequest], results: Path, tokenizer: Path | None) -> int:
-    """Show what each request would run, and run nothing; returns the worst exit code."""
+def plan_all(
+    output: Output, requests: Sequence[EvalRequest], results: Path, tokenizer: Path | None, probes: bool = True
+) -> int:
+    """Show what each request would run, and run nothing but a probe of its time, with `probes`; returns the worst exit code."""
     from harness.accuracy.dry_run import dry_run
     from minizoo.display.dry_run import show_dry_run
 
@@ -70,7 +72,7 @@ def plan_all(output: Output, requests: Sequence[EvalRequest], results: Path, tok
 
     def plan(turn: _Turn) -> None:
         planned = dry_run(turn.request, tokenizer)
-        turn.document = show_dry_run(output, planned, results, told_reasons=turn.request.data is not None)
+        turn.document = show_dry_run(output, planned, results, turn.request.data is not None, probes)
 
     for turn in turns:
         _go(turn, plan, len(turns) == 1, False)

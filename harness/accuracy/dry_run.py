@@ -8,12 +8,14 @@ from pathlib import Path
 
 from backends.opening import default_backend
 from backends.tokenizer import HfTokenizer
-from harness.accuracy.entry_work import EntryWork, counted, estimated, planned
-from harness.accuracy.plan import make_plan
+from harness.accuracy.memory_need import MemoryNeed, memory_of
+from harness.accuracy.plan import TaskPlan, make_plan
 from harness.accuracy.prepare import EvalRequest, chat_of
+from harness.accuracy.times.entry_work import EntryWork, counted, estimated, planned
 from harness.accuracy.times.flops import flops_of
 from harness.accuracy.times.pace import Amount
 from harness.accuracy.times.place import place_of
+from harness.accuracy.times.probe import Probe
 from harness.accuracy.vocabulary import check_vocabulary, rows_of
 from harness.data.offline import hub_offline
 from harness.lmeval.encoding import Encoder
@@ -26,6 +28,7 @@ from harness.stats.power import detectable_difference
 from harness.suites.suite import Suite, SuiteTask
 from zoo.checkpoint.locate import Outline, outline
 from zoo.checkpoint.model_ref import ModelRef
+from zoo.checkpoint.pickled.conversion import pickled_weights
 from zoo.errors import ChatTemplateMissing, EnvironmentIssue, MinizooError
 from zoo.registry.loader import load_registry
 
@@ -76,6 +79,12 @@ class DryRun:
     """Of a token; None where the model's dimensions are not at hand or have no closed form."""
     place: Place | None = None
     """Where it would run; None where this machine has no such device."""
+    memory: Sequence[MemoryNeed] = ()
+    """Of the device, and of the host where a GPU computes."""
+    probe: Probe | None = None
+    """What a probe would run; None where it cannot."""
+    unprobed: str = ""
+    """Why it cannot."""
 
     @property
     def identity(self) -> Identity:
@@ -99,6 +108,7 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
     missing: dict[str, MinizooError] = {}
     local = None if model.entry else outline(model)
     tokenizer, encoder = _encoder(request, model, local, tokenizer_folder, missing)
+    plans: list[TaskPlan] = []
     chat = _chat(suite, tokenizer, model, missing)
     counts = tokenizer_folder or model.folder
     rules = request.rules
@@ -122,9 +132,16 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
         _row(entry, works.get(entry.task) or estimated(suite, entry, rules, registry), request, expected)
         for entry in suite.tasks
     ]
-    backend = request.backend or (default_backend(local) if local else "hf")
-    place = place_of(backend, request.options, local.config if local else {})
-    return DryRun(model, suite, tasks, missing, _notes(local, tokenizer), flops_of(model, local), place)
+    at_hand = local or _at_hand(model)
+    backend = request.backend or (default_backend(at_hand) if at_hand else "hf")
+    place = place_of(backend, request.options, at_hand.config if at_hand else {})
+    amounts = {task.task: task.amount for task in tasks}
+    memory = memory_of(model, at_hand, backend, request.options, place, amounts, bool(plans) and not missing)
+    unprobed = _unprobed(at_hand, plans, memory)
+    units = [unit for plan in plans for unit in plan.units]
+    probe = None if unprobed or not at_hand else Probe(at_hand, backend, request.options, units, memory[0].slots)
+    notes = _notes(local, tokenizer)
+    return DryRun(model, suite, tasks, missing, notes, flops_of(model, local), place, memory, probe, unprobed)
 
 
 def _encoder(
@@ -145,6 +162,25 @@ def _encoder(
         folder, context = folder or found.folder, found.max_length
     tokenizer = HfTokenizer(folder)
     return tokenizer, Encoder(tokenizer, context, request.seed)
+
+
+def _at_hand(model: ModelRef) -> Outline | None:
+    """A registry model's outline; None where the hub would have to be asked for it."""
+    try:
+        return outline(model)
+    except MinizooError:
+        return None
+
+
+def _unprobed(at_hand: Outline | None, plans: Sequence[TaskPlan], memory: Sequence[MemoryNeed]) -> str:
+    """Why the model cannot be probed; empty where it can."""
+    if at_hand is None or at_hand.missing_bytes:
+        return "its weights are not here, and a dry run fetches none"
+    if pickled_weights(at_hand.folder):
+        return "its weights are pickled, and a dry run converts none"
+    if not plans:
+        return "none of its prompts can be made"
+    return "it does not fit into the memory" if any(need.fits is False for need in memory) else ""
 
 
 def _rows(model: ModelRef, local: Outline | None) -> int | None:

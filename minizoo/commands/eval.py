@@ -46,7 +46,11 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @eager_option
 @click.option("--fresh", is_flag=True, help="Start anew instead of going on with an interrupted run.")
-@click.option("--dry-run", is_flag=True, help="Say what would run and about how long it takes, and run nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, in what memory and about how long, and run nothing.")
+@click.option(
+    "--no-probe", is_flag=True,
+    help="With --dry-run: where no run tells the time, do not run the model for 20 s to estimate it.",
+)  # fmt: skip
 @sandbox_options
 @results_option
 @json_option
@@ -54,11 +58,13 @@ def evaluate(
     models: tuple[str, ...], name: str | None, parent: str | None, suite: str | None, tasks: str, shots: int | None,
     chat: bool, backend: str | None, device: str, dtype: str, limit: int | None, overflow: Overflow | None,
     data: Path | None, tokenizer: Path | None, seed: int, fewshot_seeds: int, eager: bool, fresh: bool, dry_run: bool,
-    results: Path, as_json: bool,
+    no_probe: bool, results: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure the accuracy of a model, or of several in turn, on a suite of tasks, and record it."""
     if tokenizer and not dry_run:
         raise click.UsageError("--tokenizer goes with --dry-run: a run uses the checkpoint's own.")
+    if no_probe and not dry_run:
+        raise click.UsageError("--no-probe goes with --dry-run: a run probes nothing.")
     if tasks:
         from harness.lmeval.loading.index import check_names
         from harness.suites.suite import known_folders
@@ -89,7 +95,7 @@ def evaluate(
     ]  # fmt: skip
     output = Output(as_json)
     if dry_run:
-        return plan_all(output, requests, results, tokenizer)
+        return plan_all(output, requests, results, tokenizer, not no_probe)
     return evaluate_all(output, requests, results, fresh)
 
 

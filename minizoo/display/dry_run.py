@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minizoo.display.eval_memory import memory_document, told_memory
 from minizoo.display.eval_time import estimated, told_time
 from minizoo.display.scale import rough_duration
 from minizoo.output import Column, Output, note
@@ -23,12 +24,11 @@ NUMBERS = {
 COLUMNS = [Column("task"), *(Column(heading, True, importance) for heading, importance in NUMBERS.items())]
 
 
-def show_dry_run(output: Output, plan: DryRun, results: Path, told_reasons: bool) -> dict[str, Any]:
-    """A row a task; ≈ marks an estimate. `told_reasons`: say of all that is missing why. Returns the plan's JSON document,
-    which it does not print."""
+def show_dry_run(output: Output, plan: DryRun, results: Path, told_reasons: bool, probes: bool) -> dict[str, Any]:
+    """A row a task; ≈ marks an estimate. `told_reasons`: say of all that is missing why. `probes`: run the model for a while
+    where no run tells its pace. Returns the plan's JSON document, which it does not print."""
     from harness.accuracy.dry_run import TEMPLATE
 
-    estimate = estimated(plan, results)
     for told in plan.notes:
         note(told)
     if plan.missing:
@@ -36,10 +36,12 @@ def show_dry_run(output: Output, plan: DryRun, results: Path, told_reasons: bool
     for what, reason in plan.missing.items():
         if told_reasons or what == TEMPLATE:
             note(f"{what}: {reason}")
+    estimate = estimated(plan, results, probes, output.as_json)
     if not output.as_json:
         rows = [[*_row(task), _time(estimate.seconds[task.task])] for task in plan.tasks]
         output.table(COLUMNS, rows, f"{plan.model.shown}, suite {plan.suite.name}: what would run")
-        for line in (_totals(plan.tasks), *told_time(plan, estimate, results), *_footnotes(plan.tasks)):
+        time = told_time(plan, estimate, results, probes)
+        for line in (_totals(plan.tasks), *told_memory(plan.memory), *time, *_footnotes(plan.tasks)):
             output.text(line)
     return {
         "model": plan.model.shown,
@@ -50,9 +52,12 @@ def show_dry_run(output: Output, plan: DryRun, results: Path, told_reasons: bool
             "seconds": estimate.total,
             "at_most": estimate.at_most,
             "basis": estimate.basis,
+            "basis_kind": estimate.source,
+            "kinds": dict(estimate.sources),
             "unknown": estimate.unknown,
             "place": asdict(plan.place) if plan.place else None,
         },
+        "memory": memory_document(plan.memory),
     }
 
 

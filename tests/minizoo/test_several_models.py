@@ -142,6 +142,7 @@ def test_a_dry_run_of_several_models_is_one_document(minizoo, tmp_path):
         "nano-width-pruned",
         *SUITE,
         "--dry-run",
+        "--no-probe",
         "--json",
         "--results",
         tmp_path,

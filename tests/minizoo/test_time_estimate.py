@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from support.paths import ROOT
 
-from harness.accuracy.times.pace import FARTHEST, Amount, estimated_time
+from harness.accuracy.times.pace import FARTHEST, Amount, Probed, estimated_time
 from harness.records.measured_work import Identity, Measured, Place
 from harness.store.query import query
 from minizoo.display.scale import rough_duration
@@ -77,6 +77,24 @@ def test_a_handful_of_tokens_is_no_pace():
     assert of(rows=[measured(computed_tokens=80, scoring_s=0.001)]).total is None
 
 
+def test_a_probe_counts_where_no_run_tells_and_there_alone():
+    texts = Amount(score_tokens=0, shared=True, new_tokens=1000, generations=10, prompt_tokens=300)
+    probed = {"scores": Probed(500, 50.0), "generated text": Probed(100, 1.0, prompt_tokens=60, prompt_seconds=0.6)}
+    found = estimated_time({**TASK, "gsm8k": texts}, MODEL, 1000, PLACE, [measured()], probed)
+    assert found.seconds == {"quiz": pytest.approx(20.0), "gsm8k": pytest.approx(1000 * 0.01 + 300 * 0.01)}
+    assert (found.sources, found.source) == ({"scores": "store", "generated text": "probe"}, "probe")
+    assert "by a probe of 1.6 s on this device (100 tokens)" in found.basis[1]
+    few = estimated_time(TASK, MODEL, 1000, PLACE, [], {"scores": Probed(499, 1.0)})
+    assert (few.total, few.unknown) == (None, ("scores",))
+
+
+def test_a_backend_that_shares_no_prefix_is_counted_by_what_is_asked():
+    amounts = {"quiz": Amount(score_tokens=100, shared=True, new_tokens=0, asked_tokens=900)}
+    for shares, seconds in ((True, 10.0), (False, 90.0)):
+        found = estimated_time(amounts, MODEL, 1000, PLACE, [], {"scores": Probed(1000, 100.0, shares=shares)})
+        assert found.total == pytest.approx(seconds)
+
+
 def test_what_cannot_be_counted_has_no_time():
     found = of({**TASK, "unknown size": Amount()}, [measured()])
     assert found.seconds["unknown size"] is None
@@ -90,9 +108,9 @@ def test_durations_are_round():
 
 def test_a_dry_run_says_hours_once_a_run_has_been_recorded_here(minizoo, tmp_path):
     argv = ["eval", "nano-teacher", "--suite", SUITE, "--device", "cpu", "--results", tmp_path]
-    before = minizoo(*argv, "--dry-run")
+    before = minizoo(*argv, "--dry-run", "--no-probe")
     assert "Time: unknown" in before.out
-    assert "--limit 20 in place of --dry-run" in before.out
+    assert "--limit 20 in place of --dry-run, or without --no-probe" in before.out
     assert not list(tmp_path.iterdir())
     ran = minizoo(*argv, "--dtype", "float16")
     assert "(hf, float16 weights, float32 products)" in ran.out
@@ -103,11 +121,15 @@ def test_a_dry_run_says_hours_once_a_run_has_been_recorded_here(minizoo, tmp_pat
     again = minizoo(*argv, "--dry-run", "--json").json()
     assert again["time"]["seconds"] == pytest.approx(expected)
     assert again["time"]["basis"][0].endswith(f"of nano-teacher (run {took['run_id']})")
-    shown = minizoo(*argv, "--dry-run").out
+    assert (again["time"]["basis_kind"], again["time"]["kinds"]) == ("store", {"scores": "store"})
+    told = minizoo(*argv, "--dry-run")
+    shown = told.out
+    assert "probed" not in told.err  # what a run tells wins
     assert "of computing on" in shown
     assert "'time': scores at" in shown
     student = minizoo("eval", "nano-width-pruned", *argv[2:], "--dry-run", "--json").json()
     assert "for the FLOPs of a token: roughly" in student["time"]["basis"][0]
     assert 0 < student["time"]["seconds"] < expected
-    assert minizoo(*argv, "--dry-run", "--json", "--dtype", "bfloat16").json()["time"]["seconds"] is None
+    unknown = minizoo(*argv, "--dry-run", "--json", "--dtype", "bfloat16", "--no-probe").json()["time"]
+    assert (unknown["seconds"], unknown["basis_kind"]) == (None, None)
     assert minizoo(*argv, "--dry-run", "--json", "--device", "cuda:7").json()["time"]["place"] is None

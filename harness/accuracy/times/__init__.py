@@ -1,1 +1,1 @@
-"""The time of an evaluation: the clock of each task, and pace from earlier runs. Never reads a record or a database."""
+"""What an evaluation takes: its work, clocks, and pace from earlier runs or a probe. Never reads a record or a database."""

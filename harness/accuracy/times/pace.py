@@ -1,7 +1,7 @@
 """How long computing will take, by what earlier runs took here: the same model's, else those of one of about its size.
 
 A score's tokens and those of generated text have paces of their own. A pace is taken from whole runs, never from one task:
-answers of several tasks may come from one forward pass.
+answers of several tasks may come from one forward pass. Where no run tells a pace, a probe of the model may.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.records.measured_work import Identity, Kind, Measured, Place
 
@@ -31,12 +32,43 @@ class Amount:
     """At the limit of every answer."""
     generations: int = 0
     """Answers to generate."""
+    asked_tokens: int | None = None
+    """Tokens to score, shared prefixes as often as they are asked for."""
+    prompt_tokens: int | None = None
+    """In front of the answers to generate, each shared prefix once where `shared`."""
+    longest_scored: int | None = None
+    """Tokens of the longest sequence that is scored."""
+    longest_generated: int | None = None
+    """Tokens of the longest prompt with its answer at the limit."""
 
+
+Source = Literal["store", "probe"]
+"""What tells a pace: earlier runs, or the model itself, run for some seconds."""
 
 ASKS: Mapping[Kind, Callable[[Amount], bool]] = {
     "scores": lambda amount: amount.score_tokens != 0,
     "generated text": lambda amount: amount.new_tokens != 0,
 }
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What some of a plan's requests took this very model on this device."""
+
+    tokens: int
+    """Scored, or new."""
+    seconds: float
+    """For those tokens alone."""
+    prompt_tokens: int = 0
+    """In front of new tokens."""
+    prompt_seconds: float = 0.0
+    shares: bool = True
+    """Whether shared prefixes are computed once, and counted once."""
+
+    @property
+    def whole_s(self) -> float:
+        """Seconds of computing that were measured."""
+        return self.seconds + self.prompt_seconds
 
 
 @dataclass(frozen=True)
@@ -49,8 +81,19 @@ class Estimate:
     """Whether something is counted at its limit: answers that may end earlier, prefixes that may be shared."""
     basis: tuple[str, ...]
     """A sentence a pace."""
-    unknown: tuple[Kind, ...]
-    """What nothing here tells the pace of."""
+    sources: Mapping[Kind, Source | None]
+    """Kind of work that is asked for → what tells its pace."""
+
+    @property
+    def unknown(self) -> tuple[Kind, ...]:
+        """What nothing here tells the pace of."""
+        return tuple(kind for kind, source in self.sources.items() if source is None)
+
+    @property
+    def source(self) -> Source | None:
+        """A probe where it tells any pace; None where nothing tells one."""
+        known = set(self.sources.values()) - {None}
+        return "probe" if "probe" in known else "store" if known else None
 
     @property
     def total(self) -> float | None:
@@ -61,13 +104,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class _Pace:
-    tokens: int
-    seconds: float
+    per_token: float
     told: str
-
-    @property
-    def per_token(self) -> float:
-        return self.seconds / self.tokens
+    source: Source = "store"
+    per_prompt_token: float = 0.0
+    """Of prompts in front of new tokens, where they were measured apart; else they are in `per_token`."""
+    shares: bool = True
 
 
 def estimated_time(
@@ -76,21 +118,22 @@ def estimated_time(
     flops: int | None,
     place: Place | None,
     measured: Iterable[Measured],
+    probed: Mapping[Kind, Probed] | None = None,
 ) -> Estimate:
     """The time of each task of one model; unknown without a `place`. `measured` is newest first; what ran elsewhere, or in
-    another way, is left out."""
+    another way, is left out. What `probed` says counts where no run tells."""
     here = [row for row in measured if place and _alike(row.place, place)]
     own = [row for row in here if row.identity == identity]
     paces: dict[Kind, _Pace | None] = {}
     for kind, asks in ASKS.items():
         if any(map(asks, amounts.values())):
-            paces[kind] = _pace(own, kind) or _scaled(here, kind, flops)
+            paces[kind] = _pace(own, kind) or _scaled(here, kind, flops) or _by_probe(kind, (probed or {}).get(kind))
     lengths = {task: length for task in amounts if (length := _answer_length(own, task)) is not None}
     return Estimate(
         {task: _seconds(task, amount, paces, lengths) for task, amount in amounts.items()},
         any(_at_limit(task, amount, lengths) for task, amount in amounts.items()),
         tuple(pace.told for pace in paces.values() if pace),
-        tuple(kind for kind, pace in paces.items() if pace is None),
+        {kind: pace.source if pace else None for kind, pace in paces.items()},
     )
 
 
@@ -107,8 +150,8 @@ def _pace(rows: Sequence[Measured], kind: Kind) -> _Pace | None:
     if tokens < LEAST_TOKENS[kind] or seconds <= 0:
         return None
     ran = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0]}"
-    rate = f"{tokens / seconds:.2g}" if tokens < 100 * seconds else f"{tokens / seconds:,.0f}"
-    return _Pace(tokens, seconds, f"{kind} at {rate} tokens/s, by {tokens:,} tokens of {asked[0].model} ({ran})")
+    told = f"{kind} at {_rate(tokens, seconds)} tokens/s, by {tokens:,} tokens of {asked[0].model} ({ran})"
+    return _Pace(seconds / tokens, told)
 
 
 def _scaled(rows: Sequence[Measured], kind: Kind, flops: int | None) -> _Pace | None:
@@ -119,8 +162,23 @@ def _scaled(rows: Sequence[Measured], kind: Kind, flops: int | None) -> _Pace | 
         pace = _pace([row for row in rows if row.flops_per_token == theirs], kind)
         if abs(math.log(flops / theirs)) <= math.log(FARTHEST) and pace:
             told = f"{pace.told}, times {flops / theirs:.2g} for the FLOPs of a token: roughly"
-            return _Pace(pace.tokens, pace.seconds * flops / theirs, told)
+            return _Pace(pace.per_token * flops / theirs, told)
     return None
+
+
+def _by_probe(kind: Kind, probed: Probed | None) -> _Pace | None:
+    if probed is None or probed.tokens < LEAST_TOKENS[kind] or probed.seconds <= 0:
+        return None
+    told = f"{kind} at {_rate(probed.tokens, probed.seconds)} tokens/s"
+    per_prompt_token = probed.prompt_seconds / probed.prompt_tokens if probed.prompt_tokens else 0.0
+    if probed.prompt_tokens:
+        told += f", its prompts at {_rate(probed.prompt_tokens, probed.prompt_seconds)}"
+    told += f", by a probe of {probed.whole_s:.2g} s on this device ({probed.tokens:,} tokens)"
+    return _Pace(probed.seconds / probed.tokens, told, "probe", per_prompt_token, probed.shares)
+
+
+def _rate(tokens: int, seconds: float) -> str:
+    return f"{tokens / seconds:.2g}" if tokens < 100 * seconds else f"{tokens / seconds:,.0f}"
 
 
 def _distance(flops: int) -> Callable[[int], float]:
@@ -143,13 +201,21 @@ def _seconds(
 def _parts(
     task: str, amount: Amount, paces: Mapping[Kind, _Pace | None], lengths: Mapping[str, float]
 ) -> Iterator[float | None]:
-    tokens: dict[Kind, float | None] = {"scores": amount.score_tokens, "generated text": amount.new_tokens}
-    if task in lengths and amount.new_tokens:
-        tokens["generated text"] = min(amount.new_tokens, lengths[task] * amount.generations)
-    for kind, asked in tokens.items():
-        pace = paces.get(kind)
-        if asked != 0:
-            yield None if asked is None or pace is None else asked * pace.per_token
+    if amount.score_tokens != 0:
+        pace = paces.get("scores")
+        alone = pace and not pace.shares and amount.asked_tokens is not None
+        yield _times(amount.asked_tokens if alone else amount.score_tokens, pace and pace.per_token)
+    if amount.new_tokens != 0:
+        pace = paces.get("generated text")
+        ends = task in lengths and amount.new_tokens is not None
+        new = min(amount.new_tokens or 0, lengths[task] * amount.generations) if ends else amount.new_tokens
+        yield _times(new, pace and pace.per_token)
+        if pace and pace.per_prompt_token:
+            yield _times(amount.prompt_tokens, pace.per_prompt_token)
+
+
+def _times(tokens: float | None, per_token: float | None) -> float | None:
+    return None if tokens is None or per_token is None else tokens * per_token
 
 
 def _at_limit(task: str, amount: Amount, lengths: Mapping[str, float]) -> bool:

@@ -73,4 +73,4 @@ def test_the_context_of_a_run_is_told_where_it_is_assumed(kind, context, assumed
     assert ("The context is assumed" in ran.err) == bool(assumed)
     if assumed:
         assert assumed in ran.err
-        assert assumed in minizoo(*argv, "--dry-run").err
+        assert assumed in minizoo(*argv, "--dry-run", "--no-probe").err

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from backends.contract import GenerateRequest, ScoreRequest
+from backends.packing.prefix_tree import PrefixTree
 from backends.packing.score import tree_of
 from harness.accuracy.plan import TaskPlan, task_documents
 from harness.accuracy.prepare import DocumentRules
@@ -23,6 +24,8 @@ Item = TypeVar("Item")
 
 CHARACTERS_A_TOKEN = 4
 """For data without a tokenizer: what English text has in the usual vocabularies, roughly."""
+LONGEST = 2
+"""Times as long as the mean that the longest request is taken to be where there are no data."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,19 @@ class EntryWork:
     truncated: int | None = None
     amount: Amount = field(default_factory=Amount)
     """The same as computing takes it: scores apart from generated text."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of a plan decides its memory."""
+
+    score_tokens: int
+    generations: int
+    prompt_tokens: int
+    longest_scored: int
+    longest_generated: int
+    unknown: tuple[str, ...] = ()
+    """Tasks whose requests cannot be told; they are left out."""
 
 
 def planned(plans: Sequence[TaskPlan]) -> dict[str, EntryWork]:
@@ -79,7 +95,7 @@ def counted(tasks: Iterable[LoadedTask], seeds: int) -> dict[str, EntryWork]:
             requests=requests,
             tokens=characters // CHARACTERS_A_TOKEN + new,
             basis=f"{CHARACTERS_A_TOKEN} characters a token",
-            amount=Amount(0, True, new, requests) if new else Amount(characters // CHARACTERS_A_TOKEN, False, 0),
+            amount=_rough(characters // CHARACTERS_A_TOKEN, new, requests, _longest(instances), _generated(config)),
         )
     return works
 
@@ -99,17 +115,47 @@ def estimated(suite: Suite, entry: SuiteTask, rules: DocumentRules, registry: Re
     requests = round(documents * metadata.size.requests * repeats) * draws
     new = max(map(_generated, configs))
     read = metadata.size.tokens + shots * metadata.size.example
-    amount = Amount(0, True, requests * new, requests) if new else Amount(round(requests * read), False, 0)
+    amount = _rough(round(requests * read), requests * new, requests, round(LONGEST * read), new)
     basis = f"GPT-2's tokens in {metadata.size_of}"
     return EntryWork(kind, shots, documents, total, requests, round(requests * (read + new)), basis, amount=amount)
+
+
+def asked_of(amounts: Mapping[str, Amount]) -> Asked:
+    """The plan's requests, all tasks together, as the engine is given them."""
+    known = {task: amount for task, amount in amounts.items() if amount.score_tokens is not None}
+    found = list(known.values())
+    return Asked(
+        score_tokens=sum(amount.score_tokens or 0 for amount in found),
+        generations=sum(amount.generations for amount in found),
+        prompt_tokens=sum(amount.prompt_tokens or 0 for amount in found),
+        longest_scored=max((amount.longest_scored or 0 for amount in found), default=0),
+        longest_generated=max((amount.longest_generated or 0 for amount in found), default=0),
+        unknown=tuple(task for task in amounts if task not in known),
+    )
 
 
 def _amount(plans: Sequence[TaskPlan]) -> Amount:
     asked = [unit.request for plan in plans for unit in plan.units]
     scored = [request for request in asked if isinstance(request, ScoreRequest)]
     generated = [request for request in asked if isinstance(request, GenerateRequest)]
-    new = sum(request.max_new_tokens for request in generated)
-    return Amount(len(tree_of(scored)), True, new, len(generated))
+    tree = tree_of(scored)
+    return Amount(
+        score_tokens=len(tree),
+        shared=True,
+        new_tokens=sum(request.max_new_tokens for request in generated),
+        generations=len(generated),
+        asked_tokens=tree.asked_tokens,
+        prompt_tokens=len(PrefixTree((r.prompt for r in generated), [(0,)] * len(generated))),
+        longest_scored=max((len(r.context) + len(r.continuation) - 1 for r in scored), default=0),
+        longest_generated=max((len(r.prompt) + r.max_new_tokens for r in generated), default=0),
+    )
+
+
+def _rough(read: int, new: int, requests: int, longest: int, limit: int) -> Amount:
+    """Of one kind of request, without their tokens: `read` tokens in all, `longest` of one, answers of `limit` at most."""
+    if new:
+        return Amount(0, True, new, requests, 0, read, longest_scored=0, longest_generated=longest + limit)
+    return Amount(read, False, 0, asked_tokens=read, prompt_tokens=0, longest_scored=longest, longest_generated=0)
 
 
 def _by_entry(items: Iterable[Item], task_of: Callable[[Item], LoadedTask]) -> dict[str, list[Item]]:
@@ -117,6 +163,10 @@ def _by_entry(items: Iterable[Item], task_of: Callable[[Item], LoadedTask]) -> d
     for item in items:
         found.setdefault(task_of(item).entry.task, []).append(item)
     return found
+
+
+def _longest(instances: Sequence[Any]) -> int:
+    return max((len("".join(_texts(instance))) for instance in instances), default=0) // CHARACTERS_A_TOKEN
 
 
 def _texts(instance: Any) -> list[str]:
