@@ -2,8 +2,16 @@
 
 import json
 
+import pyarrow.parquet as pq
+
 from harness.imports.drafts import Given
 from harness.imports.importing import import_files
+from harness.lmeval.estimates import aggregated
+from harness.lmeval.scores import higher_is_better
+from harness.records.files import folder_name, run_folder
+
+AS_COMMAND = Given(direction=higher_is_better, aggregated=aggregated)
+"""What the command hands in where its options say nothing."""
 
 
 def written(folder, name, document):
@@ -38,3 +46,22 @@ def reasons(record):
 def left_out(record):
     """What was left out, in words."""
     return [note.text for note in record.speed.validity.notes if note.code == "figure-absent"]
+
+
+def samples_of(results, record):
+    """The rows of its samples, in an order of their own."""
+    rows = pq.read_table(run_folder(results, record.run_id) / folder_name(record.task) / "samples.parquet").to_pylist()
+    return sorted(rows, key=lambda row: (row["doc_id"], row["metric"], row["filter"]))
+
+
+def rewritten(path, change):
+    """The samples file with each of its rows changed."""
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    for row in rows:
+        change(row)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+
+
+def without_names(row):
+    """A row as lm-eval 0.4.3 to 0.4.8 wrote it."""
+    del row["filter"], row["metrics"]

@@ -4,13 +4,13 @@ import json
 import sys
 from dataclasses import replace
 
-import pyarrow.parquet as pq
 import pytest
+from support.imported import samples_of
 from support.lm_eval_runs import LEAVES, run_lm_eval, write_tasks
 
 from harness.lmeval.drop_in.recorded import record_run
 from harness.records.derived import estimate
-from harness.records.files import SAMPLE_COLUMNS, folder_name, new_run_id, read_record, run_folder, write_record
+from harness.records.files import SAMPLE_COLUMNS, new_run_id, read_record, write_record
 from harness.store.query import query
 from zoo.registry.loader import load_registry
 
@@ -63,11 +63,6 @@ def own(suite, stories, results):
 def record_of(lm, one, folder, **facts):
     made = record_run(lm, one.task_dict, one.results, replace(one.facts, **facts), folder)
     return {record.task: record for record in made}
-
-
-def samples_of(results, record):
-    rows = pq.read_table(run_folder(results, record.run_id) / folder_name(record.task) / "samples.parquet").to_pylist()
-    return sorted(rows, key=lambda row: (row["doc_id"], row["metric"], row["filter"]))
 
 
 def assert_same_samples(ours, theirs):
