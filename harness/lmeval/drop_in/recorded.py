@@ -197,7 +197,7 @@ class _Run:
 def _own_settings(lm: Any) -> dict[str, str]:
     """Arguments of the model by which prompts become other tokens, or answers other texts, than the checkpoint says."""
     told = {
-        "tokenizer": None if Path(lm.tokenizer.name_or_path) == lm.checkpoint.folder else lm.tokenizer.name_or_path,
+        "tokenizer": None if lm.tokenizer.name_or_path == lm.pretrained else lm.tokenizer.name_or_path,
         "max_length": None if lm.max_length == lm.checkpoint.max_length else lm.max_length,
         "prefix_token_id": lm.custom_prefix_token_id,
         "add_bos_token": lm.add_bos_token,

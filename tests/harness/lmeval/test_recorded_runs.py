@@ -207,6 +207,17 @@ def test_what_changes_prompts_or_answers_is_told(lm, suite, tmp_path):
     assert record.resolved_suite["lm_eval"]["fewshot_seed"] == 1234
 
 
+def test_another_tokenizer_or_first_token_than_the_checkpoints_is_told(lm, whole, recorded, tmp_path, monkeypatch):
+    monkeypatch.setattr(lm.tokenizer, "name_or_path", "another")
+    monkeypatch.setattr(lm, "custom_prefix_token_id", 7)
+    record = record_of(lm, whole, tmp_path)["tales"]
+    assert record.resolved_suite["lm_eval"]["model_args"] == {"tokenizer": "another", "prefix_token_id": "7"}
+    assert record.resolved_suite["tasks"][0]["departure"] == "--model_args gave tokenizer, prefix_token_id"
+    assert recorded["tales"].subject.tokenizer_digest
+    assert record.subject.tokenizer_digest == ""  # which tokenizer it was nobody has read
+    assert "departure" not in recorded["tales"].resolved_suite["tasks"][0]
+
+
 def test_answers_that_nobody_judged_are_not_recorded(lm, suite, tmp_path):
     run = run_lm_eval(lm, suite, tasks=["told"], predict_only=True)
     assert record_run(lm, run.task_dict, run.results, run.facts, tmp_path) == []
