@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +30,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
-from benchmarks.lm_eval_pair import compare, read_output, token_error  # noqa: E402
+from benchmarks.lm_eval_pair import compare, read_output, rounding  # noqa: E402
 
 TASKS = "hellaswag,arc_challenge,truthfulqa_mc2,gsm8k,wikitext"
 ENGINES = ("minizoo", "hf")
@@ -57,6 +57,7 @@ def _arguments() -> argparse.Namespace:
     words.add_argument("--tasks", default=TASKS)
     words.add_argument("--limit", type=int, default=100, help="documents of each task")
     words.add_argument("--batch-size", default="1", help="lm-eval's --batch_size, which minizoo chooses itself")
+    words.add_argument("--hf-args", default="", help="more of HFLM's arguments: softmax_dtype=float64")
     words.add_argument("--out", type=Path, help="write the figures to this JSON file")
     words.add_argument("--json", action="store_true")
     return words.parse_args()
@@ -66,7 +67,7 @@ def _measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         runs = {engine: _run(engine, folder, args, Path(scratch) / engine) for engine in ENGINES}
         theirs, ours = (read_output(Path(scratch) / engine / "out") for engine in ("hf", "minizoo"))
-    tasks = compare(theirs, ours, token_error(json.loads((folder / "config.json").read_text())))
+    tasks = compare(theirs, ours, _bound(folder))
     for engine, output in (("hf", theirs), ("minizoo", ours)):
         runs[engine]["evaluation_seconds"] = float(output.results["total_evaluation_time_seconds"])
     return {
@@ -79,10 +80,19 @@ def _measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _bound(folder: Path) -> Callable[[str], float]:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    return lambda text: rounding(config, len(tokenizer.encode(text)))
+
+
 def command(engine: str, model: str, args: argparse.Namespace) -> list[str]:
     """The words of lm-eval's command line; only one of them differs."""
+    more = f",{args.hf_args}" if engine == "hf" and args.hf_args else ""
     return [
-        "minizoo", "lm-eval", "run", "--model", engine, "--model_args", f"pretrained={model},dtype=float32",
+        "minizoo", "lm-eval", "run", "--model", engine, "--model_args", f"pretrained={model},dtype=float32{more}",
         "--tasks", args.tasks, "--limit", str(args.limit), "--batch_size", args.batch_size,
         "--output_path", "out", "--log_samples",
     ]  # fmt: skip

@@ -1,22 +1,24 @@
 """Two output folders of lm-eval over the same documents, compared: `--output_path … --log_samples` of two engines.
 
 What must be identical, to the last digit of the files: every question, every generated text, and every metric that counts
-documents or texts. A log-probability is rounded differently by each engine, so a sum of n tokens may differ by
-`token_error` × √(n / 10), and a metric made of log-probabilities (perplexity, the share of mc2) relatively by twice the largest
-difference of its task; nothing is rounded before it is compared.
+documents or texts. A log-probability is rounded differently by each engine: a sum may differ by what `rounding` says.
+A metric made of log-probabilities may differ by twice the largest difference of its task: that of an answer for a share of
+probabilities (mc2), that of a word or a byte for a perplexity, which is the exponential of their mean.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 UNIT = 2.0**-24
 """Unit roundoff of fp32."""
+Bound = Callable[[str], float]
+"""A text → how far its log-probabilities may lie apart."""
 LOGIT = 20.0
 """Magnitude of a logit, as tests/support/tolerances.py assumes it."""
 FEW = 10
@@ -38,8 +40,13 @@ class Answers:
 
     theirs: list[Any]
     ours: list[Any]
-    sizes: list[int]
-    """Bytes of the text that each log-probability is of: no more tokens than these."""
+    bounds: list[float]
+    """How far each log-probability may lie apart."""
+
+    @property
+    def largest(self) -> float:
+        """Difference of log-probabilities."""
+        return max(abs(a[0] - b[0]) for a, b in zip(self.theirs, self.ours, strict=True))
 
 
 def read_output(folder: Path) -> Output:
@@ -55,24 +62,30 @@ def read_output(folder: Path) -> Output:
     return Output(json.loads(path.read_text("utf-8")), samples)
 
 
-def token_error(config: Mapping[str, Any]) -> float:
-    """|Δ log p| of a token between two right fp32 computations: about ten roundings a layer in sums of `hidden_size` terms."""
-    return math.sqrt(10 * config["num_hidden_layers"] * config["hidden_size"]) * UNIT * LOGIT
+def rounding(config: Mapping[str, Any], tokens: int) -> float:
+    """How far two right fp32 sums of the log-probabilities of so many tokens may lie apart.
+
+    A token's logits take about ten roundings a layer in sums of `hidden_size` terms, and errors of tokens are independent.
+    That of HFLM's log-softmax is not: torch adds `vocab_size` exponentials in fp32, which leaves the sum too small by the
+    same share at each token (7e-6 of SmolLM2's 49,152).
+    """
+    token = math.sqrt(10 * config["num_hidden_layers"] * config["hidden_size"]) * UNIT * LOGIT
+    return token * math.sqrt(max(1.0, tokens / FEW)) + tokens * math.sqrt(config["vocab_size"]) * UNIT
 
 
-def compare(theirs: Output, ours: Output, error: float) -> list[dict[str, Any]]:
+def compare(theirs: Output, ours: Output, bound: Bound) -> list[dict[str, Any]]:
     """A row a task; `equal` says that all of its promises hold."""
-    return [_task(name, theirs, ours, error) for name in theirs.samples]
+    return [_task(name, theirs, ours, bound) for name in theirs.samples]
 
 
 GENERATION = "generate_until"
 QUESTION = ("doc_id", "doc_hash", "prompt_hash", "target_hash", "arguments")
 
 
-def _task(name: str, theirs: Output, ours: Output, error: float) -> dict[str, Any]:
+def _task(name: str, theirs: Output, ours: Output, bound: Bound) -> dict[str, Any]:
     pairs = list(zip(theirs.samples[name], ours.samples[name], strict=True))
     kind = theirs.results["configs"][name]["output_type"]
-    answers = list(_answers([(a, b) for a, b in pairs if a["filter"] == pairs[0][0]["filter"]], kind))
+    answers = list(_answers([(a, b) for a, b in pairs if a["filter"] == pairs[0][0]["filter"]], kind, bound))
     counting = _counting(theirs.samples[name])
     row: dict[str, Any] = {
         "task": name, "output_type": kind, "documents": len(answers), "requests": sum(len(d.theirs) for d in answers),
@@ -85,22 +98,20 @@ def _task(name: str, theirs: Output, ours: Output, error: float) -> dict[str, An
         row["other_texts"] = sum(d.theirs != d.ours for d in answers)
     else:
         row["flips"] += sum(map(_flipped, answers))
-        row["largest_difference"] = max(
-            abs(a[0] - b[0]) for d in answers for a, b in zip(d.theirs, d.ours, strict=True)
-        )
-        row["largest_share_of_allowed"] = max(_shares(answers, error))
-        apart = 2 * row["largest_difference"]
+        row["largest_difference"] = max(d.largest for d in answers)
+        row["largest_share_of_allowed"] = max(_shares(answers))
+        apart = 2 * max(_differences(pairs, answers))
     row["metrics"] = list(_metrics(name, theirs, ours, exact=exact, apart=apart))
     faults = [row["flips"], row.get("other_texts", 0), row.get("largest_share_of_allowed", 0) > 1]
     return {**row, "equal": row["same_questions"] and not any(faults) and all(m["equal"] for m in row["metrics"])}
 
 
-def _answers(pairs: list[tuple[Any, Any]], kind: str) -> Iterator[Answers]:
+def _answers(pairs: list[tuple[Any, Any]], kind: str, bound: Bound) -> Iterator[Answers]:
     for theirs, ours in pairs:
         texts = [list(arguments.values())[-1] for arguments in theirs["arguments"].values()]
         yield Answers(
             *([_parsed(answers, kind) for answers in row["resps"]] for row in (theirs, ours)),
-            [len(text.encode()) if isinstance(text, str) else 0 for text in texts],
+            [bound(text) for text in texts if kind != GENERATION],
         )
 
 
@@ -127,10 +138,17 @@ def _counting(rows: Sequence[Mapping[str, Any]]) -> set[str]:
     return {metric for metric, found in values.items() if found <= {"0", "1", "0.0", "1.0", "false", "true"}}
 
 
-def _shares(answers: Sequence[Answers], error: float) -> Iterator[float]:
+def _shares(answers: Sequence[Answers]) -> Iterator[float]:
     for document in answers:
-        for theirs, ours, size in zip(document.theirs, document.ours, document.sizes, strict=True):
-            yield abs(theirs[0] - ours[0]) / (error * math.sqrt(max(1.0, size / FEW)))
+        for theirs, ours, bound in zip(document.theirs, document.ours, document.bounds, strict=True):
+            yield abs(theirs[0] - ours[0]) / bound
+
+
+def _differences(pairs: Sequence[tuple[Any, Any]], answers: Sequence[Answers]) -> Iterator[float]:
+    """Of a document's answers; where its metrics are a log-probability and a number of units, of a unit."""
+    for (row, _), document in zip(pairs, answers, strict=True):
+        units = [row[metric][1] for metric in row["metrics"] if isinstance(row[metric], list) and len(row[metric]) == 2]
+        yield document.largest / min(units, default=1)
 
 
 def _metrics(
@@ -142,16 +160,19 @@ def _metrics(
         if not comma:
             continue
         found = ours.results["results"][name].get(key)
-        relative = _relative(found, expected)
-        rounded = metric.removesuffix("_stderr") not in exact and relative <= apart
+        difference, relative = _differs(found, expected)
+        # of a mean of log-probabilities (bits a byte) the difference is bounded, of its exponential the relative one
+        rounded = metric.removesuffix("_stderr") not in exact and min(difference, relative) <= apart
         yield {
             "metric": key, "hf": expected, "minizoo": found, "identical": found == expected,
             "relative_difference": relative, "equal": found == expected or rounded,
         }  # fmt: skip
 
 
-def _relative(found: Any, expected: Any) -> float:
+def _differs(found: Any, expected: Any) -> tuple[float, float]:
+    """The difference of two values of a metric, and the relative one."""
     if found == expected:
-        return 0.0
-    numbers = all(isinstance(value, float | int) for value in (found, expected))
-    return abs(found - expected) / abs(expected) if numbers and expected else math.inf
+        return 0.0, 0.0
+    if not all(isinstance(value, float | int) for value in (found, expected)):
+        return math.inf, math.inf
+    return abs(found - expected), abs(found - expected) / abs(expected) if expected else math.inf

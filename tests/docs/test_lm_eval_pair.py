@@ -4,10 +4,14 @@ import copy
 
 import pytest
 
-from benchmarks.lm_eval_pair import Output, compare, token_error
+from benchmarks.lm_eval_pair import Output, compare, rounding
 
-ERROR = token_error({"num_hidden_layers": 5, "hidden_size": 64})
+CONFIG = {"num_hidden_layers": 5, "hidden_size": 64, "vocab_size": 512}
 CHOICES = [" a word", " another", " the third"]
+
+
+def bound(text):
+    return rounding(CONFIG, len(text.split()))
 
 
 def row(doc_id, resps, arguments, **metrics):
@@ -44,7 +48,7 @@ def output():
 def equal(output, change):
     other = copy.deepcopy(output)
     change(other)
-    return {task["task"]: task["equal"] for task in compare(output, other, ERROR)}
+    return {task["task"]: task["equal"] for task in compare(output, other, bound)}
 
 
 ALL = {"choice": True, "pages": True, "text": True}
@@ -72,11 +76,24 @@ def test_what_rounding_explains_is_equal(output, change):
         ("choice", lambda o: o.results["results"]["choice"].update({"acc,none": 0.5000000001})),
         ("choice", lambda o: o.results["results"]["choice"].update({"share,none": 0.2501})),
         ("pages", lambda o: o.samples["pages"][0].update(resps=[["-2000.6"]])),
+        ("pages", lambda o: o.results["results"]["pages"].update({"perplexity,none": 148.502})),
         ("pages", lambda o: o.results["results"]["pages"].pop("perplexity,none")),
         ("text", lambda o: o.samples["text"][0].update(resps=[["said so"]])),
         ("text", lambda o: o.results["results"]["text"].update({"f1,none": 0.30000001})),
     ],
-    ids=["log p", "greedy", "a document", "question", "count", "share", "page", "no metric", "text", "metric of texts"],
+    ids=[
+        "log p",
+        "greedy",
+        "a document",
+        "question",
+        "count",
+        "share",
+        "page",
+        "perplexity",
+        "no metric",
+        "text",
+        "metric of texts",
+    ],
 )
 def test_one_number_that_rounding_does_not_explain_is_seen(output, task, change):
     assert equal(output, change) == {**ALL, task: False}
@@ -87,5 +104,5 @@ def test_a_likelier_answer_that_changes_is_a_flip(output):
         each["resps"] = [[["-12.5", "False"]], [["-12.50001", "False"]], [["-13", "False"]]]
     other = copy.deepcopy(output)
     other.samples["choice"][1]["resps"][0][0][0] = "-12.50002"
-    (choice, *_) = compare(output, other, ERROR)
+    (choice, *_) = compare(output, other, bound)
     assert (choice["flips"], choice["equal"]) == (1, False)
