@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import Field
 
@@ -34,6 +34,8 @@ ENVIRONMENT = {
     "os": r"^OS: (.+?)\s*$",
 }
 """What is read of torch's collect_env text."""
+NAMING = ("peft", "delta", "pretrained", "model", "path", "engine")
+"""Arguments that name a model, the first that is given: files of before 0.4.3 have no `model_name`."""
 SAME = 1e-6
 """Relative: lm-eval adds the values of a mean one by one, of single precision where a task's code gives such."""
 FAR_FUTURE = 1e11
@@ -106,7 +108,7 @@ def with_samples(
     file = ResultsFile.model_validate(document)
     read: dict[str, SamplesFile] = {}
     for path in paths:
-        task = task_of(path, file.results)
+        task = task_of(path, [name for name, metrics in file.results.items() if keys_of(metrics)])
         if task in read:
             raise InvalidImport(
                 f"{path} and {read[task].path} are both of task {task}.", f"{NOT_STORED} Give one of them."
@@ -122,12 +124,9 @@ def _judged(file: ResultsFile, draft: Draft, samples: SamplesFile, given: Given)
     total = counted.original if counted and counted.original >= n else None
     partly = n < total if total is not None else file.config.limit is not None
     of_all = "" if total is None else f" of {total:,}"
-    generation: Any = file.configs.get(draft.task, {}).get("generation_kwargs")
-    sampled = (
-        isinstance(generation, dict)
-        and bool(generation.get("temperature"))
-        and generation.get("do_sample") is not False
-    )  # pyright: ignore
+    told: Any = file.configs.get(draft.task, {}).get("generation_kwargs")
+    settings = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+    sampled = bool(settings.get("temperature")) and settings.get("do_sample") is not False
     departures = {
         f"{n:,}{of_all} documents were run, not drawn at random": partly,
         "a system instruction stands before the prompts": file.system_instruction,
@@ -181,11 +180,8 @@ def _aggregation(config: Mapping[str, Any], metric: str) -> tuple[bool, str | No
     """
     listed: Any = config.get("metric_list")
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-    entry = next((entry for entry in entries if entry.get("metric") == metric), None)
-    if entry is None:
-        return False, None
-    name = entry.get("aggregation")
-    return True, None if name is None else str(name)
+    names = [entry.get("aggregation") for entry in entries if entry.get("metric") == metric]
+    return bool(names), str(names[0]) if names and names[0] is not None else None
 
 
 def _draft(file: ResultsFile, task: str, metrics: Mapping[str, Any], given: Given) -> Draft:
@@ -200,7 +196,7 @@ def _draft(file: ResultsFile, task: str, metrics: Mapping[str, Any], given: Give
     scores, mixed = _scores(file, task, metrics, given)
     started, finished = _times(file)
     return Draft(
-        tool=TOOL, version=file.lm_eval_version, task=task, suite=TOOL, model=file.model_name,
+        tool=TOOL, version=file.lm_eval_version, task=task, suite=TOOL, model=file.model_name or _named(config),
         backend=config.model or file.model_source or "unknown", started=started, finished=finished, device=config.device,
         dtype=(config.model_dtype or "").removeprefix("torch.") or None, gpu=environment.get("gpu"),
         driver=environment.get("driver"), versions={name: version for name, version in versions.items() if version},
@@ -215,6 +211,13 @@ def _draft(file: ResultsFile, task: str, metrics: Mapping[str, Any], given: Give
             **({"without_direction": ", ".join(mixed)} if mixed else {}),
         },
     )  # fmt: skip
+
+
+def _named(config: Config) -> str | None:
+    """The model by its arguments; None where they name none."""
+    given = config.model_args or ""
+    told = given if isinstance(given, dict) else dict(re.findall(r"(?:^|,)(\w+)=([^,]+)", given))
+    return next((plain(str(told[name])) for name in NAMING if told.get(name)), None)
 
 
 def _times(file: ResultsFile) -> tuple[datetime | None, datetime | None]:

@@ -159,8 +159,9 @@ def test_files_of_before_the_tracker_have_the_same_hashes(results, imported, fil
     old = tmp_path / "old"
     old.mkdir()
     document = json.loads(files["results"].read_text())
-    for name in ("task_hashes", "n-samples"):
+    for name in ("task_hashes", "n-samples", "model_name", "higher_is_better"):
         del document[name]
+    document["config"]["model_args"] = "pretrained=stories260k,dtype=float32"
     (old / "results.json").write_text(json.dumps(document))
     for name in LEAVES:
         rewritten(files[name], before_the_tracker)
@@ -168,6 +169,7 @@ def test_files_of_before_the_tracker_have_the_same_hashes(results, imported, fil
         (old / f"pretrained__stories260k,dtype__float32_{name}.jsonl").write_text(json.dumps(rows, indent=2))
     (one,) = import_files([old], tmp_path / "results", AS_COMMAND)
     assert len(one.samples) == len(LEAVES)
+    assert {record.subject.id for record in one.records} == {"stories260k"}
     for record in one.records:
         if record.task in LEAVES:
             assert samples_of(tmp_path / "results", record) == samples_of(results, imported[record.task])

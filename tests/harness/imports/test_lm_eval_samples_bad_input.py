@@ -42,8 +42,17 @@ def test_a_samples_file_without_its_results_file_names_what_is_missing(files, tm
 def test_samples_of_another_task_are_refused(files, tmp_path):
     other = files["told"].rename(files["told"].with_name(files["told"].name.replace("told", "mmlu")))
     assert "task 'mmlu'" in refusal([other], tmp_path)
+    group = files["tales"].rename(files["tales"].with_name(files["tales"].name.replace("tales", "both")))
+    assert "not of one run" in refusal([group], tmp_path)
     files["boolq"].rename(files["adding"])
     assert "not of one run" in refusal([files["adding"]], tmp_path)
+
+
+def test_samples_of_a_task_without_a_score_are_refused(files, tmp_path):
+    document = json.loads(files["results"].read_text())
+    document["results"]["told"] = {"alias": "told"}
+    files["results"].write_text(json.dumps(document))
+    assert "has no score" in refusal([files["told"]], tmp_path)
 
 
 def test_samples_of_another_model_are_refused(files, tmp_path):
