@@ -156,7 +156,7 @@ class MinizooLM(TextSide):
         for task, count in cut.items():
             many = f"{count:,} requests" if count > 1 else "one request"
             log.warning(
-                "minizoo: task %s: %s longer than the context of %s tokens, cut on the left as by HFLM.",
+                "task %s: %s longer than the context of %s tokens, cut on the left as by HFLM.",
                 task,
                 many,
                 f"{self.max_length:,}",

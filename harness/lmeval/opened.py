@@ -95,7 +95,7 @@ def open_model(arguments: Arguments) -> Opened:
     tokenizer = _tokenizer(arguments, found)
     for line in (*arguments.told, tokenizer.note, found.context.note):
         if line:
-            log.warning("minizoo: %s", line)
+            log.warning("%s", line)
     with closing(_FetchBar()) as bar:
         checkpoint = locate(found, bar.update)
     if said is None:
@@ -104,7 +104,7 @@ def open_model(arguments: Arguments) -> Opened:
     if arguments.tokenizer is not None:
         engine.tokenizer = tokenizer
     if (how := engine.versions.get("scoring", "")).startswith(PLAINLY):
-        log.warning("minizoo: %s is run without packing, since %s.", checkpoint.name, how.removeprefix(PLAINLY))
+        log.warning("%s is run without packing, since %s.", checkpoint.name, how.removeprefix(PLAINLY))
     return Opened(checkpoint, engine, tokenizer, length, arguments.revision or _pinned(ref) or "main")
 
 

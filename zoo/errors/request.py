@@ -22,7 +22,7 @@ class CodeRefused(InputError):
 
 
 class UnknownName(InputError):
-    """There is no suite, workload, backend, command, recipe or axis of that name."""
+    """There is no suite, workload, backend, command, argument, recipe or axis of that name."""
 
 
 class ConflictingOptions(InputError):

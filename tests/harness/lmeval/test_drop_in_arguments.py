@@ -192,9 +192,9 @@ def test_what_changes_nothing_is_told_once_with_why(stories, caplog):
         )
     told = [record.getMessage() for record in caplog.records]
     assert told == [
-        "minizoo: batch_size=auto:4, max_batch_size=8: of no effect here, requests are packed by tokens, whatever the batch "
+        "batch_size=auto:4, max_batch_size=8: of no effect here, requests are packed by tokens, whatever the batch "
         "size.",
-        "minizoo: attn_implementation=sdpa: of no effect here, attention over packed requests is minizoo's own.",
+        "attn_implementation=sdpa: of no effect here, attention over packed requests is minizoo's own.",
     ]
     assert lm.batch_size == "auto"
 
