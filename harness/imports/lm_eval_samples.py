@@ -1,7 +1,7 @@
 """lm-eval's samples files: what a model answered to each document, beside the results file of the same run.
 
 A line a document and filter, with the requests as `{"gen_args_0": {"arg_0": …}}` (0.4.3 and later); before, one list of them
-all with the requests as lists, and no hashes. A row names its filter and its metrics since 0.4.9.
+all with the requests as lists, and no hashes. A row names its filter and its metrics since 0.4.7.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class _Reading:
         return InvalidImport(f"{self.path}, {where}: {one_line(why)}.", AGAIN)
 
     def _filter(self, where: str, raw: Mapping[str, Any], doc_id: int) -> str:
-        """The row's filter: before 0.4.9 rows name none, and those of the first filter come first."""
+        """The row's filter: before 0.4.7 rows name none, and those of the first filter come first."""
         names = list(dict.fromkeys(name for _, name in self.metrics))
         told = raw.get("filter")
         if told is None:

@@ -63,5 +63,5 @@ def rewritten(path, change):
 
 
 def without_names(row):
-    """A row as lm-eval 0.4.3 to 0.4.8 wrote it."""
+    """A row as lm-eval 0.4.3 to 0.4.6 wrote it."""
     del row["filter"], row["metrics"]
