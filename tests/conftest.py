@@ -49,6 +49,7 @@ MARKED = {
         "harness/lmeval/test_lm_eval_command.py",
         "harness/lmeval/test_lm_eval_data.py",
         "harness/lmeval/test_prompts.py",
+        "harness/lmeval/test_recorded_runs.py",
         "harness/lmeval/test_request_kinds.py",
         "harness/lmeval/test_stock_tasks.py",
         "harness/sandbox",
