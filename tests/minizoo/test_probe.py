@@ -40,8 +40,8 @@ class Fake:
     capabilities = Capabilities(True, True, False, 512)
     shares_prefixes = True
 
-    def __init__(self, fault=None, endless=False):
-        self.fault, self.endless = fault, endless
+    def __init__(self, fault=None, endless=False, short=False):
+        self.fault, self.endless, self.short = fault, endless, short
         self.scored, self.written, self.closed = [], [], False
 
     def score(self, requests):
@@ -55,7 +55,9 @@ class Fake:
 
     def generate(self, requests):
         self.written.append(list(requests))
-        return (Generation(i, tuple(range(r.max_new_tokens)), "length") for i, r in enumerate(requests))
+        for index, request in enumerate(requests):
+            new = request.settings.get("min_new_tokens", 0) if self.short else request.max_new_tokens
+            yield Generation(index, tuple(range(new)), "length")
 
     def close(self):
         self.closed = True
@@ -177,6 +179,13 @@ def test_what_is_run_are_whole_documents_from_all_over_the_plan(probe, fake):
     prompts = [unit.request.prompt for unit in plan.units if unit.task == "nano_sums"]
     assert all(request.prompt in prompts for asked in made.written for request in asked)
     assert outcome.probed["generated text"].tokens >= LEAST_TOKENS["generated text"]
+
+
+def test_answers_that_end_at_once_are_asked_for_again_so_that_they_do_not(probe, fake):
+    made = fake(short=True)
+    outcome = run_probe(probe(("nano_sums",)), ["generated text"], lambda step: None)
+    assert outcome.probed["generated text"].tokens >= LEAST_TOKENS["generated text"]
+    assert all(request.settings["min_new_tokens"] == request.max_new_tokens for request in made.written[-1])
 
 
 def test_the_alarm_of_others_goes_on(probe, fake):

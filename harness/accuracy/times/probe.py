@@ -37,6 +37,8 @@ SETTLED_S, SETTLED = 0.5, 0.1
 """Seconds of a call, and how far its pace may be from that of the call before, which had half as much."""
 PLACES = 8
 """Places of the schedule that documents are taken from at most."""
+DISTINCT = 4
+"""Prompts at most; and they take one part in as many of the time."""
 NEW_TOKENS = 8
 """Of each sequence, where that is enough."""
 TOO_FEW = "the requests, or the tokens of their answers, are too few to tell"
@@ -184,17 +186,25 @@ class _Texts:
         with clock.stopped_in_time(counted=False) as elapsed:
             self._generated(1, 1, 2)
             first = elapsed()
-        distinct = max(1, min(4, self._together, int(clock.left / 4 / first)))
+        distinct = max(1, min(DISTINCT, self._together, int(clock.left / DISTINCT / max(first, 1e-6))))
         with clock.stopped_in_time() as elapsed:
             short = self._generated(distinct, self._together, 1)
             prompts_s = elapsed()
-        new = max(NEW_TOKENS, 1 + -(-2 * LEAST_TOKENS["generated text"] // self._together))
+        self._decode(clock, distinct, short, prompts_s)
+
+    def _decode(self, clock: Clock, distinct: int, short: int, prompts_s: float) -> None:
+        """Measure with more and more new tokens; `short` and `prompts_s` are those of the call with one."""
+        least = LEAST_TOKENS["generated text"]
+        new, held = max(NEW_TOKENS, 1 + -(-2 * least // self._together)), False
         while True:
             with clock.stopped_in_time() as elapsed:
-                long = self._generated(distinct, self._together, new)
+                long = self._generated(distinct, self._together, new, held)
                 decoding_s = elapsed() - prompts_s
             self.found = Probed(long - short, decoding_s, self._prompt_tokens(distinct), prompts_s, self._shares)
             self.why = TOO_FEW
+            if self.found.tokens < least and not held:
+                held, short = True, self._together
+                continue
             longer = new * 4
             if decoding_s >= ENOUGH_S / 2 or prompts_s + 4 * max(decoding_s, 0.0) > clock.left or longer > self._limit:
                 return
@@ -204,11 +214,13 @@ class _Texts:
     def _limit(self) -> int:
         return min(request.max_new_tokens for request in self._requests)
 
-    def _generated(self, distinct: int, count: int, new: int) -> int:
-        """New tokens of so many sequences, on so many prompts."""
+    def _generated(self, distinct: int, count: int, new: int, held: bool = False) -> int:
+        """New tokens of so many sequences, on so many prompts; where they are `held`, none ends before its last."""
         prompts = [self._requests[index] for index in self._places.take(distinct)]
         asked = [prompts[i % len(prompts)] for i in range(count)]
         asked = [replace(request, max_new_tokens=min(new, request.max_new_tokens)) for request in asked]
+        if held:
+            asked = [replace(r, stop=(), settings={**r.settings, "min_new_tokens": r.max_new_tokens}) for r in asked]
         return sum(len(generation.tokens) for generation in self._backend.generate(asked))
 
     def _prompt_tokens(self, distinct: int) -> int:
