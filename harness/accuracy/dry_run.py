@@ -9,18 +9,18 @@ from pathlib import Path
 from backends.opening import default_backend
 from backends.tokenizer import HfTokenizer
 from harness.accuracy.memory_need import MemoryNeed, memory_of
-from harness.accuracy.plan import TaskPlan, make_plan
+from harness.accuracy.plan import TaskPlan, make_plan, units_of
 from harness.accuracy.prepare import EvalRequest, chat_of
 from harness.accuracy.times.entry_work import EntryWork, counted, estimated, planned
 from harness.accuracy.times.flops import flops_of
 from harness.accuracy.times.pace import Amount
 from harness.accuracy.times.place import place_of
 from harness.accuracy.times.probe import Probe
-from harness.accuracy.vocabulary import check_vocabulary, rows_of
 from harness.data.offline import hub_offline
 from harness.lmeval.encoding import Encoder
 from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import Chat
+from harness.lmeval.vocabulary import check_vocabulary, rows_of
 from harness.metrics.published import Expected, closest_published, expected_scores
 from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS, metadata_of
 from harness.records.measured_work import Identity, Place
@@ -118,7 +118,7 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
         plans = make_plan(loaded, encoder, rules.fewshot_seeds, chat, unsuited)
         loaded = loaded.without(unsuited)
         plans = [plan for plan in plans if plan.name in loaded.tasks]
-        check_vocabulary(plans, _rows(model, local), tokenizer)
+        check_vocabulary(units_of(plans), _rows(model, local), tokenizer)
         works = planned(plans)
     else:
         works = counted(loaded.tasks.values(), rules.fewshot_seeds)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 
-from backends.contract import Backend, Generation, Score, ScoreRequest
+from backends.contract import Backend, ScoreRequest
 from harness.accuracy.plan import TaskPlan
 from harness.lmeval.encoding import Unit, UnitKey
+from harness.lmeval.finite import remedy
 from harness.lmeval.responses import Answer
 from harness.records.record import MetricScore
 from zoo.errors import ScoresNotFinite
@@ -16,19 +17,6 @@ ENOUGH = 100
 """Answers after which a task that has no score any more is not asked further."""
 NO_NUMBER = {"bypass"}
 """Metrics that lm-eval has for tasks that are only to be answered."""
-REMEDIES = {
-    "float16": "float16 ends at 65,504: try `--dtype bfloat16` or `float32`; if that gives none either, training has diverged.",
-    "bfloat16": "Try `--dtype float32`; if that gives none either, training has diverged.",
-}
-"""By the dtype that was computed in."""
-REMEDY = "Training has diverged, or weights are damaged: fetch the checkpoint again, or take an earlier one."
-
-
-def is_finite(result: Score | Generation) -> bool:
-    """Whether every number of a backend's answer is one; for a generation whether its tokens were chosen from such."""
-    if isinstance(result, Score):
-        return all(map(math.isfinite, (result.logprob, *(result.token_logprobs or ()))))
-    return bool(getattr(result, "finite", True))
 
 
 def is_kept(answer: Answer) -> bool:
@@ -44,7 +32,7 @@ def answers_not_finite(plan: TaskPlan, bad: Collection[UnitKey], answered: int, 
     return ScoresNotFinite(
         f"The model's {kind} are NaN or infinite in {len(bad):,} of {answered:,} {whole}, first in "
         f"{_place(plan, first, backend)}: there is no score.",
-        REMEDIES.get(backend.dtype, REMEDY),
+        remedy(backend.dtype),
     )
 
 

@@ -83,6 +83,11 @@ def make_plan(
     return plans
 
 
+def units_of(plans: Sequence[TaskPlan]) -> list[Unit]:
+    """Every unit of every task."""
+    return [unit for plan in plans for unit in plan.units]
+
+
 def check_overflow(plans: Sequence[TaskPlan]) -> None:
     """Raise PromptTooLong when a task whose rule is `refuse` has requests that do not fit whole."""
     bad = [plan for plan in plans if plan.truncated and plan.loaded.overflow == "refuse"]

@@ -13,11 +13,11 @@ from backends.memory import check_device
 from backends.opening import check_backend, default_backend
 from backends.tokenizer import HfTokenizer
 from harness.accuracy.left_out import refuse_without_packages, refuse_without_tasks, told_of_data
-from harness.accuracy.plan import TaskPlan, check_overflow, make_plan
-from harness.accuracy.vocabulary import check_vocabulary, rows_of
+from harness.accuracy.plan import TaskPlan, check_overflow, make_plan, units_of
 from harness.lmeval.encoding import Encoder, Unit
 from harness.lmeval.loading.tasks import LoadedSuite, Tell, load_tasks
 from harness.lmeval.prompts import Chat
+from harness.lmeval.vocabulary import check_vocabulary, rows_of
 from harness.records.record import Record
 from harness.suites.suite import Overflow, Suite, TaskSelection
 from zoo.checkpoint.locate import Outline, outline
@@ -142,7 +142,7 @@ def prepare(request: EvalRequest, tell: Tell | None = None) -> Evaluation:
     loaded = loaded.without(unsuited)
     refuse_without_tasks(suite, loaded)
     plans = [plan for plan in plans if plan.name in loaded.tasks]
-    check_vocabulary(plans, rows_of(outlined.config), tokenizer)
+    check_vocabulary(units_of(plans), rows_of(outlined.config), tokenizer)
     check_overflow(plans)
     template = hashlib.sha256((tokenizer.chat_template or "").encode()).hexdigest() if chat else None
     versions = {"tokenizer": tokenizer.rules} if tokenizer.rules else {}

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backends.contract import Backend, Generation, Score, ScoreRequest, Tokens
+from backends.contract import Backend, Generation, Score, ScoreRequest
 from harness.lmeval.encoding import Asked, Unit
+from harness.lmeval.finite import is_finite, remedy
 from harness.lmeval.loading.generation import samples
+from harness.lmeval.vocabulary import check_vocabulary
 from harness.records.outcome import failure_of
-from zoo.errors import MinizooError, ScoresNotFinite, TokenOutsideVocabulary
-
-REMEDIES = {
-    "float16": "float16 ends at 65,504: try dtype=bfloat16 or float32; if that gives none either, training has diverged.",
-    "bfloat16": "Try dtype=float32; if that gives none either, training has diverged.",
-}
-"""By the dtype that was computed in."""
-REMEDY = "Training has diverged, or weights are damaged: fetch the checkpoint again, or take an earlier one."
-
+from zoo.errors import MinizooError, ScoresNotFinite
 
 UNNAMED = "unnamed"
 """The task of a request that names none."""
@@ -82,7 +75,7 @@ def answers(engine: Backend, units: Sequence[Unit], rows: int | None) -> Iterato
     """
     if not units:
         return
-    check_vocabulary(engine, units, rows)
+    check_vocabulary(units, rows, engine.tokenizer)
     requests = [unit.request for unit in units]
     left = set(range(len(units)))
     try:
@@ -90,7 +83,7 @@ def answers(engine: Backend, units: Sequence[Unit], rows: int | None) -> Iterato
         results = engine.score(requests) if scores else engine.generate(requests)  # pyright: ignore[reportArgumentType]
         for result in results:
             left.remove(result.index)
-            if not _is_finite(result):
+            if not is_finite(result):
                 raise _not_finite(engine, units[result.index], len(units) - len(left), len(units))
             yield result.index, result
         if left:
@@ -105,48 +98,10 @@ def answers(engine: Backend, units: Sequence[Unit], rows: int | None) -> Iterato
         ) from error
 
 
-def check_vocabulary(engine: Backend, units: Sequence[Unit], rows: int | None) -> None:
-    """Raise TokenOutsideVocabulary where a request has a token id below 0, or beyond the embedding's `rows`."""
-    if rows is None:
-        return
-    seen: set[int] = set()  # equal parts of requests are mostly one object, which is looked at once
-    for unit in units:
-        for part in _parts(unit):
-            if id(part) in seen or not part:
-                continue
-            seen.add(id(part))
-            if min(part) < 0 or max(part) >= rows:
-                raise _outside(engine, unit, next(token for token in part if not 0 <= token < rows), rows)
-
-
-def _outside(engine: Backend, unit: Unit, token: int, rows: int) -> TokenOutsideVocabulary:
-    text = engine.tokenizer.decode([token], skip_special_tokens=False) if token >= 0 else ""
-    return TokenOutsideVocabulary(
-        f"The tokenizer makes token ids that the model's embedding of {rows:,} rows (config.json: vocab_size) does not have: "
-        f"first in task {unit.task}, document {unit.key.doc_id}, token {token:,} ({text!r}). Nothing was run.",
-        "Either the tokenizer is another model's, or tokens were added to it and the embedding was not resized "
-        "(`model.resize_token_embeddings(len(tokenizer))`, then train).",
-    )
-
-
-def _parts(unit: Unit) -> Iterator[Tokens]:
-    if isinstance(unit.request, ScoreRequest):
-        yield unit.request.context
-        yield unit.request.continuation
-    else:
-        yield unit.request.prompt
-
-
-def _is_finite(result: Score | Generation) -> bool:
-    if isinstance(result, Score):
-        return math.isfinite(result.logprob)
-    return bool(getattr(result, "finite", True))
-
-
 def _not_finite(engine: Backend, unit: Unit, answered: int, whole: int) -> ScoresNotFinite:
     kind = "log-probabilities" if isinstance(unit.request, ScoreRequest) else "logits"
     return ScoresNotFinite(
         f"The model's {kind} are NaN or infinite, first in task {unit.task}, document {unit.key.doc_id} (answer {answered:,} "
         f"of {whole:,}): there is no score.",
-        REMEDIES.get(engine.dtype, REMEDY),
+        remedy(engine.dtype),
     )

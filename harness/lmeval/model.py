@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from backends.contract import GenerateRequest, Generation, Score, ScoreRequest
 from harness.lmeval.answering import UNNAMED, Group, answers, asked_of, generation_key, grouped, task_of
-from harness.lmeval.arguments import read_arguments
 from harness.lmeval.encoding import Encoder, Unit, UnitKey
 from harness.lmeval.loading.generation import request_options
-from harness.lmeval.opened import open_model
+from harness.lmeval.opening.arguments import read_arguments
+from harness.lmeval.opening.opened import open_model
 from harness.lmeval.requests import check_requests
 from harness.lmeval.text_side import TextSide
 from zoo.errors import UnsupportedRequest

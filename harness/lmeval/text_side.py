@@ -116,6 +116,4 @@ def _told(special: bool | None) -> dict[str, bool]:
 
 
 def _say_left_out(reason: str) -> None:
-    warning_once(
-        log, f"The chat template refuses the system turn, which is left out of every prompt ({reason})."
-    )
+    warning_once(log, f"The chat template refuses the system turn, which is left out of every prompt ({reason}).")

@@ -23,8 +23,14 @@ RUNS: dict[str, tuple[list[str], int]] = {
     "db check": (["db", "check", "--results", "{tmp}/none"], 4),
     "data check": (["data", "check", "--suite", "smoke", "--data", "{tmp}/mirror"], 4),
     "prune": (["prune", "--parent", "mistral-nemo-12b", "--recipe", "mistral-nemo-minitron-8b", "--plan-only"], 0),
-    "eval dry run": (["eval", "nano-teacher", "--suite", SUITE, "--dry-run", "--no-probe", "--results", "{tmp}/none"], 0),
-    "eval dry runs, json": (["eval", "nano-teacher", "no-such-model", "--suite", SUITE, "--dry-run", "--no-probe", "--json"], 2),
+    "eval dry run": (
+        ["eval", "nano-teacher", "--suite", SUITE, "--dry-run", "--no-probe", "--results", "{tmp}/none"],
+        0,
+    ),
+    "eval dry runs, json": (
+        ["eval", "nano-teacher", "no-such-model", "--suite", SUITE, "--dry-run", "--no-probe", "--json"],
+        2,
+    ),
     "bench dry run": (["bench", "--model", "nano-teacher", "--dry-run"], 0),
     "doctor": (["doctor", "--results", "{tmp}/none"], 0),
 }

@@ -93,7 +93,19 @@ def test_debug_shows_the_traceback(minizoo):
 
 
 def test_dry_run_says_what_would_run_and_runs_nothing(minizoo, stories, data, tmp_path):
-    argv = ["eval", "--model", stories, "--tasks", "winogrande,gsm8k", "--limit", 20, "--data", data, "--dry-run", "--no-probe"]
+    argv = [
+        "eval",
+        "--model",
+        stories,
+        "--tasks",
+        "winogrande,gsm8k",
+        "--limit",
+        20,
+        "--data",
+        data,
+        "--dry-run",
+        "--no-probe",
+    ]
     plan = minizoo(*argv, "--results", tmp_path / "results", "--json").json()
     rows = {row["task"]: row for row in plan["tasks"]}
     assert rows["winogrande"]["requests"] == 40

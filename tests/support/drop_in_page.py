@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.lm_eval_own_tests import EXPECTED, not_passing, read_known
-from harness.lmeval.arguments import HONOURED, OURS, REFUSED, REFUSED_PREFIXES, SPELLINGS
+from harness.lmeval.opening.arguments import HONOURED, OURS, REFUSED, REFUSED_PREFIXES, SPELLINGS
 
 
 def arguments_table() -> str:

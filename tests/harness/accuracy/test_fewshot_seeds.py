@@ -61,7 +61,20 @@ def test_a_draws_score_is_the_one_that_its_seed_gives(evaluate, data, stories):
 
 @pytest.mark.parametrize("task", ["mmlu_anatomy", "truthfulqa_mc2"])
 def test_a_task_whose_examples_are_not_drawn_is_run_once(minizoo, stories, data, task):
-    argv = ["eval", "--model", stories, "--tasks", task, "--limit", 3, "--data", data, "--dry-run", "--no-probe", "--json"]
+    argv = [
+        "eval",
+        "--model",
+        stories,
+        "--tasks",
+        task,
+        "--limit",
+        3,
+        "--data",
+        data,
+        "--dry-run",
+        "--no-probe",
+        "--json",
+    ]
     once, thrice = (minizoo(*argv, "--fewshot-seeds", n).json()["tasks"][0] for n in (1, 3))
     assert once["requests"] == thrice["requests"]
 

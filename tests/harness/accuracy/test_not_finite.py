@@ -10,7 +10,8 @@ from support.answering import AnsweringBackend
 
 import harness.accuracy.run as accuracy
 from backends.contract import Generation, Score
-from harness.accuracy.finite import ENOUGH, is_finite, metrics_not_finite, whole_groups
+from harness.accuracy.finite import ENOUGH, metrics_not_finite, whole_groups
+from harness.lmeval.finite import is_finite
 from harness.records.record import MetricScore
 from harness.store.query import query
 from zoo.checkpoint.model_ref import resolve
@@ -128,7 +129,7 @@ def test_half_precision_is_named_as_what_may_have_overflowed(evaluate):
     backend = AnsweringBackend(lambda index, _: Score(index, math.inf, False))
     backend.dtype = "float16"
     _, records = evaluate(backend, "nano_words")
-    assert "try `--dtype bfloat16` or `float32`" in failed(records["nano_words"])
+    assert "try dtype bfloat16 or float32" in failed(records["nano_words"])
 
 
 def test_an_answer_that_is_none_is_never_kept_for_a_next_run(evaluate, tmp_path):

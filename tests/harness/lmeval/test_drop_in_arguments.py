@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.lmeval.arguments import HONOURED, OURS, REFUSED, SPELLINGS, Arguments, read_arguments
 from harness.lmeval.model import MinizooLM
-from harness.lmeval.opened import AtRevision, model_ref
+from harness.lmeval.opening.arguments import HONOURED, OURS, REFUSED, SPELLINGS, Arguments, read_arguments
+from harness.lmeval.opening.opened import AtRevision, model_ref
 from zoo.errors import (
     ConflictingOptions,
     DeviceMemory,
@@ -216,13 +216,13 @@ def test_what_changes_nothing_is_told_once_with_why(stories, caplog):
     ],
 )
 def test_what_cannot_be_run_is_refused_before_the_weights_are_read(stories, monkeypatch, given, error, words):
-    monkeypatch.setattr("harness.lmeval.opened.locate", None)
+    monkeypatch.setattr("harness.lmeval.opening.opened.locate", None)
     with pytest.raises(error, match=words):
         MinizooLM(str(stories), **given)
 
 
 def test_a_model_without_room_for_its_weights_is_refused(stories, monkeypatch):
-    monkeypatch.setattr("harness.lmeval.opened.locate", None)
+    monkeypatch.setattr("harness.lmeval.opening.opened.locate", None)
     monkeypatch.setattr("backends.memory.available_bytes", lambda: 1000)
     with pytest.raises(DeviceMemory, match="stories260k take"):
         MinizooLM(str(stories), device="cpu")

@@ -124,9 +124,7 @@ def test_the_child_of_an_instruct_model_is_one_too(stories, minizoo, tmp_path):
     assert ran.code == 0
     templates = [AutoTokenizer.from_pretrained(tmp_path / name).chat_template for name in ("parent", "child")]
     assert templates[0] == templates[1] == {"default": TEMPLATE, "tool_use": TEMPLATE}
-    answers = [
-        minizoo("eval", "--model", tmp_path / name, "--suite", "instruct", "--data", tmp_path, "--dry-run", "--no-probe", "--json").json()
-        for name in ("parent", "child")
-    ]  # fmt: skip
+    words = ("--suite", "instruct", "--data", tmp_path, "--dry-run", "--no-probe", "--json")
+    answers = [minizoo("eval", "--model", tmp_path / name, *words).json() for name in ("parent", "child")]
     assert "the chat template" not in json.dumps(answers[1]["missing"])
     assert [row["requests"] for row in answers[0]["tasks"]] == [row["requests"] for row in answers[1]["tasks"]]

@@ -8,8 +8,8 @@ from support.tiny_checkpoints import edit_config
 
 import harness.accuracy.run as accuracy
 from backends.contract import GenerateRequest, ScoreRequest
-from harness.accuracy.vocabulary import check_vocabulary, rows_of
 from harness.lmeval.encoding import Unit, UnitKey
+from harness.lmeval.vocabulary import check_vocabulary, rows_of
 from zoo.checkpoint.model_ref import resolve
 from zoo.errors import TokenOutsideVocabulary
 
@@ -94,11 +94,6 @@ def test_rows_are_those_of_the_text_model_where_the_config_tells(config, rows):
     assert rows_of(config) == rows
 
 
-class Plan:
-    def __init__(self, *requests):
-        self.units = [Unit(UnitKey("task", 7, i, 0), "task", request) for i, request in enumerate(requests)]
-
-
 class Words:
     def decode(self, tokens, skip_special_tokens=True):
         return "word"
@@ -117,11 +112,12 @@ class Words:
     ],
 )
 def test_every_part_of_a_request_is_looked_at(request_, rows, wrong):
-    plans = [Plan(ScoreRequest((0,), (0,))) if rows else Plan(), Plan(request_)]
+    requests = [*([ScoreRequest((0,), (0,))] if rows else []), request_]
+    units = [Unit(UnitKey("task", 7, i, 0), "task", request) for i, request in enumerate(requests)]
     if wrong is None:
-        check_vocabulary(plans, rows, Words())
+        check_vocabulary(units, rows, Words())
         return
     with pytest.raises(TokenOutsideVocabulary) as told:
-        check_vocabulary(plans, rows, Words())
+        check_vocabulary(units, rows, Words())
     assert wrong in told.value.what
     assert "document 7" in told.value.what

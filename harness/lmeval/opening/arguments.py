@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.lmeval import argument_values as values
-from harness.lmeval.argument_values import ONE_DEVICE, plain, same
+from harness.lmeval.opening import argument_values as values
+from harness.lmeval.opening.argument_values import ONE_DEVICE, plain, same
 from zoo.errors import ConflictingOptions, InvalidOption, UnknownName
 from zoo.names import unknown
 

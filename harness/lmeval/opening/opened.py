@@ -18,8 +18,8 @@ from backends.contract import Backend, Options
 from backends.memory import check_device
 from backends.opening import check_backend, default_backend, open_backend
 from backends.tokenizer import HfTokenizer
-from harness.lmeval.arguments import Arguments
-from zoo.arch.config_keys import ConfigView
+from harness.lmeval.opening.arguments import Arguments
+from harness.lmeval.vocabulary import rows_of
 from zoo.arch.held import PLAIN, config_dtype
 from zoo.arch.parameters import count_parameters
 from zoo.checkpoint.locate import Checkpoint, Outline, locate, outline
@@ -60,8 +60,7 @@ class Opened:
     @property
     def rows(self) -> int | None:
         """Rows of the embedding by config.json; None where it does not tell (the weights then do, in the backend)."""
-        said = ConfigView(self.checkpoint.config).value("vocab_size")
-        return said if isinstance(said, int) and not isinstance(said, bool) else None
+        return rows_of(self.checkpoint.config)
 
 
 @dataclass(frozen=True)

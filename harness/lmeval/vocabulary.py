@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from backends.contract import ScoreRequest, Tokenizer, Tokens
-from harness.accuracy.plan import TaskPlan
 from harness.lmeval.encoding import Unit
 from zoo.arch.config_keys import ConfigView
 from zoo.errors import TokenOutsideVocabulary
@@ -18,7 +17,7 @@ def rows_of(config: Mapping[str, Any]) -> int | None:
     return stated if isinstance(stated, int) and not isinstance(stated, bool) else None
 
 
-def check_vocabulary(plans: Sequence[TaskPlan], rows: int | None, tokenizer: Tokenizer) -> None:
+def check_vocabulary(units: Sequence[Unit], rows: int | None, tokenizer: Tokenizer) -> None:
     """Raise TokenOutsideVocabulary where a request has a token id below 0, or beyond the embedding's `rows`.
 
     A tokenizer that has such ids and never uses them is fine: added tokens that no prompt holds.
@@ -26,7 +25,7 @@ def check_vocabulary(plans: Sequence[TaskPlan], rows: int | None, tokenizer: Tok
     if rows is None:
         return
     inside = _Inside(rows)
-    found = [unit for plan in plans for unit in plan.units if not all(map(inside, _parts(unit)))]
+    found = [unit for unit in units if not all(map(inside, _parts(unit)))]
     if not found:
         return
     unit = found[0]
@@ -35,7 +34,7 @@ def check_vocabulary(plans: Sequence[TaskPlan], rows: int | None, tokenizer: Tok
     text = tokenizer.decode([wrong], skip_special_tokens=False) if wrong >= 0 else ""
     raise TokenOutsideVocabulary(
         f"The tokenizer makes token ids that the model's embedding of {rows:,} rows (config.json: vocab_size) does not have: "
-        f"in {len(found):,} of {sum(len(plan.units) for plan in plans):,} requests, the largest {largest:,}; first in task "
+        f"in {len(found):,} of {len(units):,} requests, the largest {largest:,}; first in task "
         f"{unit.key.task}, document {unit.key.doc_id}, token {wrong:,} ({text!r}). Nothing was run.",
         "Either the tokenizer is another model's, or tokens were added to it and the embedding was not resized "
         "(`model.resize_token_embeddings(len(tokenizer))`, then train).",
