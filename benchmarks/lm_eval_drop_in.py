@@ -37,6 +37,8 @@ ENGINES = ("minizoo", "hf")
 BEGINS = re.compile(r"^(\S+) INFO .*\] Running (\w+) requests$", re.MULTILINE)
 """lm-eval's line when it hands the requests of one kind to the model, those of all tasks together."""
 ENDS = re.compile(r"^(\S+) INFO .*Saving results aggregated", re.MULTILINE)
+KINDS = {"multiple_choice": "loglikelihood"}
+"""A task's output type → the kind of its requests, where it has another name."""
 PACKAGES = ("lm-eval", "torch", "transformers", "tokenizers", "datasets")
 
 
@@ -46,6 +48,8 @@ def main() -> int:
     document = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **_provenance(args), "models": rows}
     if args.out:
         args.out.write_text(json.dumps(document, indent=1) + "\n")
+    if args.page:
+        args.page.write_text(filled(args.page.read_text("utf-8"), document))
     print(json.dumps(document) if args.json else "\n".join(table(document)))
     return 0 if all(row["equal"] for row in rows) else 1
 
@@ -59,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     words.add_argument("--batch-size", default="1", help="lm-eval's --batch_size, which minizoo chooses itself")
     words.add_argument("--hf-args", default="", help="more of HFLM's arguments: softmax_dtype=float64")
     words.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    words.add_argument("--page", type=Path, help="put the times into this Markdown page, between its marks")
     words.add_argument("--json", action="store_true")
     return words.parse_args()
 
@@ -146,51 +151,76 @@ def _provenance(args: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def filled(page: str, document: dict[str, Any]) -> str:
+    """The page with the times of the document between its marks."""
+    before, begin, rest = page.partition("<!-- times:begin -->\n")
+    _, end, after = rest.partition("<!-- times:end -->")
+    said = (
+        f"`{document['command']}` on {document['processors']} processors ({document['cpu']}), {document['made'][:10]}."
+    )
+    lines = [*_commands(document), "", *_requests(document), "", said]
+    return before + begin + "\n".join(lines) + "\n" + end + after
+
+
 def table(document: dict[str, Any]) -> Iterator[str]:
     """The two commands' times and how near their answers are, as Markdown."""
-    yield from _rows(
-        "model|hf|minizoo|ratio|hf, evaluation|minizoo, evaluation|ratio|peak memory|max Δ log p|flips|other texts|equal",
-        (
-            [
-                row["model"],
-                *(f"{row[engine]['seconds']:.0f} s" for engine in ("hf", "minizoo")), f"{row['ratio']:.1f}×",
-                *(f"{row[engine]['evaluation_seconds']:.0f} s" for engine in ("hf", "minizoo")),
-                f"{row['evaluation_ratio']:.1f}×",
-                " → ".join(f"{row[engine]['peak_bytes'] / 2**30:.2f}" for engine in ("hf", "minizoo")) + " GiB",
-                f"{max(task.get('largest_difference', 0) for task in row['tasks']):.1e}",
-                str(sum(task["flips"] for task in row["tasks"])),
-                str(sum(task.get("other_texts", 0) for task in row["tasks"])),
-                "yes" if row["equal"] else "NO",
-            ]
-            for row in document["models"]
-        ),
-    )  # fmt: skip
-    yield ""
-    yield from _rows(
-        "model|requests|hf|minizoo|ratio",
-        (
-            [row["model"], f"`{kind}`", f"{theirs:.0f} s", f"{ours:.0f} s", f"{theirs / max(ours, 1):.1f}×"]
-            for row in document["models"]
-            for kind, theirs in row["hf"]["seconds_of_requests"].items()
-            for ours in [row["minizoo"]["seconds_of_requests"][kind]]
-        ),
-    )
-    yield ""
-    yield from _rows(
-        "model|task|metric|hf|minizoo|relative difference|max Δ log p of the task|equal",
-        (
-            [
-                row["model"], f"`{task['task']}`", f"`{metric['metric']}`", str(metric["hf"]), str(metric["minizoo"]),
-                "0" if metric["identical"] else f"{metric['relative_difference']:.1e}",
-                f"{task['largest_difference']:.1e}" if "largest_difference" in task else "–",
-                "yes" if metric["equal"] else "NO",
-            ]
-            for row in document["models"] for task in row["tasks"] for metric in task["metrics"]
-        ),
-    )  # fmt: skip
+    for part in (_commands, _requests, _metrics):
+        yield from part(document)
+        yield ""
 
 
-def _rows(titles: str, rows: Iterator[list[str]] | Sequence[list[str]]) -> Iterator[str]:
+def _commands(document: dict[str, Any]) -> Iterator[str]:
+    """A row a model; memory in GiB."""
+    titles = "model|hf|minizoo|ratio|hf, evaluation|minizoo, evaluation|ratio|peak memory|max Δ log p|flips|other texts|equal"
+    rows: list[list[str]] = []
+    for row in document["models"]:
+        theirs, ours, tasks = row["hf"], row["minizoo"], row["tasks"]
+        rows.append([
+            row["model"],
+            f"{theirs['seconds']:.0f} s", f"{ours['seconds']:.0f} s", f"{row['ratio']:.1f}×",
+            f"{theirs['evaluation_seconds']:.0f} s", f"{ours['evaluation_seconds']:.0f} s", f"{row['evaluation_ratio']:.1f}×",
+            f"{theirs['peak_bytes'] / 2**30:.2f} → {ours['peak_bytes'] / 2**30:.2f} GiB",
+            f"{max(task.get('largest_difference', 0) for task in tasks):.1e}",
+            str(sum(task["flips"] for task in tasks)), str(sum(task.get("other_texts", 0) for task in tasks)),
+            "yes" if row["equal"] else "NO",
+        ])  # fmt: skip
+    yield from _rows(titles, rows)
+
+
+def _requests(document: dict[str, Any]) -> Iterator[str]:
+    """A row a model and kind of request."""
+    rows: list[list[str]] = []
+    for row in document["models"]:
+        theirs, ours = (row[engine]["seconds_of_requests"] for engine in ("hf", "minizoo"))
+        for kind, seconds in theirs.items():
+            tasks = ", ".join(
+                f"`{task['task']}`"
+                for task in row["tasks"]
+                if KINDS.get(task["output_type"], task["output_type"]) == kind
+            )
+            least = max(ours[kind], 1.0)
+            rows.append([row["model"], tasks, f"{seconds:.0f} s", f"{ours[kind]:.0f} s", f"{seconds / least:.1f}×"])
+    yield from _rows("model|tasks|hf|minizoo|ratio", rows)
+
+
+def _kind(task: dict[str, Any]) -> str:
+    return KINDS.get(task["output_type"], task["output_type"])
+
+
+def _metrics(document: dict[str, Any]) -> Iterator[str]:
+    """A row a model and number of the results files."""
+    rows: list[list[str]] = []
+    for row in document["models"]:
+        for task in row["tasks"]:
+            largest = f"{task['largest_difference']:.1e}" if "largest_difference" in task else "–"
+            for metric in task["metrics"]:
+                apart = "0" if metric["identical"] else f"{metric['relative_difference']:.1e}"
+                told = [f"`{task['task']}`", f"`{metric['metric']}`", str(metric["hf"]), str(metric["minizoo"])]
+                rows.append([row["model"], *told, apart, largest, "yes" if metric["equal"] else "NO"])
+    yield from _rows("model|task|metric|hf|minizoo|relative difference|max Δ log p of the task|equal", rows)
+
+
+def _rows(titles: str, rows: Sequence[list[str]]) -> Iterator[str]:
     yield "| " + " | ".join(titles.split("|")) + " |"
     yield "|" + "---|" * len(titles.split("|"))
     for row in rows:
