@@ -107,7 +107,8 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
     model, suite = request.resolve()
     missing: dict[str, MinizooError] = {}
     local = None if model.entry else outline(model)
-    tokenizer, encoder = _encoder(request, model, local, tokenizer_folder, missing)
+    at_hand = local or _at_hand(model)
+    tokenizer, encoder = _encoder(request, model, at_hand, tokenizer_folder, missing)
     plans: list[TaskPlan] = []
     chat = _chat(suite, tokenizer, model, missing)
     counts = tokenizer_folder or model.folder
@@ -132,14 +133,14 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
         _row(entry, works.get(entry.task) or estimated(suite, entry, rules, registry), request, expected)
         for entry in suite.tasks
     ]
-    at_hand = local or _at_hand(model)
-    backend = request.backend or (default_backend(at_hand) if at_hand else "hf")
-    place = place_of(backend, request.options, at_hand.config if at_hand else {})
+    whole = at_hand if isinstance(at_hand, Outline) else None
+    backend = request.backend or (default_backend(whole) if whole else "hf")
+    place = place_of(backend, request.options, whole.config if whole else {})
     amounts = {task.task: task.amount for task in tasks}
-    memory = memory_of(model, at_hand, backend, request.options, place, amounts, bool(plans) and not missing)
-    unprobed = _unprobed(at_hand, plans, memory)
+    memory = memory_of(model, whole, backend, request.options, place, amounts, bool(plans) and not missing)
+    unprobed = _unprobed(whole, plans, memory)
     units = [unit for plan in plans for unit in plan.units]
-    probe = None if unprobed or not at_hand else Probe(at_hand, backend, request.options, units, memory[0].slots)
+    probe = None if unprobed or not whole else Probe(whole, backend, request.options, units, memory[0].slots)
     notes = _notes(local, tokenizer)
     return DryRun(model, suite, tasks, missing, notes, flops_of(model, local), place, memory, probe, unprobed)
 
@@ -147,29 +148,29 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
 def _encoder(
     request: EvalRequest,
     model: ModelRef,
-    local: Outline | None,
+    at_hand: Outline | MinizooError,
     folder: Path | None,
     missing: dict[str, MinizooError],
 ) -> tuple[HfTokenizer | None, Encoder | None]:
     """The tokenizer given, else the checkpoint's; None where a registry model's is not at hand."""
     context = model.entry.architecture.max_context if model.entry else None
     if folder is None or context is None:
-        try:
-            found = local or outline(model)
-        except EnvironmentIssue as error:
-            missing[TOKENIZER] = error
+        if isinstance(at_hand, EnvironmentIssue):
+            missing[TOKENIZER] = at_hand
             return None, None
-        folder, context = folder or found.folder, found.max_length
+        if isinstance(at_hand, MinizooError):
+            raise at_hand
+        folder, context = folder or at_hand.folder, at_hand.max_length
     tokenizer = HfTokenizer(folder)
     return tokenizer, Encoder(tokenizer, context, request.seed)
 
 
-def _at_hand(model: ModelRef) -> Outline | None:
-    """A registry model's outline; None where the hub would have to be asked for it."""
+def _at_hand(model: ModelRef) -> Outline | MinizooError:
+    """A registry model's outline, or why there is none: the hub would have to be asked for it, or what is here is broken."""
     try:
         return outline(model)
-    except MinizooError:
-        return None
+    except MinizooError as error:
+        return error
 
 
 def _unprobed(at_hand: Outline | None, plans: Sequence[TaskPlan], memory: Sequence[MemoryNeed]) -> str:
