@@ -17,6 +17,8 @@ RUNS = 5
 """The newest runs that a pace is taken from."""
 LEAST_TOKENS: Mapping[Kind, int] = {"scores": 500, "generated text": 50}
 """What a pace rests on at least: below it, the first touches of memory weigh as much as computing."""
+LEAST_S = 2.0
+"""Seconds of a probe that are as good as those tokens, of a slow model: it has touched its memory before they are counted."""
 FARTHEST = 32
 """Times as many FLOPs a token, or as few, as another model may have: beyond it a pace says nothing of this one."""
 
@@ -64,6 +66,10 @@ class Probed:
     prompt_seconds: float = 0.0
     shares: bool = True
     """Whether shared prefixes are computed once, and counted once."""
+
+    def tells(self, kind: Kind) -> bool:
+        """Whether a pace can rest on it."""
+        return self.tokens > 0 and self.seconds > 0 and (self.tokens >= LEAST_TOKENS[kind] or self.seconds >= LEAST_S)
 
     @property
     def whole_s(self) -> float:
@@ -167,7 +173,7 @@ def _scaled(rows: Sequence[Measured], kind: Kind, flops: int | None) -> _Pace | 
 
 
 def _by_probe(kind: Kind, probed: Probed | None) -> _Pace | None:
-    if probed is None or probed.tokens < LEAST_TOKENS[kind] or probed.seconds <= 0:
+    if probed is None or not probed.tells(kind):
         return None
     told = f"{kind} at {_rate(probed.tokens, probed.seconds)} tokens/s"
     per_prompt_token = probed.prompt_seconds / probed.prompt_tokens if probed.prompt_tokens else 0.0

@@ -39,6 +39,8 @@ PLACES = 8
 """Places of the schedule that documents are taken from at most."""
 DISTINCT = 4
 """Prompts at most; and they take one part in as many of the time."""
+WARM = 64
+"""Tokens of the prompt that touches memory first."""
 NEW_TOKENS = 8
 """Of each sequence, where that is enough."""
 TOO_FEW = "the requests, or the tokens of their answers, are too few to tell"
@@ -104,7 +106,7 @@ def _measured(probe: Probe, kind: Kind, backend: Backend, budget: Budget, sharer
             measure.run(left)
     except Exception as error:
         return replace(before, told=(*before.told, f"The probe of {kind} failed: {_cause(error)}"))
-    if measure.found is None or measure.found.tokens < LEAST_TOKENS[kind] or measure.found.seconds <= 0:
+    if measure.found is None or not measure.found.tells(kind):
         why = measure.why or f"{budget.most_s:.0f} s are not enough to tell"
         return replace(before, told=(*before.told, f"The probe of {kind} found no pace: {why}."))
     return replace(before, probed={**before.probed, kind: measure.found})
@@ -138,8 +140,8 @@ class _Scores:
             self.why = TOO_FEW if whole else ""
             pace = self.found.seconds / self.found.tokens
             settled = before is not None and seconds >= SETTLED_S and abs(pace / before - 1) <= SETTLED
-            enough = self.found.tokens >= LEAST_TOKENS["scores"] and (settled or seconds >= ENOUGH_S)
-            if whole or enough or (self._is_enough() and 2 * seconds > clock.left):
+            enough = self.found.tells("scores")
+            if whole or (enough and (settled or seconds >= ENOUGH_S or 2 * seconds > clock.left)):
                 return
             count, before = min(2 * count, len(self._documents)), pace
 
@@ -163,9 +165,6 @@ class _Scores:
         if self.found is None or tokens > self.found.tokens:
             self.found = Probed(tokens, seconds, shares=self._shares)
 
-    def _is_enough(self) -> bool:
-        return self.found is not None and self.found.tokens >= LEAST_TOKENS["scores"]
-
     def _chosen(self, count: int) -> list[ScoreRequest]:
         return [request for index in self._places.take(count) for request in self._documents[index]]
 
@@ -180,12 +179,16 @@ class _Texts:
         self._places = _Places([len(request.prompt) for request in self._requests])
         self._together = min(slots, len(self._requests))
         self.why = ""
+        self._longest = WARM
 
     def run(self, clock: Clock) -> None:
         """Measure the prompts alone, then with new tokens behind them."""
         with clock.stopped_in_time(counted=False) as elapsed:
             self._generated(1, 1, 2)
             first = elapsed()
+        # Prompts of a slow model are cut on the left to what a part of the time computes.
+        self._longest = max(WARM, int(WARM * clock.left / DISTINCT / max(first, 1e-6)))
+        first *= max(1.0, min(self._longest, max(len(request.prompt) for request in self._requests)) / WARM)
         distinct = max(1, min(DISTINCT, self._together, int(clock.left / DISTINCT / max(first, 1e-6))))
         with clock.stopped_in_time() as elapsed:
             short = self._generated(distinct, self._together, 1)
@@ -216,7 +219,8 @@ class _Texts:
 
     def _generated(self, distinct: int, count: int, new: int, held: bool = False) -> int:
         """New tokens of so many sequences, on so many prompts; where they are `held`, none ends before its last."""
-        prompts = [self._requests[index] for index in self._places.take(distinct)]
+        taken = [self._requests[index] for index in self._places.take(distinct)]
+        prompts = [replace(request, prompt=request.prompt[-self._longest :]) for request in taken]
         asked = [prompts[i % len(prompts)] for i in range(count)]
         asked = [replace(request, max_new_tokens=min(new, request.max_new_tokens)) for request in asked]
         if held:
@@ -224,7 +228,7 @@ class _Texts:
         return sum(len(generation.tokens) for generation in self._backend.generate(asked))
 
     def _prompt_tokens(self, distinct: int) -> int:
-        prompts = [self._requests[index].prompt for index in self._places.take(distinct)]
+        prompts = [self._requests[index].prompt[-self._longest :] for index in self._places.take(distinct)]
         if self._shares:
             return len(PrefixTree(prompts, [(0,)] * len(prompts)))
         return sum(len(prompts[i % len(prompts)]) for i in range(self._together))
