@@ -44,12 +44,14 @@ PACKAGES = ("lm-eval", "torch", "transformers", "tokenizers", "datasets")
 
 def main() -> int:
     args = _arguments()
-    rows = [_measure(folder, args) for folder in args.models]
+    rows: list[dict[str, Any]] = []
     document = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **_provenance(args), "models": rows}
-    if args.out:
-        args.out.write_text(json.dumps(document, indent=1) + "\n")
-    if args.page:
-        args.page.write_text(filled(args.page.read_text("utf-8"), document))
+    for folder in args.models:
+        rows.append(_measure(folder, args))
+        if args.out:  # an hour's figures outlive what comes after them
+            args.out.write_text(json.dumps(document, indent=1) + "\n")
+    for page in args.page:
+        page.write_text(filled(page.read_text("utf-8"), document))
     print(json.dumps(document) if args.json else "\n".join(table(document)))
     return 0 if all(row["equal"] for row in rows) else 1
 
@@ -63,7 +65,9 @@ def _arguments() -> argparse.Namespace:
     words.add_argument("--batch-size", default="1", help="lm-eval's --batch_size, which minizoo chooses itself")
     words.add_argument("--hf-args", default="", help="more of HFLM's arguments: softmax_dtype=float64")
     words.add_argument("--out", type=Path, help="write the figures to this JSON file")
-    words.add_argument("--page", type=Path, help="put the times into this Markdown page, between its marks")
+    words.add_argument(
+        "--page", type=Path, nargs="+", default=[], help="put the times into these Markdown pages, between their marks"
+    )
     words.add_argument("--json", action="store_true")
     return words.parse_args()
 
@@ -193,11 +197,7 @@ def _requests(document: dict[str, Any]) -> Iterator[str]:
     for row in document["models"]:
         theirs, ours = (row[engine]["seconds_of_requests"] for engine in ("hf", "minizoo"))
         for kind, seconds in theirs.items():
-            tasks = ", ".join(
-                f"`{task['task']}`"
-                for task in row["tasks"]
-                if KINDS.get(task["output_type"], task["output_type"]) == kind
-            )
+            tasks = ", ".join(f"`{task['task']}`" for task in row["tasks"] if _kind(task) == kind)
             least = max(ours[kind], 1.0)
             rows.append([row["model"], tasks, f"{seconds:.0f} s", f"{ours[kind]:.0f} s", f"{seconds / least:.1f}×"])
     yield from _rows("model|tasks|hf|minizoo|ratio", rows)
