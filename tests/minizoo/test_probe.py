@@ -1,6 +1,7 @@
 """A dry run without an earlier run: some of the plan's own requests are run for seconds, and the time is marked so."""
 
 import signal
+import time
 
 import pytest
 
@@ -34,7 +35,7 @@ def dry(minizoo, tmp_path):
 
 
 class Fake:
-    """A backend that answers at once, and keeps what it was asked."""
+    """A backend that scores at once and takes a millisecond for a new token, and keeps what it was asked."""
 
     name, device, dtype, versions, tokenizer = "fake", "cpu", "float32", {}, None
     capabilities = Capabilities(True, True, False, 512)
@@ -57,6 +58,7 @@ class Fake:
         self.written.append(list(requests))
         for index, request in enumerate(requests):
             new = request.settings.get("min_new_tokens", 0) if self.short else request.max_new_tokens
+            time.sleep(new / 1000)
             yield Generation(index, tuple(range(new)), "length")
 
     def close(self):
