@@ -4,7 +4,8 @@
         --out benchmarks/lm_eval_drop_in.json
     python benchmarks/lm_eval_drop_in.py MODEL --data ../shared/data --limit 4 --tasks hellaswag,gsm8k
 
-Each model is a folder; both commands run one after the other in processes of their own, with nothing cached from the other.
+Each model is a folder; both commands run one after the other in processes of their own, with nothing cached from the other. The
+rows of other models in `--out` stay where they are of the same command.
 Exits 1 when the two leave different files; `benchmarks/lm_eval_pair.py` says what equal means. Seconds are those of the whole
 command, and those that lm-eval itself writes as `total_evaluation_time_seconds`: from its command line read to its results
 counted, without the import of packages.
@@ -44,16 +45,25 @@ PACKAGES = ("lm-eval", "torch", "transformers", "tokenizers", "datasets")
 
 def main() -> int:
     args = _arguments()
-    rows: list[dict[str, Any]] = []
-    document = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **_provenance(args), "models": rows}
+    document: dict[str, Any] = {"command": shlex.join(command("ENGINE", "MODEL", args)), "models": _before(args)}
     for folder in args.models:
-        rows.append(_measure(folder, args))
+        row = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **_provenance(), **_measure(folder, args)}
+        rows = [*(other for other in document["models"] if other["model"] != row["model"]), row]
+        document["models"] = rows
         if args.out:  # an hour's figures outlive what comes after them
             args.out.write_text(json.dumps(document, indent=1) + "\n")
     for page in args.page:
         page.write_text(filled(page.read_text("utf-8"), document))
     print(json.dumps(document) if args.json else "\n".join(table(document)))
-    return 0 if all(row["equal"] for row in rows) else 1
+    return 0 if all(row["equal"] for row in document["models"]) else 1
+
+
+def _before(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The rows of other models that were measured by the same command, in runs of their own."""
+    if not args.out or not args.out.is_file():
+        return []
+    known = json.loads(args.out.read_text("utf-8"))
+    return known["models"] if known["command"] == shlex.join(command("ENGINE", "MODEL", args)) else []
 
 
 def _arguments() -> argparse.Namespace:
@@ -143,14 +153,13 @@ def _time(words: str) -> datetime:
     return datetime.strptime(words, "%Y-%m-%d:%H:%M:%S")
 
 
-def _provenance(args: argparse.Namespace) -> dict[str, Any]:
+def _provenance() -> dict[str, Any]:
     from harness.records.provenance import git_sha
     from harness.speed.probes.os_probe import OsProbe
 
     facts = OsProbe().facts()
     return {
         "commit": git_sha(), "cpu": facts["product"], "processors": facts["processors"], "load_average": os.getloadavg()[0],
-        "command": shlex.join(command("ENGINE", "MODEL", args)), "limit": args.limit,
         "versions": {name: version(name) for name in PACKAGES}, "python": platform.python_version(),
     }  # fmt: skip
 
@@ -159,9 +168,9 @@ def filled(page: str, document: dict[str, Any]) -> str:
     """The page with the times of the document between its marks."""
     before, begin, rest = page.partition("<!-- times:begin -->\n")
     _, end, after = rest.partition("<!-- times:end -->")
-    said = (
-        f"`{document['command']}` on {document['processors']} processors ({document['cpu']}), {document['made'][:10]}."
-    )
+    first = document["models"][0]
+    days = " and ".join(dict.fromkeys(row["made"][:10] for row in document["models"]))
+    said = f"`{document['command']}` on {first['processors']} processors ({first['cpu']}), {days}."
     lines = [*_commands(document), "", *_requests(document), "", said]
     return before + begin + "\n".join(lines) + "\n" + end + after
 
