@@ -47,7 +47,7 @@ class Source:
             with hub_offline(), translated_load_errors(task, config):
                 return load(self._in_mirror(task, config, shots, self.mirror)), None
         needed = _of_hub(config, shots)
-        with self._hub(config), translated_load_errors(task, config):
+        with translated_load_errors(task, config), self._hub(config):  # the reason is told as it is outside
             told = kept_export(needed)
             if told is None:
                 try:
