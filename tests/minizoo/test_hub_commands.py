@@ -107,6 +107,14 @@ def test_without_the_hub_a_model_of_its_is_refused_before_an_engine_is_imported(
     assert "the hub cannot be reached" in ran.err
 
 
+def test_a_task_whose_data_cannot_come_says_why_the_hub_is_not_there(start, dead, tmp_path):
+    code, said = ended(start(dead, "eval", "nano-teacher", "--tasks", "piqa", "--limit", "2", "--device", "cpu"))
+    assert code == 4
+    assert "Task piqa needs the data set baber/piqa" in said
+    assert "the hub cannot be reached (" in said
+    assert "not to be asked" not in said
+
+
 def test_without_the_hub_the_whole_command_is_over_in_seconds(start, silent):
     began = time.monotonic()
     code, said = ended(start(silent, "eval", "--model", CARD))
