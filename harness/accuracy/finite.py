@@ -15,8 +15,6 @@ from zoo.errors import ScoresNotFinite
 
 ENOUGH = 100
 """Answers after which a task that has no score any more is not asked further."""
-NO_NUMBER = {"bypass"}
-"""Metrics that lm-eval has for tasks that are only to be answered."""
 
 
 def is_kept(answer: Answer) -> bool:
@@ -36,12 +34,6 @@ def answers_not_finite(plan: TaskPlan, bad: Collection[UnitKey], answered: int, 
     )
 
 
-def metrics_not_finite(scores: Sequence[MetricScore]) -> str | None:
-    """Which metrics have no value although the answers are finite, in words; None where all have one that are numbers."""
-    absent = [_named(score) for score in scores if score.value is None and score.metric not in NO_NUMBER]
-    return f"No finite value for {', '.join(absent)}, by lm-eval's own aggregation: left out." if absent else None
-
-
 def whole_groups(scores: Iterable[MetricScore], leaves: Iterable[Sequence[MetricScore]]) -> list[MetricScore]:
     """A group's scores, without a value for a metric that one of its tasks has none for."""
     absent = {(score.metric, score.filter) for listed in leaves for score in listed if score.value is None}
@@ -51,10 +43,6 @@ def whole_groups(scores: Iterable[MetricScore], leaves: Iterable[Sequence[Metric
         else score
         for score in scores
     ]
-
-
-def _named(score: MetricScore) -> str:
-    return score.metric if score.filter == "none" else f"{score.metric} ({score.filter})"
 
 
 def _place(plan: TaskPlan, unit: Unit, backend: Backend) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from backends.contract import Backend
-from harness.accuracy.finite import metrics_not_finite, whole_groups
+from harness.accuracy.finite import whole_groups
 from harness.accuracy.plan import TaskPlan
 from harness.accuracy.prepare import Evaluation
 from harness.accuracy.resume_log import ResumeLog
 from harness.accuracy.times.clock import Span, TaskTimes, span_of_group
 from harness.accuracy.times.flops import flops_of
+from harness.lmeval.finite import metrics_not_finite
 from harness.lmeval.loading.lost import LostTask
 from harness.lmeval.scores import score_group
 from harness.records.files import folder_name, read_record, run_folder, write_record

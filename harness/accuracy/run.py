@@ -14,14 +14,14 @@ from backends.opening import open_backend
 from harness.accuracy.evaluation_key import evaluation_key
 from harness.accuracy.faults import EngineRaisedError, answers_of, broken_off, not_written
 from harness.accuracy.fewshot_draws import with_draws
-from harness.accuracy.finite import ENOUGH, answers_not_finite, is_kept, metrics_not_finite
+from harness.accuracy.finite import ENOUGH, answers_not_finite, is_kept
 from harness.accuracy.plan import TaskPlan
 from harness.accuracy.prepare import EvalRequest, Evaluation, EvalWatcher, prepare
 from harness.accuracy.recorder import Recorder
 from harness.accuracy.resume_log import ResumeLog, open_resume_log
 from harness.accuracy.times.clock import TaskTimes
 from harness.lmeval.encoding import Unit, UnitKey, window_of
-from harness.lmeval.finite import is_finite
+from harness.lmeval.finite import is_finite, metrics_not_finite
 from harness.lmeval.responses import Answer, answer_of, clear_responses, fill_responses
 from harness.lmeval.scores import score_task
 from harness.records.files import new_run_id

@@ -9,7 +9,6 @@ import hashlib
 import itertools
 import json
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from harness.imports.formats import SUPPORTED, drafts_of
 from harness.imports.lm_eval_results import TOOL, with_samples
 from harness.imports.other_tools import tool_of_text
 from harness.imports.run_files import RunFiles, run_files
-from harness.records.files import folder_name, new_run_id, run_folder, write_record
+from harness.records.files import folder_name, new_run_id, write_run
 from harness.records.record import Imported, Record, Setting, Subject
 from harness.store.query import query
 from zoo.errors import FileMissing, InvalidImport, NotWritable, UnknownTool
@@ -172,12 +171,8 @@ def _store(results: Path, file: _File) -> Taken:
     run_id = new_run_id()
     records = tuple(_record(run_id, file, draft) for draft in file.drafts)
     try:
-        for record, samples in zip(records, (draft.samples for draft in file.drafts), strict=True):
-            write_record(results, record, samples)
-    except BaseException as error:
-        shutil.rmtree(run_folder(results, run_id), ignore_errors=True)
-        if not isinstance(error, OSError):
-            raise
+        write_run(results, run_id, zip(records, (draft.samples for draft in file.drafts), strict=True))
+    except OSError as error:
         raise NotWritable(
             f"What {file.path} says could not be written to {results} ({error.strerror or error}).",
             "Nothing of this file was stored: free some space and import it again.",

@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -81,6 +81,16 @@ def write_record(
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return final
+
+
+def write_run(results: Path, run_id: str, made: Iterable[tuple[Record, Sequence[Mapping[str, Any]]]]) -> None:
+    """Write all records of a run with their samples, or none: then nothing of it stays. Raises what the system does."""
+    try:
+        for record, samples in made:
+            write_record(results, record, samples)
+    except BaseException:
+        shutil.rmtree(run_folder(results, run_id), ignore_errors=True)
+        raise
 
 
 def read_record(path: Path) -> Record:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,10 +13,11 @@ from typing import Any
 from harness.lmeval.drop_in.chosen import Chosen, chosen_documents
 from harness.lmeval.encoding import overflowing
 from harness.lmeval.estimates import that_were_run
+from harness.lmeval.finite import NO_NUMBER, metrics_not_finite
 from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.prompts import Document, digest_of
 from harness.lmeval.scores import score_group, score_task
-from harness.records.files import new_run_id, run_folder, write_record
+from harness.records.files import new_run_id, write_run
 from harness.records.provenance import setting_of, subject_of
 from harness.records.record import Counts, MetricScore, Record
 from harness.suites.suite import SuiteTask
@@ -25,8 +25,6 @@ from zoo.errors import MinizooError, NotWritable, ScoresNotFinite, TaskFailed, o
 from zoo.files import check_writable
 
 SUITE = "lm-eval"
-NOT_JUDGED = "bypass"
-"""lm-eval's metric of `--predict_only`, for which it prints 999."""
 SAME = 1e-9
 """Relative: lm-eval adds the values of a mean one by one, minizoo without rounding in between."""
 
@@ -127,7 +125,7 @@ class _Run:
             _check_finite(name, chosen.documents)
             scores, samples = score_task(loaded, chosen.documents, chosen.total)
             scores = _as_printed(name, scores, theirs)
-            absent = _without_value(scores)
+            absent = metrics_not_finite(scores)
             if absent and all(score.value is None for score in scores):
                 raise ScoresNotFinite(absent)
         except Exception as error:  # a task's own code: whatever it raises is that task's failure, not the run's
@@ -168,7 +166,7 @@ class _Run:
             [*partly, *self._departures],
             "those of its tasks",
             status="ok",
-            reason=_without_value(scores),
+            reason=metrics_not_finite(scores),
             task_digest="",
             limit=max(limits, default=None),
             members=tuple(record.task for record in below),
@@ -229,7 +227,7 @@ def _as_printed(name: str, scores: Iterable[MetricScore], theirs: Mapping[str, A
 
 
 def _with_value(name: str, score: MetricScore, printed: Any) -> MetricScore:
-    if score.metric == NOT_JUDGED:
+    if score.metric == NO_NUMBER:
         return score
     value = float(printed) if isinstance(printed, int | float) else math.nan
     if not math.isfinite(value):
@@ -243,12 +241,6 @@ def _with_value(name: str, score: MetricScore, printed: Any) -> MetricScore:
     return score.model_copy(update={"value": value})
 
 
-def _without_value(scores: Iterable[MetricScore]) -> str | None:
-    """Which metrics have no value that is a number, in words; None where all have one."""
-    absent = [f"{s.metric} ({s.filter})" for s in scores if s.value is None and s.metric != NOT_JUDGED]
-    return f"No finite value for {', '.join(absent)}, by lm-eval's own aggregation: left out." if absent else None
-
-
 def _template_sha(lm: Any, facts: RunFacts) -> str | None:
     """sha256 of the chat template that the prompts went through, as lm-eval's `chat_template_sha`."""
     if not facts.apply_chat_template:
@@ -258,12 +250,8 @@ def _template_sha(lm: Any, facts: RunFacts) -> str | None:
 
 def _write(folder: Path, run_id: str, made: Sequence[tuple[Record, list[dict[str, Any]]]]) -> None:
     try:
-        for record, samples in made:
-            write_record(folder, record, samples)
-    except BaseException as error:
-        shutil.rmtree(run_folder(folder, run_id), ignore_errors=True)
-        if not isinstance(error, OSError):
-            raise
+        write_run(folder, run_id, made)
+    except OSError as error:
         raise NotWritable(
             f"The records could not be written to {folder} ({error.strerror or error}); none is there.",
             "Free some space, or give another folder.",

@@ -10,8 +10,8 @@ from support.answering import AnsweringBackend
 
 import harness.accuracy.run as accuracy
 from backends.contract import Generation, Score
-from harness.accuracy.finite import ENOUGH, metrics_not_finite, whole_groups
-from harness.lmeval.finite import is_finite
+from harness.accuracy.finite import ENOUGH, whole_groups
+from harness.lmeval.finite import is_finite, metrics_not_finite
 from harness.records.record import MetricScore
 from harness.store.query import query
 from zoo.checkpoint.model_ref import resolve

@@ -108,8 +108,9 @@ def test_what_is_no_file_is_refused(tmp_path, minizoo, make):
 
 
 def test_results_that_cannot_be_written_leave_nothing_half(tmp_path, minizoo, monkeypatch):
-    import harness.imports.importing as importing
-    from harness.records.files import write_record
+    from harness.records import files
+
+    write_record = files.write_record
 
     calls = []
 
@@ -119,7 +120,7 @@ def test_results_that_cannot_be_written_leave_nothing_half(tmp_path, minizoo, mo
             raise OSError(28, "No space left on device")
         return write_record(results, record, samples)
 
-    monkeypatch.setattr(importing, "write_record", full_at_the_second)
+    monkeypatch.setattr(files, "write_record", full_at_the_second)
     path = tmp_path / "result.json"
     path.write_text(json.dumps(SERVE) + json.dumps(SERVE | {"max_concurrency": 64}))
     ran = minizoo("import", path, "--results", tmp_path / "results")

@@ -251,16 +251,15 @@ def test_answers_that_are_no_number_are_no_score(lm, suite, tmp_path):
 
 
 def test_records_that_cannot_be_written_leave_nothing(lm, whole, tmp_path, monkeypatch):
-    from harness.lmeval.drop_in import recorded
+    from harness.records import files
     from zoo.errors import NotWritable
 
     def full_at_the_second(folder, record, samples):
         if record.task == "adding":
             raise OSError(28, "No space left on device")
-        return write(folder, record, samples)
+        return write_record(folder, record, samples)
 
-    write = recorded.write_record
-    monkeypatch.setattr(recorded, "write_record", full_at_the_second)
+    monkeypatch.setattr(files, "write_record", full_at_the_second)
     with pytest.raises(NotWritable):
         record_run(lm, whole.task_dict, whole.results, whole.facts, tmp_path)
     assert not list((tmp_path / "runs").rglob("record.json"))
