@@ -43,6 +43,7 @@ HARNESS_GROUND = {"named_files", "nvml"}
 HARNESS: dict[str, set[str]] = {
     "accuracy": {"lmeval", "data", "sandbox", "suites", "metrics", "records", "stats"},
     "speed": {"metrics", "records", "stats"},
+    "bundles": {"store", "metrics", "records", "stats"},
     "imports": {"store", "metrics", "records", "stats"},
     "store": {"suites", "metrics", "records", "stats"},
     "lmeval": {"data", "suites", "metrics", "records", "stats"},

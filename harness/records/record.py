@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from harness.records.beside_record import BesideFacts
 from harness.records.speed_record import SpeedFacts
 from harness.stats.finite_sample import draws_sd
 from harness.stats.sufficient import DecodingNoise, Statistics
@@ -153,6 +154,17 @@ class Imported(Frozen):
     """What else the file says, as plain values by dotted name."""
 
 
+class Contribution(Frozen):
+    """Who gave a record that was measured elsewhere, and in which bundle (`harness.bundles`)."""
+
+    by: str | None
+    """As the bundle says, which nobody has checked; None where it names nobody."""
+    file: str
+    """The bundle's file name, without its folder."""
+    sha256: str
+    """Of the bundle's file."""
+
+
 class Record(Frozen):
     """Everything about one task of one run."""
 
@@ -200,15 +212,20 @@ class Record(Frozen):
     work: Work | None = None
     """None where nothing was computed, of a failure, and in records of before it was kept."""
     scores: tuple[MetricScore, ...] = ()
-    source: Literal["measured", "imported"] = "measured"
+    source: Literal["measured", "imported", "contributed"] = "measured"
+    """`contributed`: by minizoo on another's machine, who gave it in a bundle."""
     imported: Imported | None = None
     """Of an imported record; None for what minizoo measured."""
+    contribution: Contribution | None = None
+    """Of a contributed record."""
     speed: SpeedFacts | None = None
     """Of a speed measurement; None for accuracy. A point's `task` is the workload's name and the point's."""
+    beside: BesideFacts | None = None
+    """Of scoring beside another engine; its `task` is `scoring.` and the task's name."""
 
     @property
     def seconds(self) -> float | None:
         """Wall time of the task, or of the speed point; None where the record does not tell."""
-        if self.speed is not None and self.source == "measured":
+        if self.speed is not None and self.source != "imported":
             return (self.finished_at - self.started_at).total_seconds()
         return self.wall_s
