@@ -25,6 +25,8 @@ INVALID: dict[str, str] = {
     "requests-failed": "imported: some requests failed",
     "run-incomplete": "imported: the run was cancelled or not completed",
     "counts-inconsistent": "imported: the file's counts of requests contradict one another",
+    "above-roofline": "a step took less time than the roofline allows",
+    "figures-differ": "contributed: a figure is not what its trials give",
 }
 """Reasons: each makes the result invalid."""
 
@@ -57,6 +59,7 @@ _OLD_SENTENCES: tuple[tuple[str, str], ...] = (
     (r"other processes kept", "machine-busy"),
     (r"the time limit ended", "time-limit"),
     (r"uncorrected memory errors", "memory-errors"),
+    (r"faster than the roofline", "above-roofline"),
     (r"the clock fell", "clock-drift"),
     (r"\w+ changed from", "settings-changed"),
     (r"no telemetry|the GPU does not tell its clock events", "no-telemetry"),

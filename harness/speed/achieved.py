@@ -2,57 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
-from harness.records.speed_record import Achieved, Statistic
+from harness.metrics.rooflines import Load, StepKind
+from harness.records.speed_record import Achieved
 from harness.speed.rates import Rates
 from harness.speed.workloads.workload import Point
 from zoo.arch.dims import Dense, Hybrid
-from zoo.arch.gpus import Gpu, find_gpu, source_of
+from zoo.arch.gpus import Gpu, source_of
 from zoo.arch.parameters import Dtype
-from zoo.arch.roofline import Work, decode_work, least_time, mean_context, prefill_work
-
-StepKind = Literal["decode", "prefill"]
+from zoo.arch.roofline import Work, least_time
 
 
-def gpu_of(facts: Mapping[str, Any]) -> Gpu | None:
-    """The data sheet of the device that the probe's facts describe; None for one that is not in the table."""
-    product, capability = facts.get("product"), facts.get("capability")
-    return find_gpu(str(product), str(capability)) if product and capability else None
-
-
-def step_works(dims: Dense | Hybrid | None, point: Point, dtype: Dtype | None) -> dict[StepKind, Work]:
-    """What a decode step (mean cache) and the prefill of the whole batch must do.
-
-    Nothing for an open loop, whose batch changes from step to step, and where dimensions or dtype are not known.
-    """
-    if dims is None or dtype is None or point.batch is None:
-        return {}
-    shape = point.shape
-    return {
-        "decode": decode_work(dims, point.batch, mean_context(shape.input, shape.output), dtype, dtype),
-        "prefill": prefill_work(dims, point.batch, shape.input, dtype, dtype),
-    }
+def load_of(dims: Dense | Hybrid | None, point: Point, dtype: Dtype | None) -> Load | None:
+    """What the point runs; None where dimensions or dtype are not known."""
+    if dims is None or dtype is None:
+        return None
+    return Load(dims, dtype, point.batch, point.shape.input, point.shape.output)
 
 
 def achieved(
-    work: Mapping[StepKind, Work],
-    dtype: Dtype | None,
-    statistics: Sequence[Statistic],
-    gpu: Gpu | None,
-    rates: Rates | None,
+    load: Load | None, measured: Mapping[StepKind, float | None], gpu: Gpu | None, rates: Rates | None
 ) -> tuple[Achieved, ...]:
-    """Roofline over measured time: the decode step against the median ITL, the prefill against the median TTFT."""
-    if dtype is None:
-        return ()
-    medians = {s.metric: s.value for s in statistics if s.statistic in ("p50", "mean") and s.value is not None}
-    measured: dict[StepKind, float | None] = {"decode": medians.get("itl"), "prefill": medians.get("ttft")}
+    """Roofline over measured time of each step that has both; nothing for an open loop, whose batch changes."""
+    works = load.works() if load else {}
     return tuple(
-        _achieved(step, work[step], seconds, against, source, bytes_per_s, flops_per_s)
+        _achieved(step, works[step], seconds, against, source, bytes_per_s, flops_per_s)
         for step, seconds in measured.items()
-        if seconds and step in work
-        for against, source, bytes_per_s, flops_per_s in _machines(gpu, dtype, rates)
+        if load and seconds and step in works
+        for against, source, bytes_per_s, flops_per_s in _machines(gpu, load.dtype, rates)
     )
 
 

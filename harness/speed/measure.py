@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.metrics.rooflines import Load, above_roofline, by_data_sheet, gpu_of, measured_steps
 from harness.metrics.speed_metrics import samples_of, statistics
+from harness.metrics.trial_facts import facts_of
 from harness.records.speed_record import Memory, SpeedFacts, Statistic
-from harness.speed.achieved import StepKind, achieved, gpu_of, step_works
+from harness.speed.achieved import achieved, load_of
 from harness.speed.probes.probe import Sample
 from harness.speed.probes.telemetry import integrated_energy, summary
 from harness.speed.rates import Rates, measure_rates
@@ -19,7 +21,6 @@ from harness.speed.trials.policy import TrialsSoFar, has_settled, measured_trial
 from harness.speed.trials.trial import rows
 from harness.speed.validity import SW_POWER_CAP, Evidence, clock_events, judge
 from harness.speed.workloads.workload import Point, Workload
-from zoo.arch.roofline import Work
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ def outcome_of(run: PointRun, workload: Workload, rates: Rates | None = None) ->
 def own_rates(system: SystemUnderTest, point: Point) -> Rates | None:
     """The machine's own copy bandwidth and matmul rate for this point; None where they have no room beside the model, or
     the engine is not torch's to measure."""
-    work = _works(system, point)
-    if "decode" not in work or "torch" not in system.backend.versions:
+    load = _load(system, point)
+    if load is None or load.batch is None or "torch" not in system.backend.versions:
         return None
     try:
-        return measure_rates(system.backend.device, system.products_dtype, work["decode"].bytes)
+        return measure_rates(system.backend.device, system.products_dtype, load.decode().bytes)
     except RuntimeError:  # out of memory is one too
         return None
 
@@ -99,7 +100,7 @@ def _facts(
         seconds=sum(trial.seconds for trial in trials),
         memory=_memory(run),
         statistics=tuple(figure.recorded() for figure in stats),
-        achieved=achieved(_works(system, point), system.dtype, stats, gpu, rates),
+        achieved=achieved(_load(system, point), measured_steps(stats, facts_of(counted)), gpu, rates),
         roofline_note=_no_roofline(system, point, gpu is not None),
         machine=run.machine,
         telemetry=summary(seen),
@@ -121,14 +122,21 @@ def _evidence(run: PointRun, counted: list[dict[str, Any]], stats: Sequence[Stat
         weights=run.system.weights,
         how=run.system.backend.versions.get("scoring", ""),
         refused=[(s.metric, s.refused) for s in stats if s.refused],
+        above_roofline=_above_roofline(run, stats),
         ended=run.ended,
         trials=len(measured_trials(run.trials)),
         least_trials=1 if run.point.rate is not None else run.rule.trials,
     )
 
 
-def _works(system: SystemUnderTest, point: Point) -> dict[StepKind, Work]:
-    return step_works(system.dims, point, system.dtype)
+def _load(system: SystemUnderTest, point: Point) -> Load | None:
+    return load_of(system.dims, point, system.dtype)
+
+
+def _above_roofline(run: PointRun, stats: Sequence[Statistic]) -> list[str]:
+    """The figures that the GPU's data sheet does not allow; without one nothing is known to be too fast."""
+    load, gpu = _load(run.system, run.point), gpu_of(run.machine)
+    return above_roofline(stats, load, by_data_sheet(gpu, load.dtype)) if load and gpu else []
 
 
 def _memory(run: PointRun) -> Memory:

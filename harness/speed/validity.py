@@ -6,11 +6,11 @@ annotates; a hardware slow-down, a thermal one and a power brake mean that anoth
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.metrics.trial_facts import is_whole, rises
 from harness.records.speed_record import Reason, Validity
 from harness.speed.probes.busy import OTHERS_BUSY, mean_busy
 from harness.speed.probes.probe import Sample
@@ -51,6 +51,8 @@ class Evidence:
     """How the backend runs the model, in its words; `plain` where it decodes each sequence alone."""
     refused: Sequence[tuple[str, str]] = ()
     """Metrics and why a percentile of theirs is refused."""
+    above_roofline: Sequence[str] = ()
+    """In words, the figures that the GPU's data sheet does not allow (`harness.metrics.rooflines`)."""
     ended: EarlyEnd | None = None
     """Why it ended before its trials were enough."""
     trials: int = 0
@@ -79,7 +81,7 @@ def _nothing_measured(e: Evidence) -> list[str]:
 
 
 def _output_short(e: Evidence) -> list[str]:
-    missed = [row for row in e.rows if len(row["token_s"]) != row["wanted_tokens"]]
+    missed = [row for row in e.rows if not is_whole(row)]
     if not missed:
         return []
     first = missed[0]
@@ -90,17 +92,16 @@ def _output_short(e: Evidence) -> list[str]:
 
 
 def _clock_backwards(e: Evidence) -> list[str]:
-    return [] if all(map(_rises, e.rows)) else ["the clock went backwards"]
+    return [] if all(map(rises, e.rows)) else ["the clock went backwards"]
 
 
 def _clock_stopped(e: Evidence) -> list[str]:
     still = any(row["token_s"] and row["token_s"][-1] == row["submit_s"] for row in e.rows)
-    return ["the clock stood still"] if still and all(map(_rises, e.rows)) else []
+    return ["the clock stood still"] if still and all(map(rises, e.rows)) else []
 
 
-def _rises(row: Mapping[str, Any]) -> bool:
-    """Whether the times of a request never fall."""
-    return all(a <= b for a, b in itertools.pairwise([row["submit_s"], *row["token_s"]]))
+def _above_roofline(e: Evidence) -> list[str]:
+    return list(e.above_roofline)
 
 
 def _warmup_unsettled(e: Evidence) -> list[str]:
@@ -216,6 +217,7 @@ CHECKS: Mapping[str, Check] = {
     "output-short": _output_short,
     "clock-backwards": _clock_backwards,
     "clock-stopped": _clock_stopped,
+    "above-roofline": _above_roofline,
     "warmup-unsettled": _warmup_unsettled,
     "clocks-throttled": _clocks_throttled,
     "other-gpu-processes": _other_gpu_processes,

@@ -16,6 +16,19 @@ from zoo.errors import InvalidOption
 
 Bound = Literal["bandwidth", "compute"]
 
+MARGIN = 1.1
+"""By how much a time may stay below its roofline and still be believed.
+
+Data sheets round bandwidth (an H100 PCIe's 2,039 GB/s is printed as 2 TB/s), and state peaks at a boost clock that boards
+exceed: an H100 SXM's 989 TFLOP/s stand at 1,830 of at most 1,980 MHz, 8 % below what it can do. GeForce boards go further, but
+no forward pass reaches nine tenths of a peak. What is a tenth faster than the sheet allows is neither rounding nor boost.
+"""
+CACHED_BYTES = 256_000_000
+"""Bytes that a step may find in a cache where the one before left them, so that bandwidth does not bound them.
+
+About twice the largest second-level cache of the GPUs in gpus.yaml: of a small model nothing is left that bandwidth bounds.
+"""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -120,6 +133,14 @@ def least_time(work: Work, bytes_per_s: float, flops_per_s: float | None) -> Lea
     moving = work.bytes / bytes_per_s
     computing = work.flops / flops_per_s if flops_per_s else 0.0
     return LeastTime(moving, "bandwidth") if moving >= computing else LeastTime(computing, "compute")
+
+
+def least_believable(
+    work: Work, bytes_per_s: float, flops_per_s: float | None, margin: float = MARGIN, cached: int = CACHED_BYTES
+) -> float:
+    """Seconds below which no measurement of that work is believed: its roofline, without `cached` bytes, less the margin."""
+    moved = Work(max(0, work.bytes - cached), work.flops)
+    return least_time(moved, bytes_per_s, flops_per_s).seconds / margin
 
 
 def _sequence_bytes(dims: Dense | Hybrid, length: int, kv_dtype: Dtype) -> int:
