@@ -95,6 +95,11 @@ def interval(lower: float | None, upper: float | None) -> str:
     return f"{number(lower)}–{number(upper)}"
 
 
+def count(value: int | None) -> str:
+    """A whole number with its thousands apart; `–` for none."""
+    return ABSENT if value is None else f"{value:,}"
+
+
 def key(value: float | None) -> str:
     """The sort key of a number: all its digits, empty (which sorts last) for what is absent or not a number."""
     return "" if value is None or math.isnan(value) else repr(float(value))

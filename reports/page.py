@@ -15,8 +15,16 @@ from typing import Any
 from harness.records.record import precision
 from reports.cells import ScoreLine, moment, row_of, text, writable
 from reports.charts.scores import draw
+from reports.speed import points, ratios, scoring
+from reports.speed.origin import who
+from reports.speed.section import SpeedRows, section
 
 SHOWN_FAILURES = 20
+WITHHELD = "withheld"
+"""The host of a contributed run."""
+
+
+NO_SPEED = SpeedRows()
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,19 @@ class RunDetails:
     finished: str
     tasks: str
     failed: bool
+    who: str
+    """Empty for a run of this project's own."""
     facts: tuple[DetailLine, ...]
     command: str
 
 
-def render_page(scores: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]], made: PageMeta) -> str:
-    """Make the page from rows of the views `scores` and `runs`, shown in the order of model, suite and task.
+def render_page(
+    scores: Sequence[Mapping[str, Any]],
+    runs: Sequence[Mapping[str, Any]],
+    made: PageMeta,
+    speed: SpeedRows = NO_SPEED,
+) -> str:
+    """Make the page from rows of the views `scores` and `runs`, shown in the order of model, suite and task, and of speed.
 
     Pure: reads nothing but the package's own templates.
     """
@@ -77,11 +92,16 @@ def render_page(scores: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str,
             models=_distinct(rows, "model"),
             suites=_distinct(rows, "suite"),
             sources=_distinct(rows, "source"),
+            speed=section(speed),
+            point_columns=points.COLUMNS,
+            ratio_columns=ratios.COLUMNS,
+            task_columns=scoring.TASK_COLUMNS,
+            suite_columns=scoring.SUITE_COLUMNS,
             runs=[_run_of(run) for run in sorted(runs, key=_newest_first, reverse=True)],
             chart=draw(ordered),
             made=made,
             generated_at=made.generated_at.astimezone(UTC),
-            data_digest=_digest(ordered, runs),
+            data_digest=_digest(ordered, runs, speed),
         )
     )
     return writable(page)
@@ -127,6 +147,7 @@ def _run_of(run: Mapping[str, Any]) -> RunDetails:
         finished=moment(run.get("finished_at")),
         tasks=f"{tasks} task{'' if tasks == 1 else 's'}" + (f", {failed} failed" if failed else ""),
         failed=bool(failed),
+        who="" if run.get("source") in (None, "measured") else who(run),
         facts=tuple(_detail_lines(run)),
         command=text(run.get("command")),
     )
@@ -143,11 +164,16 @@ def _detail_lines(run: Mapping[str, Any]) -> list[DetailLine]:
         ),
         DetailLine("processor", text(run.get("processor"))),
         DetailLine("GPU", gpu),
-        DetailLine("host", ", ".join(filter(None, (text(run.get("host")), text(run.get("platform")))))),
+        DetailLine("host", ", ".join(filter(None, (_host(run), text(run.get("platform")))))),
         DetailLine("commit", text(run.get("git_sha")), code=True),
         DetailLine("versions", _versions(run.get("versions"))),
     ]
     return [fact for fact in facts if fact.value]
+
+
+def _host(run: Mapping[str, Any]) -> str:
+    host = text(run.get("host"))
+    return "" if host == WITHHELD else host
 
 
 def _dtypes(row: Mapping[str, Any]) -> str:
@@ -169,9 +195,10 @@ def _distinct(rows: Sequence[ScoreLine], column: str) -> list[str]:
     return sorted({value for row in rows if (value := getattr(row, column))})
 
 
-def _digest(scores: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> str:
+def _digest(scores: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]], speed: SpeedRows) -> str:
     """Twelve digits that tell one set of rows from another."""
-    rows = [sorted(row.items()) for row in (*scores, *sorted(runs, key=_newest_first))]
+    every = (*scores, *sorted(runs, key=_newest_first), *speed.in_order().every())
+    rows = [sorted(row.items()) for row in every]
     return hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()[:12]
 
 

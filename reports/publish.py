@@ -8,10 +8,28 @@ from pathlib import Path
 
 from harness.store.query import query
 from reports.page import PageMeta, render_page
+from reports.speed.section import SpeedRows
 from zoo.errors import InvalidOption, NotWritable
 from zoo.files import write_atomically
 
 EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
+
+POINTS = """
+SELECT r.run_id, r.task, r.finished_at, r.model, r.backend, r.device, r.gpu, r.processor, r.dtype, r.compute_dtype,
+       r.status, r.reason, r.source, r.contributed_by,
+       json_extract_string(r.record, '$.speed.machine.capability') AS capability,
+       p.workload, p.point, p.input_tokens, p.output_tokens, p.batch, p.rate, p.weights, p.valid, p.reasons, p.note_codes,
+       p.peak_allocator, p.peak_device, p.peak_resident, l.percent AS roofline_percent, l.bound_by
+FROM speed_points p JOIN records r USING (run_id, task)
+     LEFT JOIN (SELECT run_id, task, max(percent) AS percent, any_value(bound_by) AS bound_by FROM speed_limits
+                WHERE step = 'decode' AND against = 'data sheet' GROUP BY run_id, task) l USING (run_id, task)
+"""
+"""A row a point, failed ones too, which the view `speed` leaves out as they have no figures."""
+FIGURES = "SELECT run_id, task, metric, statistic, value, lower, upper, n FROM speed WHERE statistic IN ('p50', 'mean')"
+WITH_PROCESSOR = """
+SELECT v.*, processor FROM {view} v
+LEFT JOIN (SELECT run_id, any_value(processor) AS processor FROM records GROUP BY run_id) USING (run_id)
+"""
 
 
 def publish(results: Path, out: Path, version: str) -> Path:
@@ -23,7 +41,7 @@ def publish(results: Path, out: Path, version: str) -> Path:
     scores = query(results, "SELECT * FROM scores")
     runs = query(results, "SELECT * FROM runs")
     records = sum(run["tasks"] for run in runs)
-    page = render_page(scores, runs, PageMeta(_generated_at(), version, records))
+    page = render_page(scores, runs, PageMeta(_generated_at(), version, records), _speed(results))
     path = out / "index.html"
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -34,6 +52,16 @@ def publish(results: Path, out: Path, version: str) -> Path:
             "Give a folder that can be written, with room for it: `minizoo report --out DIR`.",
         ) from error
     return path
+
+
+def _speed(results: Path) -> SpeedRows:
+    return SpeedRows(
+        points=query(results, POINTS),
+        figures=query(results, FIGURES),
+        ratios=query(results, WITH_PROCESSOR.format(view="speed_ratios")),
+        scoring=query(results, WITH_PROCESSOR.format(view="scoring")),
+        suites=query(results, "SELECT * FROM scoring_suites"),
+    )
 
 
 def _generated_at() -> datetime:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.score_rows import MADE, RUN, failure, published, run, score
+from support.speed_rows import everything, point
 
 from reports.page import render_page
 
@@ -27,6 +29,7 @@ SCORES = [
     failure(),
     published(),
 ]
+SPEED = replace(everything(), points=[point(), point(task="b", valid=False, reasons="the GPU was busy")])
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     file = tmp_path_factory.mktemp("site") / "index.html"
-    file.write_text(render_page(SCORES, [run()], MADE), "utf-8")
+    file.write_text(render_page(SCORES, [run()], MADE, SPEED), "utf-8")
     return file.as_uri()
 
 
@@ -175,7 +178,10 @@ def test_without_scripts_every_row_is_there(browser: Any, address: str):
 def test_no_width_makes_the_page_scroll_sideways(browser: Any, tmp_path: Path, width: int):
     long = [score(model="m" * 300, task="t" * 200), failure(reason="r" * 500, model="m" * 300)]
     file = tmp_path / "index.html"
-    file.write_text(render_page(SCORES + long, [run(command="c" * 400, weights_digest="d" * 200)], MADE), "utf-8")
+    named = dict.fromkeys(("model", "against", "gpu", "contributed_by", "reasons", "note", "weights"), "n" * 300)
+    speed = everything(source="contributed", **named)
+    page = render_page(SCORES + long, [run(command="c" * 400, weights_digest="d" * 200)], MADE, speed)
+    file.write_text(page, "utf-8")
     context = browser.new_context(viewport={"width": width, "height": 800})
     page = context.new_page()
     page.goto(file.as_uri())
@@ -214,3 +220,47 @@ def test_a_thousand_rows_sort_and_filter(browser: Any, tmp_path: Path):
     page.get_by_label("Search").fill("task_00")
     assert page.get_by_role("status").inner_text() == "100 of 1000 scores"
     page.close()
+
+
+CONTRAST = """element => {
+  const light = (colour) => {
+    const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255)
+      .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+  };
+  const two = [getComputedStyle(element).color, getComputedStyle(document.body).backgroundColor].map(light).sort();
+  return (Math.max(...two) + 0.05) / (Math.min(...two) + 0.05);
+}"""
+"""WCAG 2's contrast of an element's text with the page; 4.5 is what small text needs."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_dimmed_can_still_be_read(browser: Any, address: str, scheme: str):
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(address)
+    dimmed = page.locator("tr.invalid th, tr.invalid td, tr.invalid a, tr.invalid small").all()
+    plain = page.locator("table.speed tr:not(.invalid) td").first.evaluate(CONTRAST)
+    assert len(dimmed) > 10
+    assert all(4.5 <= cell.evaluate(CONTRAST) < plain for cell in dimmed)
+    context.close()
+
+
+def test_a_table_of_speeds_scrolls_by_keyboard_and_names_its_gpu_meanwhile(browser: Any, address: str):
+    context = browser.new_context(viewport={"width": 375, "height": 800})
+    page = context.new_page()
+    page.goto(address)
+    region = page.get_by_role("region", name="Table of speeds")
+    region.focus()
+    page.keyboard.press("End")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('[aria-label=\"Table of speeds\"]').scrollLeft > 50")
+    left = region.locator("tr.group span").first.evaluate("span => span.getBoundingClientRect().left")
+    assert 0 <= left < 100
+    context.close()
+
+
+def test_a_row_of_speed_leads_to_its_run(page: Any):
+    page.locator("table.speed a").first.click()
+    assert page.get_by_text("sha256:abcd").is_visible()

@@ -1,0 +1,131 @@
+"""`minizoo report` over a results folder that holds speed: points, ratios and scoring reach the page through the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from support.records import record
+from support.report_pages import Page
+
+from harness.metrics.speed_metrics import trial_schema
+from harness.records.beside_record import Agreement, BesideFacts
+from harness.records.files import new_run_id, write_record
+from harness.records.record import Contribution, Setting, Subject
+from harness.records.speed_record import (
+    Achieved,
+    Memory,
+    Reason,
+    SpeedComparison,
+    SpeedFacts,
+    Statistic,
+    Validity,
+)
+
+A100 = "NVIDIA A100-SXM4-80GB"
+OURS, THEIRS = new_run_id(), new_run_id()
+
+
+def setting(gpu: str | None = A100, **changes: object) -> Setting:
+    fields = {
+        "backend": "hf", "device": "cuda:0" if gpu else "cpu", "dtype": "bfloat16", "gpu": gpu, "driver": "570.1",
+        "host": "withheld", "platform": "Linux", "versions": {}, "git_sha": None, "seed": 0, "command": "minizoo bench",
+        "processor": "AMD EPYC 7763",
+    }  # fmt: skip
+    return Setting(**{**fields, **changes})
+
+
+def subject(name: str) -> Subject:
+    return Subject(id=name, source="random", revision=None, weights_digest="random", tokenizer_digest="", entry=None)
+
+
+def facts(**changes: object) -> SpeedFacts:
+    fields = {
+        "workload": "batch1", "point": "128x128.b1", "input_tokens": 128, "output_tokens": 128, "batch": 1,
+        "weights": "random", "validity": Validity(valid=True), "machine": {"product": A100, "capability": "8.0"},
+        "memory": Memory(allocator=9_000_000_000),
+    }  # fmt: skip
+    return SpeedFacts.model_validate({**fields, **changes})
+
+
+def point_of(model: str, run_id: str, **changes: object):
+    fields = {"subject": subject(model), "setting": setting(), "scores": (), "counts": None, "suite": "batch1"}
+    return record("batch1.128x128.b1", run_id, **{**fields, **changes})
+
+
+ROOFLINE = Achieved(
+    step="decode", against="data sheet", source="sheet", bytes_per_s=2e12, flops_per_s=None, bytes=10**9, flops=10**9,
+    roofline_s=0.005, measured_s=0.008, percent=62.5, bound_by="bandwidth",
+)  # fmt: skip
+COMPARED = SpeedComparison(
+    against="minitron-8b", against_run_id=THEIRS, mode="equal batch", batch=1, against_batch=1, memory_budget=None,
+    metric="output_rate", ratio=1.5, n=6, against_n=6, seed=0, valid=True,
+)  # fmt: skip
+BESIDE = BesideFacts(
+    reference="lm-eval HFLM, batch 1", weights="random", tokenizer="gpt2", shots=10, documents=100, of=1000, requests=400,
+    seconds=5.0, reference_seconds=20.0, agreement=Agreement(flips=1, largest=0.25), checked_documents=10,
+    from_fp32=Agreement(flips=0, largest=0.1), reference_from_fp32=Agreement(flips=0, largest=0.2), conforms=True,
+)  # fmt: skip
+
+
+def trials() -> pa.Table:
+    """Seven trials of five tokens, each later by 8 ms than the one before it."""
+    rows = [
+        {"trial": trial, "phase": "trial", "cluster": 0, "request": 0, "input_tokens": 128, "wanted_tokens": 5,
+         "submit_s": 1.0 * trial, "start_s": 1.0 * trial, "token_s": [trial + 0.04 + 0.008 * step for step in range(5)]}
+        for trial in range(7)
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=trial_schema())
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    by_ada = {"source": "contributed", "contribution": Contribution(by="Ada", file="b.zip", sha256="0")}
+    measured = facts(achieved=(ROOFLINE,), comparisons=(COMPARED,))
+    write_record(folder, point_of("minitron-4b", OURS, speed=measured, **by_ada), tables={"trials": trials()})
+    write_record(folder, point_of("minitron-8b", THEIRS, speed=facts(), **by_ada))
+    reason = Reason(code="above-roofline", text="a decode step took 0.001 s, the roofline 0.005 s")
+    broken = facts(validity=Validity(valid=False, reasons=(reason,)), statistics=(
+        Statistic(metric="itl", statistic="mean", value=0.001, n=4),
+    ))  # fmt: skip
+    nobody = {"source": "contributed", "contribution": Contribution(by=None, file="b.zip", sha256="0")}
+    write_record(folder, point_of("minitron-4b", new_run_id(), speed=broken, setting=setting("NVIDIA L4"), **nobody))
+    lost = facts(validity=Validity(valid=False, reasons=(Reason(code="device-memory", text="out of memory"),)))
+    write_record(folder, point_of("nano", new_run_id(), speed=lost, status="failed", reason="out of memory",
+                                  setting=setting(None)))  # fmt: skip
+    beside = record("scoring.hellaswag", new_run_id(), suite="scoring", scores=(), counts=None, beside=BESIDE, shots=10,
+                    subject=subject("minitron-4b"), setting=setting(), **by_ada)  # fmt: skip
+    write_record(folder, beside)
+    return folder
+
+
+def test_what_the_store_holds_of_speed_is_on_the_page(results: Path, tmp_path: Path, minizoo):
+    ran = minizoo("report", "--out", tmp_path / "site", "--results", results)
+    assert (ran.code, ran.err) == (0, "")
+    html = (tmp_path / "site" / "index.html").read_text("utf-8")
+    page = Page(html)
+    sections = html.split("<table")
+    assert len(sections) == 6  # scores, points, ratios, tasks, suites
+    rows = {(row[0], row[-1]): row for row in Page("<table" + sections[2]).rows}
+    valid = rows["minitron-4b", "contributed by Ada"]
+    assert valid[6].startswith("8.0000")
+    assert valid[7].startswith("40.000")
+    assert valid[9:12] == ["62.5bandwidth-bound", "9.00 GB", "valid"]
+    doubted = rows["minitron-4b", "contributed, nobody named"]
+    assert doubted[6] == "1.0000mean of 4"
+    assert doubted[11] == "invalida decode step took 0.001 s, the roofline 0.005 s"
+    assert rows["nano", "measured here"][11] == "failedout of memory"
+    assert [row[0] for row in Page("<table" + sections[2]).rows if len(row) == 1] == [
+        f"{A100}, compute capability 8.0", "NVIDIA L4, compute capability 8.0", "AMD EPYC 7763",
+    ]  # fmt: skip
+    (ratio,) = Page("<table" + sections[3]).rows[1:]
+    assert (ratio[0], ratio[1], ratio[6], ratio[-1]) == ("minitron-4b", "minitron-8b", "1.5000", "contributed by Ada")
+    (task,) = Page("<table" + sections[4]).rows[1:]
+    assert task[1:6] == ["hellaswag 10-shot", "100 of 1,000", "5.0000 s", "20.000 slm-eval HFLM, batch 1", "4.0000×"]
+    assert task[7] == "conforms: 0 flips of 10, the reference 0"
+    (suite,) = Page("<table" + sections[5]).rows[1:]
+    assert suite[1:5] == ["1", "50.000 s", "200.00 slm-eval HFLM, batch 1", "4.0000×extrapolated"]
+    assert "2 valid speed rows" in page.text
+    assert "withheld" not in page.text
