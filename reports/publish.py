@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.store.query import query
 from reports.page import PageMeta, render_page
+from reports.speed.roofline import with_roofline
 from reports.speed.section import SpeedRows
 from zoo.errors import InvalidOption, NotWritable
 from zoo.files import write_atomically
@@ -16,7 +17,7 @@ EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 
 POINTS = """
 SELECT r.run_id, r.task, r.finished_at, r.model, r.backend, r.device, r.gpu, r.processor, r.dtype, r.compute_dtype,
-       r.status, r.reason, r.source, r.contributed_by,
+       r.status, r.reason, r.source, r.contributed_by, CASE WHEN r.source = 'contributed' THEN r.record END AS record,
        json_extract_string(r.record, '$.speed.machine.capability') AS capability,
        p.workload, p.point, p.input_tokens, p.output_tokens, p.batch, p.rate, p.weights, p.valid, p.reasons, p.note_codes,
        p.peak_allocator, p.peak_device, p.peak_resident, l.percent AS roofline_percent, l.bound_by
@@ -55,9 +56,10 @@ def publish(results: Path, out: Path, version: str) -> Path:
 
 
 def _speed(results: Path) -> SpeedRows:
+    figures = query(results, FIGURES)
     return SpeedRows(
-        points=query(results, POINTS),
-        figures=query(results, FIGURES),
+        points=with_roofline(query(results, POINTS), figures),
+        figures=figures,
         ratios=query(results, WITH_PROCESSOR.format(view="speed_ratios")),
         scoring=query(results, WITH_PROCESSOR.format(view="scoring")),
         suites=query(results, "SELECT * FROM scoring_suites"),
