@@ -5,6 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+TELEMETRY_COLUMNS: dict[str, str] = {
+    "time_s": "DOUBLE",
+    "power_w": "DOUBLE",
+    "sm_mhz": "DOUBLE",
+    "memory_mhz": "DOUBLE",
+    "temperature_c": "DOUBLE",
+    "clock_events": "BIGINT",
+    "used_bytes": "BIGINT",
+    "ecc_uncorrected": "BIGINT",
+    "other_processes": "BIGINT",
+    "others_busy": "DOUBLE",
+}
+"""Columns of telemetry.parquet, on the clock of trials.parquet. What a machine does not tell is null. `clock_events` are
+NVML's clock event (throttle) bits; `others_busy` the processors that other processes kept busy since the sample before."""
+
 
 def arrow_schema(columns: Mapping[str, str]) -> Any:
     """The Arrow schema of columns declared by SQL types: `{"run_id": "VARCHAR", "token_s": "DOUBLE[]"}`."""

@@ -59,7 +59,7 @@ def write_record(
 ) -> Path:
     """Write the record and its samples, whole or not at all, and return their folder.
 
-    `tables`: further Arrow tables by name, written as `<name>.parquet`.
+    `tables`: further tables by name, written as `<name>.parquet`: Arrow's, or the bytes of a Parquet file as they are.
 
     Raises FileExistsError when the task is recorded already, OSError as the file system does.
     """
@@ -119,6 +119,9 @@ def _is_none(value: Any) -> bool:
 
 
 def _write_table(path: Path, table: Any) -> None:
+    if isinstance(table, bytes):
+        path.write_bytes(table)
+        return
     import pyarrow.parquet as pq
 
     pq.write_table(table, path, compression="zstd")

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.metrics.speed_metrics import trial_schema
-from harness.records.columns import arrow_schema
+from harness.records.columns import TELEMETRY_COLUMNS, arrow_schema
 from harness.records.files import new_run_id, write_record
 from harness.records.outcome import Failure, failure_of
 from harness.records.record import Record, Setting, Subject
 from harness.records.speed_record import Reason, SpeedComparison, SpeedFacts, Validity
 from harness.speed.measure import PointOutcome
-from harness.speed.probes.probe import TELEMETRY_COLUMNS
 from harness.speed.system import SystemUnderTest
 from harness.speed.workloads.workload import Point, Workload
 from zoo.errors import BackendBroke, DeviceLost, EnvironmentIssue, NotWritable

@@ -53,6 +53,18 @@ class UnknownTool(InputError):
     """A file to import was written by no tool that minizoo knows."""
 
 
+class InvalidBundle(InputError):
+    """A bundle of rows is none, of a newer minizoo, larger than one can be, or holds what no bundle holds."""
+
+
+class BundleAltered(InputError):
+    """A file of a bundle is not what was packed: damaged, changed by hand, taken away or added. All of it is refused."""
+
+
+class NothingToPack(InputError):
+    """None of the runs has a row of its own that a bundle could hold: a speed, or scoring beside another engine."""
+
+
 class DataMissing(EnvironmentIssue):
     """A task's data set is neither in the mirror nor to be had from the hub."""
 

@@ -6,21 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-TELEMETRY_COLUMNS: dict[str, str] = {
-    "time_s": "DOUBLE",
-    "power_w": "DOUBLE",
-    "sm_mhz": "DOUBLE",
-    "memory_mhz": "DOUBLE",
-    "temperature_c": "DOUBLE",
-    "clock_events": "BIGINT",
-    "used_bytes": "BIGINT",
-    "ecc_uncorrected": "BIGINT",
-    "other_processes": "BIGINT",
-    "others_busy": "DOUBLE",
-}
-"""Columns of telemetry.parquet, on the clock of trials.parquet. What a machine does not tell is null. `clock_events` are
-NVML's clock event (throttle) bits; `others_busy` the processors that other processes kept busy since the sample before."""
-
 Sample = dict[str, float | int | None]
 
 

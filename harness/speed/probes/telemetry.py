@@ -7,9 +7,10 @@ import threading
 from dataclasses import dataclass, field
 
 from harness.nvml import DeviceGone
+from harness.records.columns import TELEMETRY_COLUMNS
 from harness.speed.clock import Clock
 from harness.speed.probes.busy import is_busy, tells_of_others
-from harness.speed.probes.probe import TELEMETRY_COLUMNS, Probe, Sample
+from harness.speed.probes.probe import Probe, Sample
 
 WINDOW_S = 2.0
 """An energy counter ticks every 10 to 100 ms: over two seconds a tick is at most 5 %."""
