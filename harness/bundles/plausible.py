@@ -7,23 +7,16 @@ says of it is not read: whoever alters a time can alter that too.
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 from harness.bundles.beside import beside_contradictions
 from harness.bundles.figures import contradictions, measured_samples, rows_of
-from harness.metrics.rooflines import Load, Machine, above_roofline, by_data_sheet, gpu_of
+from harness.metrics.record_loads import gpu_of_record, load_of_record, two_gpus
+from harness.metrics.rooflines import Load, Roofline, above_roofline, sheet_roofline
 from harness.metrics.speed_metrics import statistics
-from harness.records.record import Record, Subject
+from harness.records.record import Record
 from harness.records.speed_record import Reason, SpeedFacts
-from zoo.arch.dims import Dense, Hybrid
-from zoo.arch.parameters import BITS, Dtype
-from zoo.registry.loader import load_registry
-from zoo.registry.stored import quantization_of
-
-OWN_RATES = 10.0
-"""How much faster than its own machine's rates a step may be: they prove nothing, so an order of magnitude."""
-LARGEST = 10**9
-"""Tokens and batches beyond it are no numbers of a point."""
+from zoo.arch.parameters import Dtype
 
 
 def doubts(record: Record, trials: Any) -> tuple[Reason, ...]:
@@ -49,12 +42,13 @@ def unchecked(record: Record) -> str | None:
         )
     if record.speed is None or not record.speed.statistics:
         return None
-    load = _load(record, record.speed)
+    load = load_of_record(record, record.speed)
     if isinstance(load, str):
         return f"not held against a roofline: {load}"
-    if load.batch is None:
+    no_sheet = _roofline(record, record.speed, load.dtype)[1]
+    if no_sheet is None and load.batch is None:
         return "the rates of an open loop are not held against a roofline: its batch changes from step to step"
-    return _machine(record, record.speed, load.dtype)[1]
+    return no_sheet
 
 
 def _doubts_of_speed(record: Record, speed: SpeedFacts, trials: Any) -> tuple[Reason, ...]:
@@ -63,12 +57,12 @@ def _doubts_of_speed(record: Record, speed: SpeedFacts, trials: Any) -> tuple[Re
         return (_differs("its trials are no table of requests and their times"),)
     samples = measured_samples(rows, speed.slo)
     found = [_differs(text) for text in contradictions(record, speed, rows, samples)]
-    if other := _two_gpus(record, speed):
+    if other := two_gpus(record, speed):
         found.append(_differs(other))
-    load = _load(record, speed)
-    machine = None if isinstance(load, str) else _machine(record, speed, load.dtype)[0]
-    if isinstance(load, Load) and machine is not None:
-        told = above_roofline((*statistics(samples), *speed.statistics), load, machine)
+    load = load_of_record(record, speed)
+    roofline = None if isinstance(load, str) else _roofline(record, speed, load.dtype)[0]
+    if isinstance(load, Load) and roofline is not None:
+        told = above_roofline((*statistics(samples), *speed.statistics), load, roofline)
         found += [Reason(code="above-roofline", text=text) for text in dict.fromkeys(told)]
     return tuple(found)
 
@@ -77,61 +71,18 @@ def _differs(text: str) -> Reason:
     return Reason(code="figures-differ", text=text)
 
 
-def _load(record: Record, speed: SpeedFacts) -> Load | str:
-    """What the point runs; in words why that is not known."""
-    dims = _dims(record.subject)
-    if isinstance(dims, str):
-        return dims
-    if record.setting.dtype not in BITS:
-        return f"the bytes of {record.setting.dtype} are not known here"
-    shape = speed.input_tokens, speed.output_tokens, 1 if speed.batch is None else speed.batch
-    if not all(number is not None and 0 < number < LARGEST for number in shape):
-        return "the record does not tell the lengths of its requests"
-    dtype = cast("Dtype", record.setting.dtype)
-    return Load(dims, dtype, speed.batch, cast("int", speed.input_tokens), cast("int", speed.output_tokens))
-
-
-def _dims(subject: Subject) -> Dense | Hybrid | str:
-    """The registry's dimensions of a model whose weights are those that it names, or were drawn at them."""
-    model = load_registry().models.get(subject.id) if subject.kind == "registry" else None
-    if model is None:
-        return f"{subject.id} is no model of the registry"
-    theirs = {"random", "minizoo" if model.weights else None, model.hub.id if model.hub else None}
-    if subject.source not in theirs:
-        return f"the weights of {subject.id} are not those that the registry names"
-    if quantization_of(model) is not None:
-        return f"{subject.id} is quantised, and the record does not tell what its weights are held in"
-    return model.architecture
-
-
-def _machine(record: Record, speed: SpeedFacts, dtype: Dtype) -> tuple[Machine | None, str | None]:
+def _roofline(record: Record, speed: SpeedFacts, dtype: Dtype) -> tuple[Roofline | None, str | None]:
     """What bounds the steps, and why that is no data sheet; None where it is one."""
-    gpu = gpu_of(speed.machine) if record.setting.gpu and not _two_gpus(record, speed) else None
+    gpu = gpu_of_record(record, speed)
     if gpu is not None:
-        return by_data_sheet(gpu, dtype), None
+        return sheet_roofline(gpu, dtype), None
     what = f"GPU ({record.setting.gpu})" if record.setting.device.startswith("cuda") else "processor"
     for told in speed.achieved:
         rates = told.bytes_per_s, told.flops_per_s or 1.0
         if told.against == "measured" and all(math.isfinite(rate) and rate > 0 for rate in rates):
-            name = "ten times what its own machine copied and multiplied"
-            own = Machine(name, told.bytes_per_s, told.flops_per_s or None, OWN_RATES, 0)
+            own = Roofline("measured", "ten times what its machine reached", "", told.bytes_per_s, told.flops_per_s)
             return (
                 own,
                 f"no data sheet of its {what} is held: only beside the rates that its machine reached by its own word",
             )
     return None, f"not held against a roofline: no data sheet of its {what} is held, and it states no rates of its own"
-
-
-def _two_gpus(record: Record, speed: SpeedFacts) -> str | None:
-    """The two products that a record names; a slice of a GPU (MIG) goes by the whole one's name, and more."""
-    shown, product = record.setting.gpu, speed.machine.get("product")
-    if not shown or not product:
-        return None
-    names = sorted((_plain(shown), _plain(str(product))), key=len)
-    return (
-        None if names[1].startswith(names[0]) else f"it names two GPUs: {shown}, and {product} that its figures are of"
-    )
-
-
-def _plain(product: str) -> str:
-    return product.strip().removeprefix("NVIDIA ").strip().lower()

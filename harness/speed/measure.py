@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.metrics.rooflines import Load, above_roofline, by_data_sheet, gpu_of, measured_steps
+from harness.metrics.rooflines import Load, above_roofline, gpu_of, measured_steps, sheet_roofline
 from harness.metrics.speed_metrics import samples_of, statistics
 from harness.metrics.trial_facts import facts_of
 from harness.records.speed_record import Memory, SpeedFacts, Statistic
@@ -136,7 +136,7 @@ def _load(system: SystemUnderTest, point: Point) -> Load | None:
 def _above_roofline(run: PointRun, stats: Sequence[Statistic]) -> list[str]:
     """The figures that the GPU's data sheet does not allow; without one nothing is known to be too fast."""
     load, gpu = _load(run.system, run.point), gpu_of(run.machine)
-    return above_roofline(stats, load, by_data_sheet(gpu, load.dtype)) if load and gpu else []
+    return above_roofline(stats, load, sheet_roofline(gpu, load.dtype)) if load and gpu else []
 
 
 def _memory(run: PointRun) -> Memory:

@@ -9,6 +9,7 @@ from typing import Any
 from harness.records.files import read_record
 from harness.records.record import Record
 from harness.store.connection import fetched
+from harness.store.rows.beside import beside_rows
 from harness.store.rows.names import Identity, shown_names
 from harness.store.rows.protocols import expected_rows, protocol_row
 from harness.store.rows.published import published_rows
@@ -79,6 +80,7 @@ def _insert(connection: Any, records: Sequence[tuple[Record, Path]]) -> None:
     for record, folder in records:
         insert_file(connection, "sample_rows", record.run_id, record.task, folder / "samples.parquet")
     insert_speed(connection, records)
+    insert(connection, "beside_rows", [row for record, _ in records for row in beside_rows(record)])
 
 
 def _insert_published(connection: Any, registry: Registry) -> bool:

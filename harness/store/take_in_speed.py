@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.metrics.speed_metrics import PointTrials, samples_of_points
+from harness.metrics.speed_metrics import TRIAL_COLUMNS, PointTrials, samples_of_points
+from harness.metrics.trial_facts import TrialFacts, facts_of
 from harness.records.record import Record
 from harness.store.connection import fetched
 from harness.store.rows.speed import comparison_rows, derived_ratio, limit_rows, point_row, statistic_rows
@@ -25,20 +26,24 @@ def insert_speed(connection: Any, records: Sequence[tuple[Record, Path]]) -> Non
     for record, _, path in found:
         insert_file(connection, "trial_rows", record.run_id, record.task, path)
     insert(connection, "speed_points", [point_row(record, speed) for record, speed, _ in found])
-    insert(connection, "speed_limits", [row for record, speed, _ in found for row in limit_rows(record, speed)])
-    insert(
-        connection,
-        "speed_statistics",
-        [
-            row
-            for record, speed, _ in found
-            for row in statistic_rows(record, speed, samples.get((record.run_id, record.task)))
-        ],
-    )
+    with_samples = [(record, speed, path, samples.get((record.run_id, record.task))) for record, speed, path in found]
+    limits = [row for r, speed, path, own in with_samples for row in limit_rows(r, speed, own, _facts(r, path))]
+    insert(connection, "speed_limits", limits)
+    stated = [row for record, speed, _, own in with_samples for row in statistic_rows(record, speed, own)]
+    insert(connection, "speed_statistics", stated)
     insert(
         connection, "speed_comparisons", [row for record, speed, _ in found for row in comparison_rows(record, speed)]
     )
     _derive_ratios(connection, [record.run_id for record, _, _ in found])
+
+
+def _facts(record: Record, trials: Path) -> TrialFacts | None:
+    """What the trials of a contributed record say of themselves; None of others, whose own word is taken."""
+    import pyarrow.parquet as pq
+
+    if record.source != "contributed" or not trials.is_file():
+        return None
+    return facts_of(pq.read_table(trials, columns=list(TRIAL_COLUMNS)).to_pylist())
 
 
 def _derive_ratios(connection: Any, runs: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ SELECT r.run_id, r.finished_at, r.model, r.backend, r.device, r.gpu, r.suite, r.
        r.compute_dtype, r.started_at, r.wall_s
 FROM records r WHERE r.status <> 'ok'
   AND NOT EXISTS (SELECT 1 FROM speed_points p WHERE p.run_id = r.run_id AND p.task = r.task)
+  AND NOT (r.suite = 'scoring' AND starts_with(r.task, 'scoring.')) -- beside another engine: it had no scores to lose
 UNION ALL BY NAME
 SELECT model, task, metric, filter, shots, value, raw_value, higher_is_better, 'ok' AS status, 'published' AS source
 FROM published;
@@ -29,7 +30,8 @@ SELECT run_id, any_value(model) AS model, any_value(suite) AS suite, any_value(b
        any_value(git_sha) AS git_sha, any_value(weights_digest) AS weights_digest, any_value(seed) AS seed,
        any_value(parent) AS parent, any_value(command) AS command, min(coalesce(run_started_at, started_at)) AS started_at,
        max(finished_at) AS finished_at, count(*) AS tasks, count(*) FILTER (status <> 'ok') AS failed,
-       any_value(compute_dtype) AS compute_dtype, any_value(processor) AS processor, any_value(w.wall_s) AS wall_s
+       any_value(compute_dtype) AS compute_dtype, any_value(processor) AS processor, any_value(w.wall_s) AS wall_s,
+       any_value(source) AS source, any_value(contributed_by) AS contributed_by
 FROM records JOIN (
   -- From the start of each process that went on with the run to the last record that it wrote; speed runs by their points.
   SELECT run_id, sum(process_s) AS wall_s FROM (

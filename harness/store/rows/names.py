@@ -32,17 +32,18 @@ class Identity:
     source: str
     """Of a folder its path."""
     digest: str | None
-    """Of the weights; None where they are random, or nobody tells."""
+    """Of the weights; None where they are random, or nobody here has computed it."""
 
 
 def identity_of(record: Record) -> Identity:
     """Whom a record measured. One of before `kind` was recorded counts as a folder where nothing else can be meant."""
     subject = record.subject
-    drawn = RANDOM in (subject.source, record.speed.weights if record.speed else "")
-    digest = None if drawn or record.source == "imported" else subject.weights_digest or None
+    weights = [facts.weights for facts in (record.speed, record.beside) if facts is not None]
+    drawn, own = RANDOM in (subject.source, *weights), record.source == "measured"
+    digest = None if drawn or not own else subject.weights_digest or None
     kind = subject.kind
     if kind is None:
-        elsewhere = record.source == "imported" or drawn or "/" in subject.id
+        elsewhere = not own or drawn or "/" in subject.id
         kind = "registry" if subject.entry is not None else "hub" if elsewhere else "folder"
     return Identity(kind, subject.id, subject.name, subject.source, digest)
 

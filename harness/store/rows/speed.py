@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.metrics.record_loads import gpu_of_record, load_of_record
+from harness.metrics.rooflines import beside_rooflines, measured_steps, sheet_roofline
 from harness.metrics.speed_metrics import load_metrics, statistics
+from harness.metrics.trial_facts import TrialFacts
 from harness.records.record import Record
-from harness.records.speed_record import SpeedFacts, Statistic
+from harness.records.speed_record import Achieved, SpeedFacts, Statistic
 from harness.stats import constants
 from harness.stats.derive import RECORDED_RULE
 from harness.stats.ratio import RESAMPLES, speed_ratio
 from harness.store.rows.tables import TABLES
 
 OBJECTIVES = ("ttft", "tpot", "e2e")
+Samples = Mapping[str, Sequence[float]]
+"""Each metric's samples of one point, in rising order."""
 
 
 def point_row(record: Record, speed: SpeedFacts) -> dict[str, Any]:
@@ -32,18 +37,23 @@ def point_row(record: Record, speed: SpeedFacts) -> dict[str, Any]:
     }
 
 
-def limit_rows(record: Record, speed: SpeedFacts) -> list[dict[str, Any]]:
-    """The rows of `speed_limits`: how near each step came to the roofline."""
-    wanted = set(TABLES["speed_limits"])
-    return [_key(record) | achieved.model_dump(include=wanted) for achieved in speed.achieved]
-
-
-def statistic_rows(
-    record: Record, speed: SpeedFacts, samples: Mapping[str, Sequence[float]] | None
+def limit_rows(
+    record: Record, speed: SpeedFacts, samples: Samples | None, facts: TrialFacts | None
 ) -> list[dict[str, Any]]:
+    """The rows of `speed_limits`: how near each step came to the roofline.
+
+    Of a contributed record they are worked out anew from its trials, by the registry's dimensions and the data sheets: what
+    it states of rooflines is not shown.
+    """
+    achieved = _derived_steps(record, speed, samples, facts) if record.source == "contributed" else speed.achieved
+    wanted = set(TABLES["speed_limits"])
+    return [_key(record) | step.model_dump(include=wanted) for step in achieved]
+
+
+def statistic_rows(record: Record, speed: SpeedFacts, samples: Samples | None) -> list[dict[str, Any]]:
     """The rows of `speed_statistics`: derived from each metric's samples, else as the record or another tool states them."""
     stated: Sequence[Statistic] = speed.statistics if samples is None else statistics(samples)
-    rule = RECORDED_RULE if samples is None and record.source == "measured" else constants.RULE_VERSION
+    rule = RECORDED_RULE if samples is None and record.source != "imported" else constants.RULE_VERSION
     return [_key(record) | statistic.model_dump() | {"rule": rule} for statistic in stated]
 
 
@@ -69,6 +79,15 @@ def derived_ratio(
         "ratio": ratio.value, "lower": ratio.lower, "upper": ratio.upper, "p_value": ratio.p_value, "n": ratio.n,
         "against_n": ratio.against_n, "resamples": RESAMPLES, "rule": constants.RULE_VERSION,
     }  # fmt: skip
+
+
+def _derived_steps(
+    record: Record, speed: SpeedFacts, samples: Samples | None, facts: TrialFacts | None
+) -> Sequence[Achieved]:
+    load, gpu = load_of_record(record, speed), gpu_of_record(record, speed)
+    if samples is None or facts is None or gpu is None or isinstance(load, str):
+        return ()
+    return beside_rooflines(load, measured_steps(statistics(samples), facts), (sheet_roofline(gpu, load.dtype),))
 
 
 def _key(record: Record) -> dict[str, Any]:

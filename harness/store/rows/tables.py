@@ -10,7 +10,7 @@ from harness.metrics.speed_metrics import TRIAL_COLUMNS, create_views
 from harness.records.columns import arrow_schema
 from harness.records.files import SAMPLE_COLUMNS
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 KEY = {"run_id": "VARCHAR", "task": "VARCHAR"}
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -27,7 +27,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "location": "VARCHAR", "known_digest": "VARCHAR", "compute_dtype": "VARCHAR", "processor": "VARCHAR",
         "run_started_at": "TIMESTAMPTZ", "wall_s": "DOUBLE", "requests": "BIGINT", "reused": "BIGINT",
         "asked_tokens": "BIGINT", "computed_tokens": "BIGINT", "scoring_s": "DOUBLE", "new_tokens": "BIGINT",
-        "generating_s": "DOUBLE", "flops_per_token": "BIGINT", "record": "VARCHAR",
+        "generating_s": "DOUBLE", "flops_per_token": "BIGINT", "contributed_by": "VARCHAR", "record": "VARCHAR",
     },
     "metrics": {
         **KEY, "metric": "VARCHAR", "filter": "VARCHAR", "value": "DOUBLE", "stderr": "DOUBLE", "lower": "DOUBLE",
@@ -81,6 +81,13 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "resamples": "BIGINT", "valid": "BOOLEAN", "rule": "VARCHAR",
     },
     "trial_rows": {**KEY, **TRIAL_COLUMNS},
+    "beside_rows": {
+        **KEY, "reference": "VARCHAR", "weights": "VARCHAR", "tokenizer": "VARCHAR", "shots": "BIGINT", "documents": "BIGINT",
+        "of": "BIGINT", "requests": "BIGINT", "seconds": "DOUBLE", "reference_seconds": "DOUBLE", "peak_bytes": "BIGINT",
+        "reference_peak_bytes": "BIGINT", "flips": "BIGINT", "largest": "DOUBLE", "checked_documents": "BIGINT",
+        "flips_from_fp32": "BIGINT", "largest_from_fp32": "DOUBLE", "reference_flips_from_fp32": "BIGINT",
+        "reference_largest_from_fp32": "DOUBLE", "conforms": "BOOLEAN", "note": "VARCHAR",
+    },
 }  # fmt: skip
 """Of `records`, `model` is the shown name (`names`), `subject` the id as it was resolved; `kind`, `given_name`, `location` and
 `known_digest` are what names are made from. `rule` names the rule that derived a row's errors."""
@@ -92,7 +99,7 @@ def create(connection: Any) -> None:
         listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
         connection.execute(f"CREATE TABLE {name} ({listed})")
     create_views(connection)
-    for views in ("views.sql", "speed_views.sql"):
+    for views in ("views.sql", "speed_views.sql", "scoring_views.sql"):
         connection.execute((Path(__file__).parents[1] / views).read_text("utf-8"))
 
 
