@@ -1,8 +1,8 @@
 """What a record says of the machine and its user, taken out before it is given away.
 
 Every text of a record is free text unless CONTROLLED names it, so a field that is added later is not forgotten here. In free
-texts a path becomes its last part, and a name of the host or of a user becomes `withheld`, in any case of letters, a host's with
-its domain; a name is one where it stands between signs that are neither letters nor digits.
+texts a path becomes its last part, and a name of the host (with its domain) or of a user becomes `withheld`, in any case of
+letters; a name is one where it stands between signs that are neither letters nor digits.
 
 Two kinds of name are treated apart. One of one or two letters (`al`, `hf`) would shred every sentence, and identifies nobody in
 one: it is withheld only where it is the last part of a path. And a word that minizoo itself writes (VOCABULARY, the registry's
@@ -63,12 +63,12 @@ VOCABULARY = frozenset(
 END = r"[^\s'\"`<>|;,(){}\[\]]"
 PATH = re.compile(
     rf"""(?:\bfile:/+ | (?<![\w./~)\\-])(?:(?<!\w:)/+ | (?<=:)/(?!/)) | ~[\w.-]*/ | \b[A-Za-z]:[\\/] | \\\\)
-        {END}+ (?:[ ][^\s/]*/{END}*)*""",
+        {END}+ (?:[ ](?!\w+:)[^\s/~]+/{END}*)*""",
     re.VERBOSE,
 )
 """An absolute path in a sentence, with the parts after a space in it; of addresses (https://…) nothing is one."""
 QUOTED = re.compile(r"(['\"`])((?:file:/+|/|~[\w.-]*/|[A-Za-z]:[\\/]|\\\\)[^'\"`\n]+)\1")
-ARGUMENT = re.compile(r"(?P<option>--?[\w-]+=)?(?P<path>(?:file:/+|/|~[\w.-]*/|[A-Za-z]:[\\/]|\\\\).+)", re.DOTALL)
+ARGUMENT = re.compile(r"(?P<option>--?[\w-]+=|-\w)?(?P<path>(?:file:/+|/|~[\w.-]*/|[A-Za-z]:[\\/]|\\\\).+)", re.DOTALL)
 """An argument of a command, whole: it may have spaces."""
 DEVICE_ID = re.compile(r"\b(?:GPU|MIG)-(?:GPU-)?[0-9a-f]{8}-[0-9a-f-]{8,}(?:/\d+)*", re.IGNORECASE)
 """What NVML and CUDA call one device of all that were ever made."""

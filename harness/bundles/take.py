@@ -164,13 +164,14 @@ def _stored_run(results: Path, run_id: str) -> list[Record]:
 
 def _write(results: Path, rows: Sequence[BundledRecord]) -> None:
     """All rows or none."""
-    written: list[Path] = []
-    try:
-        written.extend(write_record(results, row.record, tables=row.tables) for row in rows)
-    except BaseException:
-        for folder in written:
-            shutil.rmtree(folder, ignore_errors=True)
-        for run in {run_folder(results, row.record.run_id) for row in rows}:
-            with contextlib.suppress(OSError):  # it has records of an earlier bundle, or was not made
-                run.rmdir()
-        raise
+    with contextlib.ExitStack() as undo:
+        for row in rows:
+            undo.callback(_remove_if_empty, run_folder(results, row.record.run_id))
+            folder = write_record(results, row.record, tables=row.tables)
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        undo.pop_all()
+
+
+def _remove_if_empty(run: Path) -> None:
+    with contextlib.suppress(OSError):  # it has records of an earlier bundle, or was not made
+        run.rmdir()

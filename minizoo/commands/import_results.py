@@ -1,7 +1,8 @@
-"""`minizoo import`: results of other tools, into the same records, marked as imported."""
+"""`minizoo import`: results of other tools and rows that others contributed, into the same records, marked as such."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from minizoo.options import results_option
 from minizoo.output import Column, Output, json_option, note
 
 if TYPE_CHECKING:
+    from harness.bundles.take import CheckedBundle
     from harness.imports.importing import Taken
     from harness.records.record import Record
 
@@ -23,27 +25,84 @@ if TYPE_CHECKING:
 @click.option("--batch", type=click.IntRange(1, 65_536), help="The batch, of `vllm bench latency`.")
 @click.option("--input", "input_tokens", type=click.IntRange(1, 10_000_000), help="Input tokens of every request.")
 @click.option("--output", "output_tokens", type=click.IntRange(1, 10_000_000), help="Output tokens of every request.")
+@click.option("--check", is_flag=True, help="Of bundles: validate them, store nothing; exit code 1 for a doubtful row.")
 @results_option
 @json_option
 def import_results(
     files: tuple[Path, ...], model: str | None, gpu: str | None, dtype: str | None, batch: int | None,
-    input_tokens: int | None, output_tokens: int | None, results: Path, as_json: bool,
+    input_tokens: int | None, output_tokens: int | None, check: bool, results: Path, as_json: bool,
 ) -> int:  # fmt: skip
-    """Take in results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval: all the FILES, or none where one is bad.
+    """Take in results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval, and bundles of rows that others measured.
 
-    Of lm-eval also its samples_….jsonl, with the results file of the same run, or the folder of its --output_path.
+    All the FILES, or none where one is bad. Of lm-eval also its samples_….jsonl, with the results file of the same run, or the
+    folder of its --output_path. A bundle's row that cannot be believed comes in as invalid, with the reason.
     """
-    from harness.imports.drafts import Given
-    from harness.imports.importing import import_files
-    from harness.lmeval.estimates import aggregated
-    from harness.lmeval.scores import higher_is_better
+    from harness.bundles.take import checked_bundles, store_bundles
+    from harness.bundles.unpack import is_zip
+    from minizoo.display.bundles import show_bundles
 
-    asked = Given(model, gpu, dtype, batch, input_tokens, output_tokens, higher_is_better, aggregated)
-    taken = import_files(files, results, asked)
-    output = Output(as_json)
+    bundles = [path for path in files if is_zip(path)]
+    others = [path for path in files if path not in bundles]
+    told = {"--model": model, "--gpu": gpu, "--dtype": dtype, "--batch": batch}
+    told |= {"--input": input_tokens, "--output": output_tokens}
+    _check_options(others, told, check)
+    output, checked = Output(as_json), checked_bundles(bundles)
+    if check:
+        return _checked(output, checked)
+    taken: list[Taken] = []
+    if others:
+        from harness.imports.drafts import Given
+        from harness.imports.importing import import_files
+        from harness.lmeval.estimates import aggregated
+        from harness.lmeval.scores import higher_is_better
+
+        asked = Given(model, gpu, dtype, batch, input_tokens, output_tokens, higher_is_better, aggregated)
+        taken = import_files(others, results, asked)
+    contributed = store_bundles(checked, results) if checked else []
     if as_json:
-        output.document("import", {"files": [_as_document(one) for one in taken]})
+        from minizoo.display.bundles import bundle_document
+
+        document = {"files": [_as_document(one) for one in taken]}
+        output.document("import", document | {"bundles": [bundle_document(one) for one in contributed]})
         return 0
+    _show_imported(output, taken, results)
+    if contributed:
+        show_bundles(output, contributed, results)
+    return 0
+
+
+def _check_options(others: Sequence[Path], told: Mapping[str, object], check: bool) -> None:
+    """Refuse words of other tools' files where there are none, and --check where there are."""
+    from zoo.errors import ConflictingOptions, FileMissing
+
+    given = [option for option, value in told.items() if value is not None]
+    if check and others:
+        first = others[0]
+        if not first.exists():
+            raise FileMissing(f"{first} cannot be read (No such file or directory).", "Give a bundle of minizoo.")
+        raise ConflictingOptions(
+            f"--check is for bundles, and {first} is none.",
+            "Leave the file out; other tools' files are checked on import.",
+        )
+    if given and not others:
+        raise ConflictingOptions(
+            f"{given[0]} is for other tools' files, and all that is given are bundles, whose rows tell it themselves.",
+            "Leave the option out.",
+        )
+
+
+def _checked(output: Output, checked: Sequence[CheckedBundle]) -> int:
+    from minizoo.display.bundles import bundle_document, show_bundles
+
+    bundles = [one.taken for one in checked]
+    if output.as_json:
+        output.document("import-check", {"bundles": [bundle_document(one) for one in bundles]})
+    else:
+        show_bundles(output, bundles, None)
+    return 1 if any(one.doubts for one in bundles) else 0
+
+
+def _show_imported(output: Output, taken: Sequence[Taken], results: Path) -> None:
     for one in taken:
         if one.before:
             given = f"{one.file} with its samples" if one.samples else str(one.file)
@@ -54,7 +113,6 @@ def import_results(
         if paths := [path.name for one in taken if not one.before for path in one.samples]:
             output.text(f"Samples, document by document: {', '.join(paths)}.")
         output.text(f"Records: {results}/runs, marked as imported.")
-    return 0
 
 
 def _show(output: Output, records: list[Record]) -> None:
