@@ -25,8 +25,6 @@ def doubts(record: Record, trials: Any) -> tuple[Reason, ...]:
     `figures-differ`: it contradicts its trials, or itself. `above-roofline`: a median or a mean is better than its GPU's data
     sheet allows, or ten times better than the rates that its own machine reached. What could not be checked: `unchecked`.
     """
-    if record.status != "ok":
-        return ()
     if record.beside is not None:
         return tuple(_differs(text) for text in beside_contradictions(record.beside))
     return _doubts_of_speed(record, record.speed, trials) if record.speed is not None else ()
@@ -34,8 +32,6 @@ def doubts(record: Record, trials: Any) -> tuple[Reason, ...]:
 
 def unchecked(record: Record) -> str | None:
     """Why a record's figures could not be held against a data sheet; None where they were, or there are none."""
-    if record.status != "ok":
-        return None
     if record.beside is not None:
         return (
             "the seconds of scoring are not held against a roofline: a record does not tell how many tokens were scored"

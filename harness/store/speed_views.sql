@@ -17,11 +17,13 @@ FROM speed_statistics s JOIN records r USING (run_id, task) JOIN speed_points p 
 CREATE VIEW speed_ratios AS
 SELECT c.run_id, r.finished_at, r.model, coalesce(o.model, c.against) AS against, r.backend, r.device, r.gpu,
        r.dtype, p.workload, p.point, c.mode, c.batch, c.against_batch, c.memory_budget, c.metric, c.ratio, c.lower, c.upper,
-       c.p_value, c.n, c.against_n, c.seed, c.resamples, c.valid AND p.valid AND coalesce(o.valid, true) AS valid, p.weights,
-       c.against_run_id, c.task, c.rule, r.source, r.contributed_by
+       c.p_value, c.n, c.against_n, c.seed, c.resamples,
+       c.valid AND p.valid AND coalesce(o.valid, true) AND (r.source <> 'contributed' OR c.rule IS NOT NULL) AS valid,
+       p.weights, c.against_run_id, c.task, c.rule, r.source, r.contributed_by
 FROM speed_comparisons c JOIN records r USING (run_id, task) JOIN speed_points p USING (run_id, task)
      LEFT JOIN (
-       -- Each side of a pair is a run of its own. A side that is found wanting after the comparison takes the ratio with it.
+       -- Each side of a pair is a run of its own. A side that was found wanting since takes the ratio with it, and a ratio that
+       -- somebody gave counts where the trials of both sides gave it here.
        SELECT run_id, any_value(r.model) AS model, bool_and(p.valid) AS valid
        FROM records r LEFT JOIN speed_points p USING (run_id, task) GROUP BY run_id
      ) o ON o.run_id = c.against_run_id;

@@ -17,6 +17,8 @@ from harness.stats.ratio import RESAMPLES, speed_ratio
 from harness.store.rows.tables import TABLES
 
 OBJECTIVES = ("ttft", "tpot", "e2e")
+INTERVAL = ("lower", "upper", "p_value", "resamples")
+"""What is derived of a ratio, beside its value."""
 Samples = Mapping[str, Sequence[float]]
 """Each metric's samples of one point, in rising order."""
 
@@ -58,12 +60,14 @@ def statistic_rows(record: Record, speed: SpeedFacts, samples: Samples | None) -
 
 
 def comparison_rows(record: Record, speed: SpeedFacts) -> list[dict[str, Any]]:
-    """The rows of `speed_comparisons` as recorded; `derived_ratio` follows once the trials of both runs are in."""
+    """The rows of `speed_comparisons` as recorded; `derived_ratio` follows once the trials of both runs are in.
+
+    A contributed record's word is not taken for an interval.
+    """
     wanted = set(TABLES["speed_comparisons"])
-    return [
-        _key(record) | compared.model_dump(include=wanted) | {"rule": None if compared.lower is None else RECORDED_RULE}
-        for compared in speed.comparisons
-    ]
+    untold = dict.fromkeys(INTERVAL) if record.source == "contributed" else {}
+    rows = [_key(record) | compared.model_dump(include=wanted) | untold for compared in speed.comparisons]
+    return [row | {"rule": None if row["lower"] is None else RECORDED_RULE} for row in rows]
 
 
 def derived_ratio(
