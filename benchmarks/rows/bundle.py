@@ -1,0 +1,75 @@
+"""The bundle of a results folder, and what it says of itself."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.rows.drive import counted_runs
+from benchmarks.rows.outcome import is_valid, records_of
+from benchmarks.rows.plan import SCORING
+from benchmarks.rows.state import State
+
+PATHS = ("--results", "--data", "--tokenizer")
+"""Options whose values are nobody else's business."""
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A bundle that was written, and its rows by how they ended."""
+
+    path: Path
+    rows: dict[str, int]
+
+    def __str__(self) -> str:
+        total = sum(self.rows.values())
+        parts = ", ".join(f"{count} {how}" for how, count in self.rows.items() if count)
+        return f"{self.path}: {total} row{'' if total == 1 else 's'} ({parts})"
+
+
+def runs_of(state: State) -> list[str]:
+    """The runs that count, a step's once (`counted_runs`)."""
+    return [
+        run for key, attempts in state.attempts.items() for run in counted_runs(key.startswith(f"{SCORING}."), attempts)
+    ]
+
+
+def write(results: Path, state: State, by: str | None, argv: Sequence[str]) -> Bundled | None:
+    """Write the bundle beside the records, in place of the one that the last call wrote; None where there is no row yet.
+
+    Raises what `pack` raises.
+    """
+    runs = runs_of(state)
+    records = [record for record in records_of(results, runs) if record.status != "infra_failed"]
+    if not records:
+        return None
+    from harness.bundles.pack import pack
+
+    path = pack(results, runs, results, by, command(argv), state.notes)
+    if state.bundle and state.bundle != path.name:
+        with contextlib.suppress(OSError):
+            (results / state.bundle).unlink()
+    how = Counter("failed" if r.status != "ok" else "valid" if is_valid(r) else "invalid" for r in records)
+    return Bundled(path, {name: how[name] for name in ("valid", "invalid", "failed")})
+
+
+def command(argv: Sequence[str]) -> str:
+    """The command line without the paths of this machine."""
+    return shlex.join(["python", "benchmarks/gpu_rows.py", *_without_paths(argv)])
+
+
+def _without_paths(argv: Sequence[str]) -> Iterable[str]:
+    hidden = False
+    for word in argv:
+        option, _, value = word.partition("=")
+        if hidden:
+            yield "DIR"
+        elif value and option in PATHS:
+            yield f"{option}=DIR"
+        else:
+            yield word.rsplit("/", 1)[-1] if "/" in word else word  # a workload's file
+        hidden = word in PATHS
