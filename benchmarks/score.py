@@ -24,6 +24,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
+from benchmarks.score_answers import differences  # noqa: E402
 from benchmarks.shapes import SHAPES, write_configuration, write_shape  # noqa: E402
 
 
@@ -110,11 +111,11 @@ def _scoring(args: argparse.Namespace, case: Case, job: dict[str, Any], hflm: An
     flops = _flops(Path(job["model"]), hflm, packed)
     allowed = flops["hflm"] / flops["tree"]
     target = _target(args, job["shape"], case, allowed)
-    worst, flips, greedy_flips = _differences(hflm, packed)
+    worst, flips, greedy_flips = differences(hflm, packed)
     from_fp32 = None
     if args.dtype != "float32":
-        truth = run_engine({**job, "engine": "packed", "dtype": "float32"})
-        from_fp32 = {"hflm": _differences(truth, hflm)[1], "packed": _differences(truth, packed)[1]}
+        truth = run_engine({**job, "engine": "packed", "dtype": "float32", "drawn": args.dtype})
+        from_fp32 = {"hflm": differences(truth, hflm)[1], "packed": differences(truth, packed)[1]}
     hflm_tokens = sum(rows * columns for rows, columns in hflm["shapes"])
     return {
         "target": target, "reached": hflm["seconds"] / packed["seconds"] >= target, "flops_ratio": allowed, "flops": flops,
@@ -182,18 +183,6 @@ def _flops(folder: Path, hflm: dict[str, Any], packed: dict[str, Any]) -> dict[s
         "hflm": 2.0 * body * tokens + 2.0 * head * tokens + pair * pairs,
         "tree": 2.0 * body * ideal["tokens"] + 2.0 * head * ideal["asked"] + pair * ideal["pairs"],
     }
-
-
-def _differences(hflm: dict[str, Any], packed: dict[str, Any]) -> tuple[float, int, int]:
-    """Largest |Δ log p|, documents whose likeliest answer differs, and answers whose greediness differs."""
-    pairs = list(zip(hflm["answers"], packed["answers"], strict=True))
-    best: dict[int, list[tuple[float, float]]] = {}
-    for document, (theirs, ours) in zip(hflm["documents"], pairs, strict=True):
-        best.setdefault(document, []).append((theirs[0], ours[0]))
-    flips = sum(
-        max(range(len(c)), key=lambda i: c[i][0]) != max(range(len(c)), key=lambda i: c[i][1]) for c in best.values()
-    )
-    return max(abs(a[0] - b[0]) for a, b in pairs), flips, sum(a[1] != b[1] for a, b in pairs)
 
 
 def _model(args: argparse.Namespace, shape: str, folder: Path) -> Path:

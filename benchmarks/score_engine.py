@@ -1,6 +1,7 @@
 """One engine answering one task in a process of its own, so that its peak memory is its own.
 
-Reads a job as JSON on stdin, writes what it measured as JSON on stdout. Started by score.py.
+Reads jobs from stdin, a line of JSON each, and writes what it measured to stdout likewise. A later job adds to the one before
+and finds its model in memory. Started by score.py, and by rows/scoring.py, whose jobs bring their requests.
 """
 
 from __future__ import annotations
@@ -9,112 +10,203 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+from benchmarks.score_models import check_room, opened, opened_hflm, setting_before, setting_for
+
 TURN = 10.0
-"""Seconds that a turn takes at least: what is done in two would be at the mercy of a moment."""
+"""Seconds that a turn takes at least, where the job does not say (`turn`): what is done in two would be at the mercy of a
+moment."""
+
+Job = dict[str, Any]
+Measure = Callable[[Job, list[Any]], dict[str, Any]]
+"""Answers a job's requests with the model that was opened for the first job."""
 
 
 def main() -> None:
-    job = json.load(sys.stdin)
+    """Answer each line of stdin with one of stdout, until there are no more or one fails (exit code 1)."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    out = os.dup(1)
+    out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever libraries print is not part of the answer
-    import torch
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    answer = answering()
+    for line in sys.stdin:
+        try:
+            told = answer(json.loads(line))
+        except Exception as error:  # whatever an engine breaks with
+            traceback.print_exc()
+            told = {"failed": failed(error)}
+        out.write(json.dumps(told) + "\n")
+        out.flush()
+        if "failed" in told:
+            sys.exit(1)
 
-    torch.set_num_threads(job["threads"])
-    loaded, instances = _instances(job)
-    kind = "generation" if instances[0].request_type == "generate_until" else "scoring"
-    measured = ENGINES[job["engine"], kind](job, loaded, instances)
-    measured["documents"] = [i.doc_id for i in instances]
-    measured["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    if torch.cuda.is_available():
-        measured["peak_gpu_bytes"] = torch.cuda.max_memory_allocated()
-    with os.fdopen(out, "w") as file:
-        json.dump(measured, file)
+
+def answering() -> Callable[[Job], dict[str, Any]]:
+    """What answers jobs, one after the other; the first says which engine it is, and opens its model. `none` opens nothing, and
+    says where it would run."""
+    job: Job = {}
+    engine: list[Measure] = []
+
+    def answer(more: Job) -> dict[str, Any]:
+        job.update(more)
+        import torch
+
+        if job["threads"]:
+            torch.set_num_threads(job["threads"])
+        if job["engine"] == "none":
+            return {"setting": setting_before(job)}
+        instances = _instances(job)
+        if not engine:
+            kind = "generation" if instances[0].request_type == "generate_until" else "scoring"
+            if "requests" in job:
+                check_room(job)
+            engine.append(ENGINES[job["engine"], kind](job))
+        measured = engine[0](job, instances)
+        measured["documents"] = [i.doc_id for i in instances]
+        measured["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if job["device"].startswith("cuda"):
+            measured["peak_gpu_bytes"] = torch.cuda.max_memory_allocated(job["device"])
+        return measured
+
+    return answer
 
 
-def _instances(job: dict[str, Any]) -> tuple[Any, list[Any]]:
-    """lm-eval's own requests for the first documents of the task."""
+def failed(error: Exception) -> dict[str, str]:
+    """What broke an engine, as a record says it; an error of minizoo's own with its hint."""
+    from harness.records.outcome import failure_of
+    from zoo.errors import MinizooError
+
+    try:
+        failure = failure_of(error)
+    except MinizooError as known:
+        return {"status": "failed", "code": known.code, "text": known.what, "hint": known.hint}
+    return {"status": failure.status, "code": failure.code, "text": failure.message, "hint": ""}
+
+
+def _end_with(parent: int) -> None:
+    """End where whoever asked was killed: nobody would read the answer, and the device would stay taken."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _instances(job: Job) -> list[Any]:
+    """The requests that the job brings, else lm-eval's own for the first documents of the task."""
+    if "requests" in job:
+        from lm_eval.api.instance import Instance
+
+        return [
+            Instance("loglikelihood", {}, (context, continuation), place, (job["task"], document, 1))
+            for place, (document, context, continuation) in enumerate(job["requests"])
+        ]
     from harness.lmeval.loading.tasks import load_tasks
     from harness.suites.suite import suite_of
 
     (loaded,) = load_tasks(suite_of((job["task"],), job["shots"]), Path(job["data"])).tasks.values()
     loaded.task.set_fewshot_seed(1234)
     loaded.task.build_all_requests(limit=job["documents"])
-    return loaded, loaded.task.instances
+    return loaded.task.instances
 
 
-def _hflm(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
-    lm = _opened_hflm(job)
+def _hflm(job: Job) -> Measure:
+    lm = opened_hflm(job)
     shapes: list[tuple[int, int]] = []
     call = lm._model_call
+    warm: list[Any] = []
 
     def counted(inps: Any, *args: Any, **kwargs: Any) -> Any:
         shapes.append(tuple(inps.shape))
         return call(inps, *args, **kwargs)
 
     lm._model_call = counted
-    lm.loglikelihood(instances[:1], disable_tqdm=True)
 
-    def score() -> Any:
-        shapes.clear()
-        return lm.loglikelihood(instances, disable_tqdm=True)
+    def measure(job: Job, instances: list[Any]) -> dict[str, Any]:
+        if not warm:
+            warm.extend(lm.loglikelihood(instances[:1], disable_tqdm=True))
 
-    times, answers = _timed(score)
-    return {**times, "answers": [[float(a), bool(b)] for a, b in answers], "shapes": shapes}
+        def score() -> Any:
+            shapes.clear()
+            return lm.loglikelihood(instances, disable_tqdm=True)
+
+        times, answers = _timed(score, job)
+        return {**times, "answers": [[float(a), bool(b)] for a, b in answers], "shapes": list(shapes)}
+
+    return measure
 
 
-def _hflm_generation(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
-    lm = _opened_hflm(job)
-    times, texts = _timed(lambda: lm.generate_until(instances, disable_tqdm=True))
-    return {**times, "answers": texts}
+def _hflm_generation(job: Job) -> Measure:
+    lm = opened_hflm(job)
+
+    def measure(job: Job, instances: list[Any]) -> dict[str, Any]:
+        times, texts = _timed(lambda: lm.generate_until(instances, disable_tqdm=True), job)
+        return {**times, "answers": texts}
+
+    return measure
 
 
-def _packed(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
+def _packed(job: Job) -> Measure:
     from backends.packing.prefix_tree import PrefixTree
     from backends.packing.score import tree_of
 
-    backend, encoder = _opened(job)
+    backend, encoder = opened(job)
+    warm: list[Any] = []
 
-    def score(some: list[Any]) -> tuple[list[Any], list[Any]]:
-        requests = _requests(encoder, loaded, some)
-        return requests, sorted(backend.score(requests), key=lambda s: s.index)
+    def measure(job: Job, instances: list[Any]) -> dict[str, Any]:
+        def score(some: list[Any]) -> tuple[list[Any], list[Any]]:
+            units = _units(encoder, job, some)
+            return units, sorted(backend.score([u.request for u in units]), key=lambda s: s.index)
 
-    score(instances[:1])
-    times, (requests, scores) = _timed(lambda: score(instances))
-    tree = tree_of(requests)
-    return {
-        **times,
-        "answers": [[s.logprob, s.greedy] for s in scores],
-        "tokens": len(tree),
-        "ideal": _ideal(requests, PrefixTree),
-    }
+        if not warm:
+            warm.extend(score(instances[:1])[1])
+        times, (units, scores) = _timed(lambda: score(instances), job)
+        requests = [unit.request for unit in units]
+        tree = tree_of(requests)
+        return {
+            **times,
+            "answers": [[s.logprob, s.greedy] for s in scores],
+            "tokens": len(tree),
+            "asked_tokens": tree.asked_tokens,
+            "truncated": sum(unit.cut > 0 for unit in units),
+            "setting": setting_for(backend, job),
+            **({} if "requests" in job else {"ideal": _ideal(requests, PrefixTree)}),
+        }
+
+    return measure
 
 
-def _packed_generation(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
+def _packed_generation(job: Job) -> Measure:
     from harness.lmeval.responses import cut_at_stops
 
-    backend, encoder = _opened(job)
+    backend, encoder = opened(job)
 
-    def generate() -> list[str]:
-        requests = _requests(encoder, loaded, instances)
-        done = sorted(backend.generate(requests), key=lambda g: g.index)
-        return [cut_at_stops(backend.tokenizer.decode(g.tokens), requests[g.index].stop) for g in done]
+    def measure(job: Job, instances: list[Any]) -> dict[str, Any]:
+        def generate() -> list[str]:
+            requests = [unit.request for unit in _units(encoder, job, instances)]
+            done = sorted(backend.generate(requests), key=lambda g: g.index)
+            return [cut_at_stops(backend.tokenizer.decode(g.tokens), requests[g.index].stop) for g in done]
 
-    times, texts = _timed(generate)
-    return {**times, "answers": texts}
+        times, texts = _timed(generate, job)
+        return {**times, "answers": texts}
+
+    return measure
 
 
-def _exact(job: dict[str, Any], loaded: Any, instances: list[Any]) -> dict[str, Any]:
+def _exact(job: Job) -> Measure:
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
     from support.exact import exact_scores
 
-    _, encoder = _opened(job)
-    return {"answers": exact_scores(job["model"], _requests(encoder, loaded, instances))}
+    _, encoder = opened(job)
+
+    def measure(job: Job, instances: list[Any]) -> dict[str, Any]:
+        return {"answers": exact_scores(job["model"], [unit.request for unit in _units(encoder, job, instances)])}
+
+    return measure
 
 
 ENGINES = {
@@ -126,52 +218,12 @@ ENGINES = {
 }
 
 
-def _requests(encoder: Any, loaded: Any, instances: list[Any]) -> list[Any]:
-    documents = [SimpleNamespace(doc_id=i.doc_id, instances=[i]) for i in instances]
-    return [unit.request for unit in encoder.units(loaded, documents)]
+def _units(encoder: Any, job: Job, instances: list[Any]) -> list[Any]:
+    """What the encoder makes of each instance; none of these is scored in windows."""
+    from harness.lmeval.encoding import Asked
 
-
-def _opened_hflm(job: dict[str, Any]) -> Any:
-    from lm_eval.models.huggingface import HFLM
-
-    options = {"softmax_dtype": "float32"} if job["dtype"] != "float32" else {}
-    return HFLM(**_pretrained(job), dtype=job["dtype"], device=job["device"], batch_size=job["batch_size"], **options)
-
-
-def _pretrained(job: dict[str, Any]) -> dict[str, Any]:
-    """What HFLM loads: a folder, or random weights in memory."""
-    if not job["random"]:
-        return {"pretrained": job["model"]}
-    from transformers import AutoTokenizer
-
-    from backends.random.config import random_checkpoint
-    from backends.random.draw import random_model
-    from zoo.checkpoint.model_ref import resolve
-
-    model = random_model(random_checkpoint(resolve(job["model"])), job["device"], job["dtype"])
-    return {"pretrained": model, "tokenizer": AutoTokenizer.from_pretrained(job["model"])}
-
-
-def _opened(job: dict[str, Any]) -> tuple[Any, Any]:
-    """minizoo's backend over the same weights, and its encoder."""
-    from backends.contract import Options
-    from backends.hf.backend import open_hf
-    from backends.random.backend import open_random
-    from backends.random.config import random_checkpoint
-    from backends.tokenizer import HfTokenizer
-    from harness.lmeval.encoding import Encoder
-    from zoo.checkpoint.locate import open_folder
-    from zoo.checkpoint.model_ref import resolve
-
-    options = Options(job["device"], job["dtype"], job["row_budget"])
-    if job["random"]:
-        checkpoint = random_checkpoint(resolve(job["model"]))
-        backend = open_random(checkpoint, options, tokenizer=HfTokenizer(checkpoint.folder))
-    else:
-        checkpoint = open_folder(Path(job["model"]))
-        backend = open_hf(checkpoint, options)
-    assert backend.versions["scoring"] == "packed", backend.versions["scoring"]
-    return backend, Encoder(backend.tokenizer, checkpoint.max_length)
+    made = encoder.encode([Asked(job["task"], i.doc_id, 0, 0, i) for i in instances])
+    return [unit for units in made for unit in units]
 
 
 def _ideal(requests: list[Any], tree_type: Any) -> dict[str, int]:
@@ -186,22 +238,22 @@ def _ideal(requests: list[Any], tree_type: Any) -> dict[str, int]:
     return {"tokens": len(tree), "asked": len(row.scored), "pairs": int(np.sum(tree.depths + 1))}
 
 
-def _timed(call: Any) -> tuple[dict[str, float], Any]:
+def _timed(call: Any, job: Job) -> tuple[dict[str, Any], Any]:
     """Wall seconds, and processor seconds of all threads, which other work on the machine disturbs less.
 
     The mean of as many calls as fill a turn; neither engine keeps an answer from one to the next.
     """
     import torch
 
-    calls, result = 0, None
+    calls, result, turn = 0, None, job.get("turn", TURN)
     started, worked = time.perf_counter(), time.process_time()
-    while not calls or time.perf_counter() - started < TURN:
+    while not calls or time.perf_counter() - started < turn:
         result = call()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         calls += 1
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
-    return {"seconds": seconds / calls, "cpu_seconds": cpu_seconds / calls}, result
+    return {"seconds": seconds / calls, "cpu_seconds": cpu_seconds / calls, "calls": calls}, result
 
 
 if __name__ == "__main__":
