@@ -59,7 +59,7 @@ def _name(record: Record, speed: SpeedFacts) -> Iterator[str]:
     how = f"r{speed.rate:g}" if speed.batch is None and speed.rate is not None else f"b{speed.batch}"
     point = f"{speed.input_tokens}x{speed.output_tokens}.{how}"
     if (speed.point, record.task) != (point, f"{speed.workload}.{point}"):
-        yield f"it is called {record.task}, and by its lengths and batch is {speed.workload}.{point}"
+        yield f"it is called {speed.point} ({record.task}), and by its lengths and batch is {point}"
 
 
 def _circumstances(speed: SpeedFacts, facts: TrialFacts) -> Iterator[str]:

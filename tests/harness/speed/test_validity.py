@@ -1,6 +1,7 @@
 """Validity: every circumstance that spoils a measurement is a reason, every one that only colours it a note."""
 
 import pytest
+from support.contributed import outcome_on_gpu
 from support.paths import ROOT
 from support.speed_fakes import FakeProbe, Hand, fake_system, measured
 
@@ -51,6 +52,10 @@ SPOILS = [
     ("no-telemetry", {"facts": {"telemetry": "NVML: Driver Not Loaded"}}),
     ("no-telemetry", {"samples": [{}]}),
     ("device-lost", {"lost": "GPU is lost"}),
+    (
+        "above-roofline",
+        {"above_roofline": ["faster than the roofline: ITL (p50) of 0.001 s, where an L4 allows at least 2"]},
+    ),
 ]
 COLOURS = [
     ("power-capped", {"samples": with_last(clock_events=0x04)}),
@@ -163,6 +168,24 @@ def test_a_clock_that_does_not_go_forward_ends_and_is_told(step, code):
     found = measured(fake_system(prefill=0.0, step=step), seconds=10.0)
     assert found.facts.trials == 9
     assert code in codes(found)
+
+
+@pytest.mark.parametrize(("share", "valid"), [(1 / 0.99, True), (1 / 1.09, True), (1 / 1.17, False)])
+def test_a_step_that_beats_the_data_sheet_is_invalid_for_its_clock_or_its_model_is_wrong(share, valid):
+    """Of the step's 15.03 GB 0.256 may lie in a cache and a tenth is granted: 89 % of its roofline is the least believed."""
+    found = outcome_on_gpu(step=share * 15_034_892_288 / 3350e9)
+    assert found.facts.validity.valid == valid
+    assert set(codes(found)) == (set() if valid else {"above-roofline"})
+
+
+def test_a_clock_that_stops_on_a_gpu_is_no_speed():
+    found = outcome_on_gpu(step=0.0, prefill=0.0)
+    assert {"clock-stopped", "above-roofline"} <= set(codes(found))
+
+
+def test_without_a_data_sheet_no_step_is_known_to_be_too_fast():
+    assert codes(outcome_on_gpu(step=1e-6, about={"product": "NVIDIA Z1", "capability": "9.0"})) == []
+    assert codes(outcome_on_gpu(step=1e-6, device="cpu", about={"product": "AMD EPYC"})) == []
 
 
 def test_a_device_that_is_lost_meanwhile_invalidates_what_was_measured():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.contributed import GIVEN
 from support.records import record
 
 from harness.records.files import new_run_id, write_record
@@ -121,6 +122,16 @@ def test_records_of_before_kinds_count_as_folders_where_nothing_else_can_be_mean
     origin = Imported(tool="lm-eval", tool_version=None, file="f", sha256="0", time="file")
     taken = identity_of(record(subject=subject(kind=None), source="imported", imported=origin))
     assert (taken.kind, taken.digest) == ("hub", None)
+
+
+def test_a_digest_that_somebody_gave_renames_no_model_of_ones_own(tmp_path):
+    """Nobody here has computed it; whose weights they were, the row says."""
+    own = subject(id="minitron-8b", kind="registry", source="nvidia/Minitron-8B-Base")
+    given_ = own.model_copy(update={"weights_digest": "bbbbbbbb2"})
+    write_record(tmp_path, record(subject=own))
+    write_record(tmp_path, record(subject=given_, **GIVEN))
+    assert shown(tmp_path) == ["minitron-8b"] * 2
+    assert identity_of(record(subject=given_, **GIVEN)).digest is None
 
 
 def shown(results, view="scores"):
