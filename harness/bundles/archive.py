@@ -62,7 +62,12 @@ def opened(content: bytes, where: str) -> zipfile.ZipFile:
 
 
 def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> bytes:
-    """The bytes of one file, no more of them than there may be. BundleAltered where they cannot be read."""
+    """The bytes of one file, no more of them than there may be.
+
+    InvalidBundle for a file that no bundle has, BundleAltered where its bytes cannot be read.
+    """
+    if fault := _fault(info):
+        raise _no_bundle(where, f"{_shown(info)} {fault}")
     most = LARGEST_MEMBER[info.filename.rpartition("/")[2]]
     if info.file_size > most:
         raise _no_bundle(where, f"{_shown(info)} has more than {most // MIB} MiB")

@@ -211,7 +211,8 @@ def _told(ask: Callable[[], str]) -> str:
 
 
 def _controlled_in(record: Record) -> frozenset[str]:
-    return CONTROLLED | PUBLIC_ID if record.subject.kind in ("registry", "hub") else CONTROLLED
+    public = record.subject.kind in ("registry", "hub") and not record.subject.source.startswith("/")
+    return CONTROLLED | PUBLIC_ID if public else CONTROLLED
 
 
 def _each_text(document: Any, controlled: frozenset[str], change: Callable[[str, str], str], name: str = "") -> Any:
