@@ -164,4 +164,4 @@ def _most(load: Load, roofline: Roofline) -> dict[str, float]:
 def _sentence(stated: Statistic, roofline: Roofline, allowed: str) -> str:
     metric = load_metrics()[stated.metric]
     figure = f"{metric.display} ({stated.statistic}) of {stated.value:.4g} {metric.unit}"
-    return f"faster than the roofline: {figure}, where {roofline.name} allows {allowed}"
+    return f"faster than the roofline: {figure}, where {roofline.name} allows {allowed} {metric.unit}"
