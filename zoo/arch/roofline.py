@@ -19,9 +19,9 @@ Bound = Literal["bandwidth", "compute"]
 MARGIN = 1.1
 """By how much a time may stay below its roofline and still be believed.
 
-Data sheets round bandwidth (an H100 PCIe's 2,039 GB/s is printed as 2 TB/s), and state peaks at a boost clock that boards
-exceed: an H100 SXM's 989 TFLOP/s stand at 1,830 of at most 1,980 MHz, 8 % below what it can do. GeForce boards go further, but
-no forward pass reaches nine tenths of a peak. What is a tenth faster than the sheet allows is neither rounding nor boost.
+Data sheets round bandwidth (an H100 PCIe's 2,039 GB/s is printed as 2 TB/s), and state peaks at a clock that boards exceed: an
+H100 SXM's 989 TFLOP/s stand at 1,830 MHz, and its clock goes to 1,980, 8 % more. GeForce boards go further, but no forward
+pass reaches nine tenths of a peak. What is a tenth faster than the sheet allows is neither rounding nor boost.
 """
 CACHED_BYTES = 256_000_000
 """Bytes that a step may find in a cache where the one before left them, so that bandwidth does not bound them.
