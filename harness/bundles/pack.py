@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -50,12 +50,14 @@ def pack(
             "A bundle holds what this machine measured: `minizoo bench`, or scoring beside another engine.",
         )
     private = this_machine()
+    for record, _ in found:
+        private = private.with_host(record.setting.host)
     files = _files(found, private)
     made_at = (made_at or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
     manifest = sealed(
         made_at=made_at,
         by=contributor,
-        minizoo=version("minizoo"),
+        minizoo=_version(),
         git_sha=git_sha(),
         command=private.command(command),
         notes=tuple(private.text(note) for note in notes),
@@ -66,6 +68,13 @@ def pack(
     )
     private.check([manifest.command, *manifest.notes])
     return _written(out, _name([record for record, _ in found], manifest), {MANIFEST: manifest.content(), **files})
+
+
+def _version() -> str:
+    try:
+        return version("minizoo")
+    except PackageNotFoundError:  # run from a checkout that nobody installed; `git_sha` names it
+        return "unknown"
 
 
 def _contributor(by: str | None) -> str | None:

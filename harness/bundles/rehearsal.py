@@ -32,7 +32,7 @@ def rehearse(rows: Sequence[BundledRecord]) -> None:
                 "Free some space, or set TMPDIR to a folder that has some.",
             ) from error
         if problems := check(results).problems:
-            raise ValueError(problems[0].removeprefix(f"{folder}/"))
+            raise ValueError(problems[0])
         with connected(database_path(results), read_only=True) as connection:
             for (view,) in connection.execute(VIEWS).fetchall():
                 connection.execute(f'SELECT * FROM "{view}"').fetchall()

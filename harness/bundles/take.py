@@ -139,27 +139,39 @@ def _stored(checked: CheckedBundle, results: Path) -> TakenBundle:
 
 
 def _left_out(checked: CheckedBundle, results: Path) -> dict[Key, str]:
-    """Rows that are not stored: of runs that are this machine's own or somebody else's, without a place for a doubt, known."""
-    by = checked.taken.manifest.by
-    found: dict[Key, str] = {}
-    for run_id in sorted({record.run_id for record in checked.taken.records}):
+    """Rows that are not stored, each with why: it is somebody else's run, or known, or a doubt that no row has room for."""
+    taken, found = checked.taken, dict[Key, str]()
+    for run_id in sorted({record.run_id for record in taken.records}):
         stored = _stored_run(results, run_id)
-        others = [record for record in stored if record.contribution is None or record.contribution.by != by]
-        tasks = {folder_name(record.task) for record in stored}
-        for record in (record for record in checked.taken.records if record.run_id == run_id):
-            if others:
-                whose = "is this machine's own" if others[0].contribution is None else "was contributed by another name"
-                found[run_id, record.task] = f"{record.task}: run {run_id} {whose}"
-            elif folder_name(record.task) in tasks:
-                found[run_id, record.task] = f"{record.task}: run {run_id} has it already, and a record never changes"
-            elif record.speed is None and (doubtful := checked.taken.doubts.get((run_id, record.task))):
-                found[run_id, record.task] = f"{record.task}: {'; '.join(reason.text for reason in doubtful)}"
+        whose = next(filter(None, (_other_owner(path, taken.manifest.by) for path in stored)), None)
+        for record in (record for record in taken.records if record.run_id == run_id):
+            doubtful = taken.doubts.get((run_id, record.task), ())
+            why: str | None = None
+            if whose is not None:
+                why = f"run {run_id} {whose}"
+            elif folder_name(record.task) in {path.parent.name for path in stored}:
+                why = f"run {run_id} has it already, and a record never changes"
+            elif record.speed is None and doubtful:
+                why = "; ".join(reason.text for reason in doubtful)
+            if why is not None:
+                found[run_id, record.task] = f"{record.task}: {why}"
     return found
 
 
-def _stored_run(results: Path, run_id: str) -> list[Record]:
+def _stored_run(results: Path, run_id: str) -> list[Path]:
     folder = run_folder(results, run_id)
-    return [read_record(path) for path in RunFolder(run_id, folder, 0).records] if folder.is_dir() else []
+    return RunFolder(run_id, folder, 0).records if folder.is_dir() else []
+
+
+def _other_owner(path: Path, by: str | None) -> str | None:
+    """What keeps a contributor from adding to the run of this record; None where it is the contributor's own."""
+    try:
+        contribution = read_record(path).contribution
+    except (OSError, ValueError):
+        return "has a record here that cannot be read"
+    if contribution is None:
+        return "is this machine's own"
+    return None if contribution.by == by else "was contributed by another name"
 
 
 def _write(results: Path, rows: Sequence[BundledRecord]) -> None:
