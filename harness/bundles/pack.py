@@ -104,7 +104,9 @@ def _run(results: Path, run_id: str) -> list[tuple[Record, Path]]:
         folder = run_folder(results, run_id)
         paths = RunFolder(run_id, folder, 0).records if folder.is_dir() else []
     except (ValueError, OverflowError):
-        raise InvalidOption(f"{run_id!r:.60} is no id of a run.", "`minizoo db` lists the runs.") from None
+        raise InvalidOption(
+            f"{run_id!r:.60} is no id of a run.", "Give the ids of runs, as `minizoo bench --json` prints them."
+        ) from None
     return [(_read(path), path) for path in paths]
 
 
