@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
+from harness.bundles.private import WITHHELD
 from harness.records.record import precision
 from reports.cells import ScoreLine, moment, row_of, text, writable
 from reports.charts.scores import draw
@@ -20,8 +21,6 @@ from reports.speed.origin import who
 from reports.speed.section import SpeedRows, section
 
 SHOWN_FAILURES = 20
-WITHHELD = "withheld"
-"""The host of a contributed run."""
 
 
 NO_SPEED = SpeedRows()

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from harness.store.query import query
 from reports.page import PageMeta, render_page
-from reports.speed.roofline import with_roofline
 from reports.speed.section import SpeedRows
 from zoo.errors import InvalidOption, NotWritable
 from zoo.files import write_atomically
@@ -17,7 +16,7 @@ EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 
 POINTS = """
 SELECT r.run_id, r.task, r.finished_at, r.model, r.backend, r.device, r.gpu, r.processor, r.dtype, r.compute_dtype,
-       r.status, r.reason, r.source, r.contributed_by, CASE WHEN r.source = 'contributed' THEN r.record END AS record,
+       r.status, r.reason, r.source, r.contributed_by,
        json_extract_string(r.record, '$.speed.machine.capability') AS capability,
        p.workload, p.point, p.input_tokens, p.output_tokens, p.batch, p.rate, p.weights, p.valid, p.reasons, p.note_codes,
        p.peak_allocator, p.peak_device, p.peak_resident, l.percent AS roofline_percent, l.bound_by
@@ -27,10 +26,14 @@ FROM speed_points p JOIN records r USING (run_id, task)
 """
 """A row a point, failed ones too, which the view `speed` leaves out as they have no figures."""
 FIGURES = "SELECT run_id, task, metric, statistic, value, lower, upper, n FROM speed WHERE statistic IN ('p50', 'mean')"
-WITH_PROCESSOR = """
-SELECT v.*, processor FROM {view} v
-LEFT JOIN (SELECT run_id, any_value(processor) AS processor FROM records GROUP BY run_id) USING (run_id)
+RATIOS = "SELECT v.*, r.processor FROM speed_ratios v JOIN records r USING (run_id, task)"
+SCORING = """
+SELECT v.*, r.processor, r.status, r.reason FROM scoring v JOIN records r USING (run_id, task)
+UNION ALL BY NAME
+SELECT run_id, task, finished_at, model, backend, device, gpu, dtype, shots, source, contributed_by, processor, status, reason
+FROM records WHERE status <> 'ok' AND suite = 'scoring' AND starts_with(task, 'scoring.')
 """
+"""A row a task that was scored beside another engine, or was to be: the view `scoring` leaves failures out."""
 
 
 def publish(results: Path, out: Path, version: str) -> Path:
@@ -56,12 +59,11 @@ def publish(results: Path, out: Path, version: str) -> Path:
 
 
 def _speed(results: Path) -> SpeedRows:
-    figures = query(results, FIGURES)
     return SpeedRows(
-        points=with_roofline(query(results, POINTS), figures),
-        figures=figures,
-        ratios=query(results, WITH_PROCESSOR.format(view="speed_ratios")),
-        scoring=query(results, WITH_PROCESSOR.format(view="scoring")),
+        points=query(results, POINTS),
+        figures=query(results, FIGURES),
+        ratios=query(results, RATIOS),
+        scoring=query(results, SCORING),
         suites=query(results, "SELECT * FROM scoring_suites"),
     )
 

@@ -86,7 +86,7 @@ def _line(row: Mapping[str, Any]) -> RatioLine:
         interval=interval(row["lower"], row["upper"]),
         trials=f"{count(row['n'])} : {count(row['against_n'])}",
         valid=valid,
-        verdict="valid" if valid else "invalid: one of the two rows is",
+        verdict="valid" if valid else "invalid: a side is, or has no trials here",
         weights=text(row["weights"]),
         hardware=f"{hardware(row)}, {text(row['dtype'])}",
         finished=moment(row["finished_at"]),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.cells import count, moment, number, text
+from reports.cells import ABSENT, count, moment, number, text
 from reports.speed.origin import hardware, who
 
 TASK_PREFIX = "scoring."
@@ -54,8 +54,10 @@ class ScoringLine:
     ratio: str
     flips: str
     largest: str
+    failed: bool
     conforms: bool | None
     conformance: str
+    """Of a failure that it is one."""
     note: str
     weights: str
     hardware: str
@@ -82,35 +84,37 @@ class SuiteLine:
 
 
 def scoring_lines(rows: Sequence[Mapping[str, Any]]) -> tuple[ScoringLine, ...]:
-    """By hardware (GPUs first), model, weights, dtype and task; those that are alike stay in their order."""
+    """By hardware (GPUs first), model and task; those that are alike stay in their order."""
     return tuple(_task_line(row) for row in sorted(rows, key=lambda row: (*_order(row), text(row["task"]))))
 
 
 def suite_lines(rows: Sequence[Mapping[str, Any]]) -> tuple[SuiteLine, ...]:
-    """By hardware (GPUs first), model, weights and dtype."""
+    """By hardware (GPUs first) and model; those that are alike stay in their order."""
     return tuple(_suite_line(row) for row in sorted(rows, key=_order))
 
 
 def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return (not row["gpu"], hardware(row), *(text(row[name]) for name in ("model", "weights", "dtype")))
+    return not row["gpu"], hardware(row), text(row["model"])
 
 
 def _task_line(row: Mapping[str, Any]) -> ScoringLine:
+    failed = row["status"] != "ok"
     return ScoringLine(
         run=text(row["run_id"]),
         model=text(row["model"]),
         task=text(row["task"]).removeprefix(TASK_PREFIX),
         shots="" if row["shots"] is None else f"{row['shots']}-shot",
-        documents=f"{count(row['documents'])} of {count(row['of'])}",
+        documents=ABSENT if failed else f"{count(row['documents'])} of {count(row['of'])}",
         seconds=_seconds(row["seconds"]),
         reference=text(row["reference"]),
         reference_seconds=_seconds(row["reference_seconds"]),
         ratio=_ratio(row["ratio"]),
         flips=count(row["flips"]),
         largest="" if row["largest"] is None else f"|Δ log p| ≤ {row['largest']:.1e}",
+        failed=failed,
         conforms=row["conforms"],
-        conformance=_conformance(row),
-        note=text(row["note"]),
+        conformance="failed" if failed else _conformance(row),
+        note=text(row["reason"] if failed else row["note"]),
         weights=text(row["weights"]),
         hardware=f"{hardware(row)}, {text(row['dtype'])}",
         finished=moment(row["finished_at"]),
@@ -144,8 +148,8 @@ def _conformance(row: Mapping[str, Any]) -> str:
 
 
 def _seconds(value: float | None) -> str:
-    return f"{number(value)} s"
+    return ABSENT if value is None else f"{number(value)} s"
 
 
 def _ratio(value: float | None) -> str:
-    return f"{number(value)}×"
+    return ABSENT if value is None else f"{number(value)}×"

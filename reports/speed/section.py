@@ -27,7 +27,7 @@ class SpeedRows:
     ratios: Rows = ()
     """The view `speed_ratios`, with `processor`."""
     scoring: Rows = ()
-    """The view `scoring`, with `processor`."""
+    """The view `scoring` and what failed, with `processor`, `status` and `reason`: `reports.publish.SCORING`."""
     suites: Rows = ()
     """The view `scoring_suites`."""
 

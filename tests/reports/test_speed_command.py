@@ -64,7 +64,7 @@ FORGED = Achieved(
 )  # fmt: skip
 COMPARED = SpeedComparison(
     against="minitron-8b", against_run_id=THEIRS, mode="equal batch", batch=1, against_batch=1, memory_budget=None,
-    metric="output_rate", ratio=1.5, n=6, against_n=6, seed=0, valid=True,
+    metric="output_rate", ratio=9.0, n=6, against_n=6, seed=0, valid=True,
 )  # fmt: skip
 BESIDE = BesideFacts(
     reference="lm-eval HFLM, batch 1", weights="random", tokenizer="gpt2", shots=10, documents=100, of=1000, requests=400,
@@ -73,11 +73,12 @@ BESIDE = BesideFacts(
 )  # fmt: skip
 
 
-def trials() -> pa.Table:
-    """Seven trials of five tokens, each later by 8 ms than the one before it."""
+def trials(slower: float = 1) -> pa.Table:
+    """Seven trials of five tokens, each later by 8 ms than the one before it, or so many times as late."""
+    tokens = [slower * (0.04 + 0.008 * step) for step in range(5)]
     rows = [
         {"trial": trial, "phase": "trial", "cluster": 0, "request": 0, "input_tokens": 128, "wanted_tokens": 5,
-         "submit_s": 1.0 * trial, "start_s": 1.0 * trial, "token_s": [trial + 0.04 + 0.008 * step for step in range(5)]}
+         "submit_s": 1.0 * trial, "start_s": 1.0 * trial, "token_s": [trial + token for token in tokens]}
         for trial in range(7)
     ]  # fmt: skip
     return pa.Table.from_pylist(rows, schema=trial_schema())
@@ -89,7 +90,9 @@ def results(tmp_path: Path) -> Path:
     by_ada = {"source": "contributed", "contribution": Contribution(by="Ada", file="b.zip", sha256="0")}
     measured = facts(achieved=(FORGED,), comparisons=(COMPARED,))
     write_record(folder, point_of("minitron-4b", OURS, speed=measured, **by_ada), tables={"trials": trials()})
-    write_record(folder, point_of("minitron-8b", THEIRS, speed=facts(), **by_ada))
+    write_record(
+        folder, point_of("minitron-8b", THEIRS, speed=facts(), **by_ada), tables={"trials": trials(slower=1.5)}
+    )
     reason = Reason(code="above-roofline", text="a decode step took 0.001 s, the roofline 0.005 s")
     broken = facts(validity=Validity(valid=False, reasons=(reason,)), statistics=(
         Statistic(metric="itl", statistic="mean", value=0.001, n=4),
@@ -102,6 +105,10 @@ def results(tmp_path: Path) -> Path:
     beside = record("scoring.hellaswag", new_run_id(), suite="scoring", scores=(), counts=None, beside=BESIDE, shots=10,
                     subject=subject("minitron-4b"), setting=setting(), **by_ada)  # fmt: skip
     write_record(folder, beside)
+    unscored = {"status": "failed", "reason": "no data", "suite": "scoring", "scores": (), "counts": None}
+    write_record(
+        folder, record("scoring.piqa", new_run_id(), subject=subject("minitron-4b"), setting=setting(), **unscored)
+    )
     return folder
 
 
@@ -128,7 +135,9 @@ def test_what_the_store_holds_of_speed_is_on_the_page(results: Path, tmp_path: P
     ]  # fmt: skip
     (ratio,) = Page("<table" + sections[3]).rows[1:]
     assert (ratio[0], ratio[1], ratio[6], ratio[-1]) == ("minitron-4b", "minitron-8b", "1.5000", "contributed by Ada")
-    (task,) = Page("<table" + sections[4]).rows[1:]
+    assert ratio[9] == "valid"
+    task, failed = Page("<table" + sections[4]).rows[1:]
+    assert (failed[1], failed[7], failed[-1]) == ("piqa 5-shot", "failedno data", "measured here")
     assert task[1:6] == ["hellaswag 10-shot", "100 of 1,000", "5.0000 s", "20.000 slm-eval HFLM, batch 1", "4.0000×"]
     assert task[7] == "conforms: 0 flips of 10, the reference 0"
     (suite,) = Page("<table" + sections[5]).rows[1:]

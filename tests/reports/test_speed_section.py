@@ -7,7 +7,7 @@ import random
 import pytest
 from support.report_pages import Page
 from support.score_rows import MADE, published, run, score
-from support.speed_rows import A100, FIGURES, everything, figure, point, ratio, scoring, suite
+from support.speed_rows import A100, FIGURES, everything, failed_scoring, figure, point, ratio, scoring, suite
 
 from reports.cells import ABSENT
 from reports.page import render_page
@@ -138,7 +138,7 @@ def test_a_ratio_has_both_batches_its_interval_and_its_rule():
         ["minitron-4b", "minitron-8b", "chat, 512x128.b8", "equal batch", "8 : 8", "output rate", "1.7500",
          "1.7000–1.8000", "9 : 9", "valid", "random", f"{A100}, bfloat16", "2026-11-30 08:15", "measured here"],
         ["minitron-4b", "minitron-8b", "chat, 512x128.b8", "equal memory (24.0 GB)", "20 : 8", "TTFT", "1.7500",
-         "1.7000–1.8000", "9 : 9", "invalid: one of the two rows is", "random", f"{A100}, bfloat16",
+         "1.7000–1.8000", "9 : 9", "invalid: a side is, or has no trials here", "random", f"{A100}, bfloat16",
          "2026-11-30 08:15", "measured here"],
     ]  # fmt: skip
     assert ("tr", {"class": "invalid"}) in page.elements
@@ -149,6 +149,7 @@ def test_scoring_shows_its_part_of_the_task_and_how_it_stands_to_fp32():
         scoring(),
         scoring(task="scoring.piqa", conforms=False, flips_from_fp32=3, note="half of it was scored"),
         scoring(task="scoring.wikitext", conforms=None, checked_documents=0, flips_from_fp32=None),
+        failed_scoring(task="scoring.winogrande"),
     ]
     page = page_of(scoring=rows)
     assert page.rows[1] == [
@@ -159,7 +160,10 @@ def test_scoring_shows_its_part_of_the_task_and_how_it_stands_to_fp32():
     assert [row[7] for row in page.rows[2:]] == [
         "does not conform: 3 flips of 20, the reference 1half of it was scored",
         "not checked",
+        "failedout of memory",
     ]
+    assert page.rows[4][2:7] == [ABSENT] * 5
+    assert ("tr", {"class": "invalid"}) in page.elements
     assert ("span", {"class": "failed"}) in page.elements
 
 

@@ -52,8 +52,16 @@ def scoring(**changes: Any) -> dict[str, Any]:
         "shots": 10, "documents": 120, "of": 10042, "requests": 480, "seconds": 12.5, "reference": "lm-eval HFLM, batch 1",
         "reference_seconds": 50.0, "ratio": 4.0, "peak_bytes": 1, "reference_peak_bytes": 2, "flips": 0, "largest": 0.031,
         "checked_documents": 20, "flips_from_fp32": 0, "reference_flips_from_fp32": 1, "largest_from_fp32": 0.02,
-        "reference_largest_from_fp32": 0.03, "conforms": True, "tokenizer": "gpt2", "note": None, **changes,
+        "reference_largest_from_fp32": 0.03, "conforms": True, "tokenizer": "gpt2", "note": None, "status": "ok",
+        "reason": None, **changes,
     }  # fmt: skip
+
+
+def failed_scoring(**changes: Any) -> dict[str, Any]:
+    """A task of which nothing was scored, as the page's query gives it."""
+    kept = {*MEASURED, *WHERE, "model", "backend", "task", "shots"}
+    absent = {name: value if name in kept else None for name, value in scoring().items()}
+    return {**absent, "status": "failed", "reason": "out of memory", **changes}
 
 
 def suite(**changes: Any) -> dict[str, Any]:
