@@ -13,6 +13,8 @@ from benchmarks.rows.drive import counted_runs
 from benchmarks.rows.outcome import is_valid, records_of
 from benchmarks.rows.plan import SCORING
 from benchmarks.rows.state import State
+from harness.bundles.pack import pack
+from harness.bundles.rows import is_row
 
 PATHS = ("--results", "--data", "--tokenizer")
 """Options whose values are nobody else's business."""
@@ -44,11 +46,9 @@ def write(results: Path, state: State, by: str | None, argv: Sequence[str]) -> B
     Raises what `pack` raises.
     """
     runs = runs_of(state)
-    records = [record for record in records_of(results, runs) if record.status != "infra_failed"]
+    records = [record for record in records_of(results, runs) if is_row(record)]
     if not records:
         return None
-    from harness.bundles.pack import pack
-
     path = pack(results, runs, results, by, command(argv), state.notes)
     if state.bundle and state.bundle != path.name:
         with contextlib.suppress(OSError):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rows.plan import Step
+from benchmarks.rows.plan import SCORING, Step
 from benchmarks.rows.process import Finished
 from benchmarks.rows.state import Outcome
 from benchmarks.rows.told import document_of, error_of
@@ -111,7 +111,7 @@ def _is_of(step: Step, record: Record) -> bool:
     if record.subject.id not in (step.model, step.against):
         return False
     if step.kind == "scoring":
-        return record.beside is not None
+        return record.suite == SCORING
     if record.speed is None or record.speed.workload != step.workload:
         return False
     return step.kind == "pair" or record.speed.batch == step.batch

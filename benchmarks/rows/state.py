@@ -169,5 +169,5 @@ def held(results: Path) -> Generator[None]:
         lock.release()
         if not (results / STATE).exists():  # nothing was begun: leave nothing
             with suppress(OSError):
-                (results / LOCK).unlink()
+                (results / LOCK).unlink(missing_ok=True)
                 results.rmdir()
