@@ -16,9 +16,9 @@ from zoo.errors import PackageMissing
 THERE = re.compile(r"torch|triton|cuda-.*|nvidia-(?!ml-py$).*")
 """Packages that a machine with a GPU has, of the version that suits its driver."""
 COMMANDS = """\
-# minizoo's packages without torch, in the versions that are installed here. With a network, on the same system and Python:
-#   python -m pip download --no-deps -r wheels.txt -d wheels
-#   python -m pip wheel --no-deps -w wheels .
+# minizoo's packages without torch, in the versions that are installed here. With a network, on the same system and Python
+# (`wheel` also builds what is published as source alone, which could not be built without one):
+#   python -m pip wheel --no-deps -w wheels -r wheels.txt .
 # on the machine without one, into the environment that has torch, and then in a copy of this checkout:
 #   python -m pip install --no-index --no-deps --find-links wheels -r wheels.txt minizoo
 #   python benchmarks/gpu_rows.py

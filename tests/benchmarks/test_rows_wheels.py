@@ -22,6 +22,6 @@ def test_every_package_is_listed_in_the_installed_version_without_those_of_the_g
 def test_the_list_is_a_requirements_file_with_its_commands_as_comments(capsys):
     assert main(["--wheels"]) == 0
     out = capsys.readouterr().out
-    assert "#   python -m pip download --no-deps -r wheels.txt -d wheels\n" in out
+    assert "#   python -m pip wheel --no-deps -w wheels -r wheels.txt .\n" in out
     assert "#   python -m pip install --no-index --no-deps --find-links wheels -r wheels.txt minizoo\n" in out
     assert "://" not in out
