@@ -10,6 +10,7 @@ from benchmarks import gpu_rows
 from benchmarks.rows.family import family_of
 from benchmarks.rows.plan import ORDER
 from harness.records.reason_codes import INVALID, NOTES
+from minizoo.doctor.devices import GIVE
 from zoo.arch.roofline import memory_bytes
 from zoo.errors import causes
 from zoo.registry.loader import load_registry
@@ -78,3 +79,9 @@ def test_links_lead_somewhere(page):
     targets = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / page).read_text("utf-8"))
     inside = [target for target in targets if "://" not in target]
     assert [target for target in inside if not ((ROOT / page).parent / target).exists()] == []
+
+
+def test_the_doctor_of_a_machine_with_a_gpu_leads_here():
+    (command,) = re.findall(r"`python benchmarks/gpu_rows\.py ([^`]+)`", GIVE)
+    assert gpu_rows._arguments(shlex.split(command)).minutes == 10
+    assert "docs/gpu-rows.md" in GIVE
