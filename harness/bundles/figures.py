@@ -60,6 +60,8 @@ def _name(record: Record, speed: SpeedFacts) -> Iterator[str]:
     point = f"{speed.input_tokens}x{speed.output_tokens}.{how}"
     if (speed.point, record.task) != (point, f"{speed.workload}.{point}"):
         yield f"it is called {speed.point} ({record.task}), and by its lengths and batch is {point}"
+    if (speed.batch is None) == (speed.rate is None):
+        yield "a point has either a batch or a rate"
 
 
 def _circumstances(speed: SpeedFacts, facts: TrialFacts) -> Iterator[str]:

@@ -38,6 +38,7 @@ ALTERED = {
     "the name": (lambda o: {"point": "2048x128.b1"}, "it is called 2048x128.b1 (fake.128x128.b1), and by its"),
     "the warm-up": (lambda o: {"warmup_s": (0.1,)}, "the seconds of its warm-up"),
     "an open loop of many trials": (lambda o: {"batch": None, "rate": 2.0}, "arrivals at a rate are one trial, and it has 9"),
+    "a batch and a rate": (lambda o: {"rate": 2.0}, "a point has either a batch or a rate"),
     "a verdict beside its reasons": (
         lambda o: {"validity": Validity(valid=True, reasons=(Reason(code="device-lost", text="lost"),))},
         "it is called valid, and states reasons against it",
