@@ -133,14 +133,15 @@ class Scoring:
         began, name = Began(), suite.tasks[0].task
         try:
             part = load_part(suite, self.data)
-            part.documents(1)
-        except MinizooError as error:  # no data, or data that do not suit the task
+        except MinizooError as error:
             budget.tasks -= 1
             return Skipped(name, str(error))
         try:
             done = measure(part, {**self.job, "task": name}, self.start, budget, self._most())
         except EngineFailed as failure:
             return self.recorder.failed(part, failure, began)
+        except MinizooError as error:  # data that do not suit the task
+            return Skipped(name, str(error))
         return self.recorder.measured(part, done, began)
 
     def _most(self) -> float | None:

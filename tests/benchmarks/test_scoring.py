@@ -10,10 +10,12 @@ from backends.packing import prefix_tree
 from benchmarks import score_engine
 from benchmarks.rows import scoring, scoring_measure
 from benchmarks.rows.scoring_process import EngineFailed, EngineProcess
+from benchmarks.rows.scoring_tasks import wanted
 from benchmarks.score_models import drawn
 from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import build_documents, digest_of
 from harness.records.files import folder_name, read_record, run_folder
+from harness.store.query import query
 from harness.suites.suite import load_suite, suite_of
 from zoo.checkpoint.model_ref import resolve
 from zoo.errors import DeviceMemory, FileMissing, InvalidOption, TokenOutsideVocabulary, UnknownModel, UnsupportedDtype
@@ -82,6 +84,20 @@ def test_every_task_leaves_a_record_with_both_engines_times_and_answers(score, t
         assert record.setting.command == " ".join(COMMAND)
         assert (record.subject.id, record.subject.source) == ("nano-teacher", "minizoo")
     assert json.loads(json.dumps(outcome.document()))["run_id"] == outcome.run_id
+    words, cloze = (record.beside for record in outcome.records)
+    rows = query(
+        tmp_path / "results", "SELECT task, documents, ratio, conforms, gpu, source FROM scoring ORDER BY task"
+    )
+    assert [row["task"] for row in rows] == ["scoring.nano_cloze", "scoring.nano_words"]
+    assert rows[1]["ratio"] == pytest.approx(words.reference_seconds / words.seconds)
+    assert (rows[1]["documents"], rows[1]["conforms"], rows[1]["source"]) == (
+        words.documents,
+        words.conforms,
+        "measured",
+    )
+    (suite,) = query(tmp_path / "results", "SELECT tasks, seconds, extrapolated FROM scoring_suites")
+    whole = sum(facts.seconds * facts.of / facts.documents for facts in (words, cloze))
+    assert (suite["tasks"], suite["extrapolated"], suite["seconds"]) == (2, True, pytest.approx(whole))
 
 
 def test_documents_are_those_that_a_limit_chooses(score):
@@ -135,6 +151,7 @@ def test_without_data_the_shipped_tasks_stand_for_the_papers(score, tmp_path, mo
     (tmp_path / "copy" / "config.json").write_text('{"model_type": "llama", "vocab_size": 1000}')
     outcome = score("--weights", "random", model=tmp_path / "copy")
     assert [one.task for one in outcome.skipped] == ["nano_words", "nano_endings", "nano_cloze"]
+    assert "no data" in (wanted((), resolve(str(tmp_path / "copy")), None).note or "")
     outcome = score("--weights", "random", "--data", tmp_path, model=tmp_path / "copy")
     papers = ["winogrande", "arc_challenge", "mmlu", "hellaswag", "truthfulqa_mc2"]
     assert [one.task for one in outcome.skipped] == papers
