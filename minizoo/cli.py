@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("minizoo.commands.bench:bench", "Measure a model's speed, beside what the hardware allows."),
     "import": (
         "minizoo.commands.import_results:import_results",
-        "Take in results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval with its samples.",
+        "Take in rows that others contributed, and results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval.",
     ),
     "prune": ("minizoo.commands.prune:prune", "Cut a checkpoint to a smaller one, streamed."),
     "report": ("minizoo.commands.report:report", "Write the results as one self-contained HTML page."),

@@ -23,7 +23,7 @@ STOREYS: dict[str, list[set[str]]] = {
         {"output"},
         {"failures", "run_log", "streams", "table"},
     ],
-    "reports": [{"publish"}, {"page"}, {"charts"}, {"cells"}],
+    "reports": [{"publish"}, {"page"}, {"charts", "speed"}, {"cells"}],
     "backends": [
         {"opening"},
         {"pruned", "random", "memory"},
