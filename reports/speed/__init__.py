@@ -1,1 +1,1 @@
-"""The page's section on speed: rows of the store become lines of text. Knows no HTML and computes no figure."""
+"""The page's section on speed: rows of the store become lines of text. Never holds HTML, never computes a figure."""
