@@ -109,7 +109,8 @@ def _measure(call: Call) -> int:
         notes = (*card.notes(), *(f"left out: {one}" for one in plan.left_out))
         for line in (f"{card.product}, {call.args.dtype}", *notes):
             note(line)
-        save(call.args.results, state := state.model_copy(update={"notes": notes}))
+        begun = {"notes": notes, "command": bundle.command(call.argv)}
+        save(call.args.results, state := state.model_copy(update=begun))
         drive = Drive(plan, _options(call.args, card), state, call.run, note, deadline, call.now)
         try:
             ending = drive.run()
@@ -150,7 +151,7 @@ def _bundle_only(call: Call) -> int:
 
 def _bundled(call: Call, state: State) -> bundle.Bundled | None:
     """Write the bundle, and say where it is and what to do with it."""
-    written = bundle.write(call.args.results, state, call.args.by, call.argv)
+    written = bundle.write(call.args.results, state, call.args.by)
     if written is None:
         note("No row yet, so there is no bundle.")
         return None

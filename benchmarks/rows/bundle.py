@@ -40,7 +40,7 @@ def runs_of(state: State) -> list[str]:
     ]
 
 
-def write(results: Path, state: State, by: str | None, argv: Sequence[str]) -> Bundled | None:
+def write(results: Path, state: State, by: str | None) -> Bundled | None:
     """Write the bundle beside the records, in place of the one that the last call wrote; None where there is no row yet.
 
     Raises what `pack` raises.
@@ -49,7 +49,7 @@ def write(results: Path, state: State, by: str | None, argv: Sequence[str]) -> B
     records = [record for record in records_of(results, runs) if is_row(record)]
     if not records:
         return None
-    path = pack(results, runs, results, by, command(argv), state.notes)
+    path = pack(results, runs, results, by, state.command, state.notes)
     if state.bundle and state.bundle != path.name:
         with contextlib.suppress(OSError):
             (results / state.bundle).unlink()

@@ -114,7 +114,8 @@ def _processor() -> Card:
         product=str(facts["product"] or "a processor that does not tell its name"),
         memory=facts["memory_bytes"],
         free=available_bytes(),
-        **_versions(),
+        torch=_version("torch"),
+        transformers=_version("transformers"),
     )
 
 
@@ -155,7 +156,8 @@ def _gpu(wanted: str) -> Card:
         cuda=torch.version.cuda,
         others=None if others is None else int(others),
         telemetry=facts.get("telemetry"),
-        **_versions(),
+        torch=_version("torch"),
+        transformers=_version("transformers"),
     )
 
 
@@ -192,10 +194,6 @@ def _missing(warned: Sequence[str]) -> DeviceMissing:
         f"{gpus.driver} (CUDA {gpus.cuda}).",
         f"Give this job a GPU (`--gpus all`, CUDA_VISIBLE_DEVICES), or install a torch built for the driver's CUDA; {CPU}",
     )
-
-
-def _versions() -> dict[str, str | None]:
-    return {name: _version(name) for name in ("torch", "transformers")}
 
 
 def _version(package: str) -> str | None:

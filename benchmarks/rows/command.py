@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,6 @@ def _scoring(step: Step, options: Options, scored: Iterable[str]) -> list[object
     return ["-m", "benchmarks.rows.scoring", *_pairs(said)]
 
 
-def _pairs(said: dict[str, object]) -> list[object]:
+def _pairs(said: Mapping[str, object]) -> list[object]:
     """Options and their values, without those that have none."""
     return [word for name, value in said.items() if value is not None for word in (name, value)]

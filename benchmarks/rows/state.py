@@ -63,6 +63,8 @@ class State(Frozen):
     identity: Identity
     attempts: dict[str, tuple[Attempt, ...]] = Field(default={})
     notes: tuple[str, ...] = ()
+    command: str = ""
+    """Of the last call that measured, without folders of this machine."""
     bundle: str | None = None
     """File name of the bundle that the last call wrote."""
 

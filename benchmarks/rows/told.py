@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import minizoo.failures  # noqa: F401 (its errors are causes too)
 from zoo.errors import MinizooError, causes
 
 

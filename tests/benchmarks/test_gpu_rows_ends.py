@@ -140,5 +140,6 @@ def test_ctrl_c_keeps_what_is_there_and_says_so(lent, two_batches):
     lent.instead = lambda words: None
     ran = lent(*ALONE, two_batches, "--bundle-only")
     assert (ran.code, ran.steps, len(lent.rows)) == (3, [], 1)
+    assert "--bundle-only" not in lent.bundle.manifest.command
     assert lent(*ALONE, two_batches).batches == [2]
     assert lent("--bundle-only").code == 0
