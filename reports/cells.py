@@ -100,6 +100,11 @@ def count(value: int | None) -> str:
     return ABSENT if value is None else f"{value:,}"
 
 
+def size(value: float) -> str:
+    """Bytes in GB, of a small model in MB."""
+    return f"{value / 1e9:.2f} GB" if value >= 1e8 else f"{value / 1e6:.1f} MB"
+
+
 def key(value: float | None) -> str:
     """The sort key of a number: all its digits, empty (which sorts last) for what is absent or not a number."""
     return "" if value is None or math.isnan(value) else repr(float(value))

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.records.record import precision
-from reports.cells import ABSENT, count, interval, moment, number, text
+from reports.cells import ABSENT, count, interval, moment, number, size, text
 from reports.speed.origin import hardware, who
 
-GB = 1e9
 MEDIAN, MEAN = "p50", "mean"
 TOLD_ELSEWHERE = {"random-weights", "percentiles-refused"}
 """Notes that a column says already: the weights, and a mean in a median's place."""
@@ -20,7 +19,6 @@ COLUMNS = (
     ("Model", False),
     ("Workload", False),
     ("Batch", True),
-    ("Dtype", False),
     ("Weights", False),
     ("Output tokens/s", True),
     ("ITL ms", True),
@@ -29,8 +27,7 @@ COLUMNS = (
     ("% of roofline", True),
     ("Peak memory", True),
     ("Validity", False),
-    ("Date (UTC)", False),
-    ("Who", False),
+    ("Who, when (UTC)", False),
 )
 """A heading, and whether it stands over numbers."""
 
@@ -141,7 +138,7 @@ def _memory(point: Mapping[str, Any]) -> Figure:
     """The engine's own count where it keeps one; else what the device or the process held, which is more than the model."""
     for column, note in (("peak_allocator", ""), ("peak_device", "whole device"), ("peak_resident", "process")):
         if point[column]:
-            return Figure(f"{point[column] / GB:.2f} GB", note)
+            return Figure(size(point[column]), note)
     return Figure()
 
 

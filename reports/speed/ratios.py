@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.metrics.speed_metrics import load_metrics
-from reports.cells import count, interval, moment, number, text
+from reports.cells import count, interval, moment, number, size, text
 from reports.speed.origin import hardware, who
 
-GB = 1e9
 COLUMNS = (
     ("Model", False),
     ("Against", False),
@@ -24,8 +23,7 @@ COLUMNS = (
     ("Validity", False),
     ("Weights", False),
     ("Hardware", False),
-    ("Date (UTC)", False),
-    ("Who", False),
+    ("Who, when (UTC)", False),
 )
 
 
@@ -79,14 +77,14 @@ def _line(row: Mapping[str, Any]) -> RatioLine:
         model=text(row["model"]),
         against=text(row["against"]),
         workload=f"{text(row['workload'])}, {text(row['point'])}",
-        rule=text(row["mode"]) + (f" ({budget / GB:.1f} GB)" if budget else ""),
+        rule=text(row["mode"]) + (f" ({size(budget)})" if budget else ""),
         batches=f"{count(row['batch'])} : {count(row['against_batch'])}",
         metric=defined.display if defined else metric,
         ratio=number(row["ratio"]),
         interval=interval(row["lower"], row["upper"]),
         trials=f"{count(row['n'])} : {count(row['against_n'])}",
         valid=valid,
-        verdict="valid" if valid else "invalid: a side is, or has no trials here",
+        verdict="valid" if valid else "invalid",
         weights=text(row["weights"]),
         hardware=f"{hardware(row)}, {text(row['dtype'])}",
         finished=moment(row["finished_at"]),

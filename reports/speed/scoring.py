@@ -24,8 +24,7 @@ TASK_COLUMNS = (
     ("Beside fp32", False),
     ("Weights", False),
     ("Hardware", False),
-    ("Date (UTC)", False),
-    ("Who", False),
+    ("Who, when (UTC)", False),
 )
 SUITE_COLUMNS = (
     ("Model", False),
