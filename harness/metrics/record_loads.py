@@ -9,7 +9,7 @@ from harness.records.record import Record, Subject
 from harness.records.speed_record import SpeedFacts
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.gpus import Gpu
-from zoo.arch.parameters import BITS, Dtype
+from zoo.arch.parameters import BITS
 from zoo.registry.loader import load_registry
 from zoo.registry.stored import quantization_of
 
@@ -22,12 +22,12 @@ def load_of_record(record: Record, speed: SpeedFacts) -> Load | str:
     dims = _dims(record.subject)
     if isinstance(dims, str):
         return dims
-    if record.setting.dtype not in BITS:
-        return f"the bytes of {record.setting.dtype} are not known here"
+    dtype = record.setting.dtype
+    if dtype not in BITS:
+        return f"the bytes of {dtype} are not known here"
     shape = speed.input_tokens, speed.output_tokens, 1 if speed.batch is None else speed.batch
     if not all(number is not None and 0 < number < LARGEST for number in shape):
         return "the record does not tell the lengths of its requests"
-    dtype = cast("Dtype", record.setting.dtype)
     return Load(dims, dtype, speed.batch, cast("int", speed.input_tokens), cast("int", speed.output_tokens))
 
 

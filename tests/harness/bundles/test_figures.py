@@ -98,7 +98,7 @@ def test_numbers_that_no_point_has_are_told_and_never_break(honest, batch, dtype
 
 
 @given(st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_no_stated_value_can_be_altered_unseen(honest, data):
     stated = honest.facts.statistics
     at = data.draw(st.sampled_from([i for i, s in enumerate(stated) if s.value is not None]))
@@ -114,7 +114,7 @@ def test_no_stated_value_can_be_altered_unseen(honest, data):
     step=st.floats(0.006, 0.05), prefill=st.floats(0.05, 1.0), batch=st.integers(1, 3), output=st.integers(2, 12),
     trials=st.integers(1, 8),
 )  # fmt: skip
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_no_honest_point_is_doubted(step, prefill, batch, output, trials):
     outcome = outcome_on_gpu(step, prefill, batch=batch, shape=(16, output), trials=trials)
     assert doubts(speed_record(outcome), trials_of(outcome)) == ()

@@ -77,7 +77,8 @@ def test_the_old_results_are_clean_before_and_after_a_rebuild(results, minizoo):
 def test_the_report_of_the_old_results_shows_the_same_cells(results, minizoo, tmp_path):
     assert minizoo("report", "--results", results, "--out", tmp_path / "page").code == 0
     shown = table_cells((tmp_path / "page" / "index.html").read_text("utf-8"))
-    assert shown == json.loads((OLD / "page.json").read_text("utf-8"))
+    old = json.loads((OLD / "page.json").read_text("utf-8"))
+    assert shown[: len(old)] == old  # tables of speed, which the old page had not, follow
 
 
 def width(results):
