@@ -158,12 +158,12 @@ class Private:
 
     @functools.cached_property
     def _names(self) -> re.Pattern[str]:
-        """The registry's names, which stay, and those that do not; of two that begin at one place the longer one."""
+        """What does not stay, and the public names that have it in them, which do; of two at one place the longer one."""
         hosts = {host: rf"{re.escape(host)}(?:\.[\w-]+)*" for host in _looked_for(_with_domains(self.hosts))}
         users = {user: re.escape(user) for user in _looked_for(self.users)}
         private = {name: rf"(?<![^\W_]){pattern}(?![^\W_])" for name, pattern in {**users, **hosts}.items()}
-        public = {name: rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in _public()}
-        each = {**public, **private} if private else {}
+        around = [name for name in _public() if any(inside.casefold() in name for inside in private)]
+        each = {**{name: rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in around}, **private}
         listed = "|".join(each[name] for name in sorted(each, key=lambda name: (-len(name), name)))
         return re.compile(listed or r"(?!)", re.IGNORECASE)
 
