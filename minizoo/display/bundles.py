@@ -66,7 +66,8 @@ def _show(output: Output, bundle: TakenBundle) -> None:
     output.text(f"{bundle.path}: {rows}, contributed {by}.")
     packed = f"Packed on {manifest.made_at:%Y-%m-%d} by minizoo {manifest.minizoo}{commit}"
     output.text(_line(f"{packed}: {manifest.command}" if manifest.command else f"{packed}."))
-    output.table(COLUMNS, [_row(record) for record in bundle.records])
+    if bundle.records:
+        output.table(COLUMNS, [_row(record) for record in bundle.records])
     for line in _told(bundle):
         output.text(_line(line))
 
