@@ -40,19 +40,19 @@ def ran(script, folder):
     return done, asked
 
 
-KIND = "Nothing but bundles of at most 5 MB"
+KIND = "Nothing but bundles of at most 20 MB"
 
 
 def test_bundles_may_lie_there(checkout):
     done, _ = ran(scripts("published", "check")[KIND], checkout)
     assert done.returncode == 0
-    (checkout / "reports/published" / BUNDLE).write_bytes(b"\0" * 5_000_000)
+    (checkout / "reports/published" / BUNDLE).write_bytes(b"\0" * 20_000_000)
     done, _ = ran(scripts("published", "check")[KIND], checkout)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def large(path):
-    path.write_bytes(b"\0" * 5_000_001)
+    path.write_bytes(b"\0" * 20_000_001)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_anything_else_is_named_and_refused(checkout, name, plant):
     done, _ = ran(scripts("published", "check")[KIND], checkout)
     assert done.returncode == 1
     (line,) = done.stdout.splitlines()
-    assert line.startswith("not a bundle of at most 5 MB: ")
+    assert line.startswith("not a bundle of at most 20 MB: ")
     assert "h100" not in line
 
 
