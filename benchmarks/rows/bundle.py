@@ -63,13 +63,13 @@ def command(argv: Sequence[str]) -> str:
 
 
 def _without_paths(argv: Sequence[str]) -> Iterable[str]:
-    hidden = False
+    before = ""
     for word in argv:
         option, _, value = word.partition("=")
-        if hidden:
+        if before in PATHS:
             yield "DIR"
         elif value and option in PATHS:
             yield f"{option}=DIR"
         else:
-            yield word.rsplit("/", 1)[-1] if "/" in word else word  # a workload's file
-        hidden = word in PATHS
+            yield word if before == "--by" else ",".join(part.rsplit("/", 1)[-1] for part in word.split(","))
+        before = word
