@@ -39,8 +39,8 @@ def main() -> None:
         try:
             told = answer(json.loads(line))
         except Exception as error:  # whatever an engine breaks with
-            traceback.print_exc()
             told = {"failed": failed(error)}
+            traceback.print_exc(0 if told["failed"]["status"] == "failed" else None)  # what is known needs no trace
         out.write(json.dumps(told) + "\n")
         out.flush()
         if "failed" in told:

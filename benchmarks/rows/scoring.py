@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import shlex
 import sys
@@ -72,6 +73,7 @@ class Outcome:
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     args = arguments(words)
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)  # it warns of each task that it is given no words of its own
     try:
         with contextlib.redirect_stdout(sys.stderr):  # whatever libraries print is not part of the answer
             outcome = run(args, ["python", "-m", "benchmarks.rows.scoring", *words])

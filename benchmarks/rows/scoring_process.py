@@ -81,13 +81,15 @@ class EngineProcess:
             self._process.stdin.write(json.dumps({**self._job, **more}) + "\n")
             self._process.stdin.flush()
         line = self._process.stdout.readline()
-        told = json.loads(line) if line.endswith("\n") else {"failed": self._gone()}
-        if "failed" in told:
+        told = json.loads(line) if line.endswith("\n") else {}
+        if told and "failed" not in told:
+            return told
+        failure = EngineFailed(**told["failed"]) if told else self._gone()
+        if failure.status == "infra_failed":
             self._show_errors()
-            raise EngineFailed(**told["failed"])
-        return told
+        raise failure
 
-    def _gone(self) -> dict[str, str]:
+    def _gone(self) -> EngineFailed:
         """Why there is no answer: the process is no more."""
         code = self._process.wait()
         if code >= 0:
@@ -95,7 +97,7 @@ class EngineProcess:
         else:
             how = f"was ended by {signal.Signals(-code).name}"
             how += ", as Linux does where memory runs out" if -code == signal.SIGKILL else ""
-        return {"status": "infra_failed", "code": BackendBroke.code, "text": f"the engine's process {how}"}
+        return EngineFailed(BackendBroke.code, f"the engine's process {how}", status="infra_failed")
 
     def _show_errors(self) -> None:
         """What the engine said before it broke."""
