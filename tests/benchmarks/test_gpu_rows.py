@@ -166,6 +166,21 @@ def test_folders_of_this_machine_are_not_in_the_bundle(lent, two_batches, tmp_pa
     assert str(tmp_path) not in lent.bundle.manifest.content().decode()
 
 
+def test_a_task_whose_engine_broke_leaves_its_step_open_and_the_others_scored(lent):
+    def one_breaks(words):
+        lent.scored(words, ["nano_cloze"])
+        return lent.scored(words, ["nano_words"], status="infra_failed")
+
+    words = ("--models", "nano-teacher", "--workloads", "scoring")
+    lent.instead = one_breaks
+    assert lent(*words).code == 3
+    assert lent.outcomes == {"scoring.nano-teacher": ["crashed"]}
+    lent.instead = lambda words: lent.scored(words, ["nano_words"])
+    ran = lent(*words)
+    assert (ran.code, value(ran.steps[0], "--skip")) == (0, "nano_cloze")
+    assert lent.rows == [("nano-teacher", "scoring.nano_cloze"), ("nano-teacher", "scoring.nano_words")]
+
+
 def attempt(valid, *runs):
     return Attempt(began=datetime(2026, 11, 29, tzinfo=UTC), minutes=10, outcome="time up", valid=valid, runs=runs)
 
