@@ -42,7 +42,10 @@ def opened_hflm(job: Job) -> Any:
     from lm_eval.models.huggingface import HFLM
 
     options = {"softmax_dtype": "float32"} if job["dtype"] != "float32" else {}
-    return HFLM(**_pretrained(job), dtype=job["dtype"], device=job["device"], batch_size=job["batch_size"], **options)
+    open_it: Any = HFLM  # untyped
+    return open_it(
+        **_pretrained(job), dtype=job["dtype"], device=job["device"], batch_size=job["batch_size"], **options
+    )
 
 
 def _pretrained(job: Job) -> dict[str, Any]:
@@ -60,8 +63,8 @@ def _pretrained(job: Job) -> dict[str, Any]:
 def drawn(job: Job) -> Any:
     """Random weights in the job's dtype.
 
-    `drawn` is the dtype that they are drawn in. The generator's numbers depend on it, so where fp32 is to stand beside bf16 it
-    takes the values that were drawn in bf16.
+    `drawn` is the dtype that they are drawn in. fp32 that is to stand beside bf16 takes the values as bf16 has them: what rounding
+    takes from a weight is no fault of an engine.
     """
     import torch
 
