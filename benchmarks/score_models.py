@@ -63,8 +63,8 @@ def _pretrained(job: Job) -> dict[str, Any]:
 def drawn(job: Job) -> Any:
     """Random weights in the job's dtype.
 
-    `drawn` is the dtype that they are drawn in. fp32 that is to stand beside bf16 takes the values as bf16 has them: what rounding
-    takes from a weight is no fault of an engine.
+    `drawn` is the dtype that they are drawn in. fp32 that is to stand beside bf16 takes the values as bf16 has them: what
+    rounding takes from a weight is no fault of an engine.
     """
     import torch
 

@@ -176,7 +176,7 @@ def test_what_is_done_already_is_left_out_and_what_has_no_data_or_is_no_choice_i
     assert [record.task for record in outcome.records] == ["scoring.nano_words"]
     reasons = {one.task: one.reason for one in outcome.skipped}
     assert list(reasons) == ["nano_sums", "winogrande"]
-    assert "validation.jsonl, which is not there" in reasons["winogrande"]
+    assert ".jsonl, which is not there" in reasons["winogrande"]
     assert "no choice among endings" in reasons["nano_sums"]
     assert (outcome.exit_code, outcome.not_begun, outcome.ended) == (3, (), None)
 
