@@ -28,7 +28,7 @@ from benchmarks.rows.card import Card, ask, check_dtype  # noqa: E402
 from benchmarks.rows.command import Options  # noqa: E402
 from benchmarks.rows.drive import Drive, Ending  # noqa: E402
 from benchmarks.rows.family import FAMILIES, family_of, models_of  # noqa: E402
-from benchmarks.rows.plan import ORDER, Conditions, Plan, Step, Sweep, plan_of  # noqa: E402
+from benchmarks.rows.plan import ORDER, Conditions, Plan, Step, Sweep, gigabytes, plan_of  # noqa: E402
 from benchmarks.rows.process import Runner, run_process  # noqa: E402
 from benchmarks.rows.state import SETTLED, Identity, State, check_same, held, load, save  # noqa: E402
 from benchmarks.rows.wheels import wheels  # noqa: E402
@@ -165,7 +165,7 @@ def _bundled(call: Call, state: State) -> bundle.Bundled | None:
 def _plan_only(call: Call) -> int:
     card, plan = _planned(call)
     state = load(call.args.results) if call.args.results.is_dir() else None
-    room = f"{card.room / 1e9:.1f} GB for weights and caches" if card.room is not None else "memory unknown"
+    room = f"{gigabytes(card.room)} for weights and caches" if card.room is not None else "memory unknown"
     columns = [Column("step"), Column("needs", True), Column("so far")]
     rows = [_row(entry, state) for entry in plan.entries]
     output = Output()
@@ -179,10 +179,10 @@ def _row(entry: Step | Sweep, state: State | None) -> list[str]:
     if isinstance(entry, Step):
         attempts = state.of(entry.key) if state else ()
         so_far = str(attempts[-1].outcome or "broken off") if attempts else ""
-        return [entry.name, f"{entry.needs / 1e9:.1f} GB", so_far]
+        return [entry.name, gigabytes(entry.needs), so_far]
     fits = [step for step in entry.steps() if isinstance(step, Step)]
     begun = [step.batch for step in fits if state and state.of(step.key)]
-    needs = f"{fits[0].needs / 1e9:.1f} – {fits[-1].needs / 1e9:.1f} GB"
+    needs = f"{gigabytes(fits[0].needs)} – {gigabytes(fits[-1].needs)}"
     return [
         f"{entry.name} at batch 1, 2, 4 … {fits[-1].batch} at most",
         needs,

@@ -10,7 +10,7 @@ from typing import Literal
 
 from benchmarks.rows.command import Options, command_of
 from benchmarks.rows.outcome import figure_of, is_valid, new_runs, outcome_of, records_of, stopping_error
-from benchmarks.rows.plan import LeftOut, Plan, Step, Sweep
+from benchmarks.rows.plan import LeftOut, Plan, Step, Sweep, gigabytes
 from benchmarks.rows.process import Finished, Runner
 from benchmarks.rows.state import TRIES, Attempt, State, is_open, needs_longer, save
 from harness.records.record import Record
@@ -100,7 +100,7 @@ class Drive:
         minutes, began = self._minutes(), self.now()
         attempt = Attempt(began=datetime.now(UTC), minutes=round(minutes, 2))
         self._keep(step, attempt)
-        self.tell(f"{step.name} ({step.needs / 1e9:.1f} GB); {minutes:.1f} min left …")
+        self.tell(f"{step.name} ({gigabytes(step.needs)}); {minutes:.1f} min left …")
         try:
             finished = self.run_command(command_of(step, self.options, minutes, self._scored(step)))
         except KeyboardInterrupt:

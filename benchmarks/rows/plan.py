@@ -26,6 +26,11 @@ LONGEST_IF_UNKNOWN = 32_768
 """As `backends.random` takes where no source states a context."""
 
 
+def gigabytes(size: int) -> str:
+    """Bytes for people; small models in MB."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
 @dataclass(frozen=True)
 class Step:
     """One command. `needs` are the bytes of its weights and caches, what is in memory together."""
@@ -80,7 +85,7 @@ class Conditions:
         """Why so many bytes do not fit; None where they do."""
         if self.room is None or needs <= self.room:
             return None
-        return f"weights and caches take {needs / 1e9:.1f} GB, and {max(self.room, 0) / 1e9:.1f} GB are there for them"
+        return f"weights and caches take {gigabytes(needs)}, and {gigabytes(max(self.room, 0))} are there for them"
 
 
 @dataclass(frozen=True)

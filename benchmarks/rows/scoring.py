@@ -22,11 +22,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rows.scoring_measure import Budget, measure
-from benchmarks.rows.scoring_process import EngineFailed, EngineProcess, Job, Start
-from benchmarks.rows.scoring_record import Began, Recorder, line_of
-from benchmarks.rows.scoring_subject import Scored, find_model, find_tokenizer
-from benchmarks.rows.scoring_tasks import Skipped, load_part, wanted
+from benchmarks.rows.scored.measure import Budget, measure
+from benchmarks.rows.scored.process import EngineFailed, EngineProcess, Job, Start
+from benchmarks.rows.scored.record import Began, Recorder, line_of
+from benchmarks.rows.scored.subject import Scored, find_model, find_tokenizer
+from benchmarks.rows.scored.tasks import Skipped, load_part, wanted
 from harness.data.offline import hub_offline
 from harness.records.record import Record, Setting
 from harness.speed.request import LONGEST_MINUTES

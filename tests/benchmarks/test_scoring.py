@@ -8,9 +8,10 @@ import torch
 
 from backends.packing import prefix_tree
 from benchmarks import score_engine
-from benchmarks.rows import scoring, scoring_measure
-from benchmarks.rows.scoring_process import EngineFailed, EngineProcess
-from benchmarks.rows.scoring_tasks import wanted
+from benchmarks.rows import scoring
+from benchmarks.rows.scored import measure as scoring_measure
+from benchmarks.rows.scored.process import EngineFailed, EngineProcess
+from benchmarks.rows.scored.tasks import wanted
 from benchmarks.score_models import drawn
 from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import build_documents, digest_of

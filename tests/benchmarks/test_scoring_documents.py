@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.rows.scoring_measure import Budget
-from benchmarks.rows.scoring_tasks import TaskPart, requests_of, within
+from benchmarks.rows.scored.measure import Budget
+from benchmarks.rows.scored.tasks import TaskPart, requests_of, within
 from benchmarks.score_answers import agreement, differences, joined, of_documents
 from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import build_documents

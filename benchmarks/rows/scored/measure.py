@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.rows.scoring_process import EngineFailed, Job, Start
-from benchmarks.rows.scoring_tasks import FIRST, ChosenDocument, TaskPart, only, requests_of, within
+from benchmarks.rows.scored.process import EngineFailed, Job, Start
+from benchmarks.rows.scored.tasks import FIRST, ChosenDocument, TaskPart, only, requests_of, within
 from benchmarks.score_answers import Measured, agreement, joined, not_finite
 from harness.records.beside_record import Agreement
 from zoo.errors import ScoresNotFinite

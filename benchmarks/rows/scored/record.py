@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rows.scoring_measure import REFERENCE, MeasuredTask, peak_bytes
-from benchmarks.rows.scoring_process import EngineFailed
-from benchmarks.rows.scoring_subject import ItsTokenizer, Scored
-from benchmarks.rows.scoring_tasks import TaskPart
+from benchmarks.rows.scored.measure import REFERENCE, MeasuredTask, peak_bytes
+from benchmarks.rows.scored.process import EngineFailed
+from benchmarks.rows.scored.subject import ItsTokenizer, Scored
+from benchmarks.rows.scored.tasks import TaskPart
 from harness.records.beside_record import BesideFacts
 from harness.records.files import new_run_id, write_record
 from harness.records.record import Counts, Record, Setting
