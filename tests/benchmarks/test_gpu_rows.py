@@ -36,7 +36,7 @@ def test_a_step_is_told_before_and_after_with_its_figure(lent):
     ran = lent("--models", "nano-depth-pruned", "--workloads", "batch1")
     lines = ran.err.splitlines()
     assert lines[0] == "A card of the tests, bfloat16"
-    assert lines[1] == "nano-depth-pruned against nano-teacher, batch1 at batch 1 (0.0 GB); 10.0 min left …"
+    assert lines[1] == "nano-depth-pruned against nano-teacher, batch1 at batch 1 (4.9 MB); 10.0 min left …"
     assert lines[2].startswith("  done in ")
     assert "equal batch 1.00×, 93.4 against 93.4 output tokens/s" in lines[2]
     assert "equal memory (batch " in lines[2]
