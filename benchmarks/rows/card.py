@@ -135,15 +135,16 @@ def _gpu(wanted: str) -> Card:
         device = "cuda:0"
     told = torch.cuda.get_device_properties(device)
     probe = open_probe(device)
-    facts, others = probe.facts(), probe.sample().get("other_processes")
-    probe.close()
     try:
         free, memory = _computed_on(device)
+        facts, others = probe.facts(), probe.sample().get("other_processes")  # this process is one of them now
     except RuntimeError as error:
         raise DeviceMissing(
             f"{told.name} refuses to compute ({one_line(error)}).",
             f"Install a torch that is built for compute capability {told.major}.{told.minor}; {CPU}",
         ) from error
+    finally:
+        probe.close()
     return Card(
         device=device,
         product=str(facts.get("product") or told.name),

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.metrics.trial_facts import is_whole, rises
 from harness.records.speed_record import Reason, Validity
-from harness.speed.probes.busy import OTHERS_BUSY, mean_busy
+from harness.speed.probes.busy import OTHERS_BUSY, mean_busy, tells_of_others
 from harness.speed.probes.probe import Sample
 from harness.speed.trials.early_end import EarlyEnd
 
@@ -176,7 +176,7 @@ def _random_weights(e: Evidence) -> list[str]:
 
 
 def _no_process_telemetry(e: Evidence) -> list[str]:
-    if e.device.startswith("cuda") or any(s.get("others_busy") is not None for s in e.samples):
+    if "telemetry" in e.facts or any(map(tells_of_others, e.samples)):
         return []
     return ["this system does not tell what other processes did: they cannot be ruled out"]
 

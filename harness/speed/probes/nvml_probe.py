@@ -8,13 +8,16 @@ nvmlDeviceGetPowerUsage); the energy counter is the same on all since Volta.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from harness.nvml import Nvml, NvmlRefused
 from harness.speed.probes.probe import NoTelemetry, Probe, Sample
 
 INTERVAL = 0.1
+HOST_PIDS = "pid:[4026531836]"
+"""Linux's first pid namespace (PROC_PID_INIT_INO), whose numbers the driver counts processes by; a container has another."""
 
 
 def open_nvml(device: str) -> Probe:
@@ -87,7 +90,7 @@ class NvmlProbe:
             "ecc_uncorrected": ask(
                 "DeviceGetTotalEccErrors", constant("MEMORY_ERROR_TYPE_UNCORRECTED"), constant("VOLATILE_ECC")
             ),
-            "other_processes": None if running is None else sum(p.pid != os.getpid() for p in running),
+            "other_processes": None if running is None else others_among({process.pid for process in running}),
         }
 
     def energy(self) -> float | None:
@@ -101,3 +104,22 @@ class NvmlProbe:
 
     def _ask(self, function: str, *arguments: Any) -> Any:
         return self._nvml.ask(function, self._handle, *arguments)
+
+
+def others_among(pids: Collection[int]) -> int | None:
+    """How many of the processes that compute on a GPU are not this one, which computes on it; None where nobody can say.
+
+    In a container most drivers tell the host's numbers (NVIDIA/nvidia-docker#1483), of which this process does not know its
+    own: one of them is then taken to be it. Where they tell none, not even this one, they tell nothing of others either.
+    """
+    if os.getpid() in pids or not _in_container():
+        return len(set(pids) - {os.getpid()})
+    return len(pids) - 1 if pids else None
+
+
+def _in_container() -> bool:
+    """Whether this process has other numbers than the host's; as far as the system tells."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink()) != HOST_PIDS
+    except OSError:
+        return False

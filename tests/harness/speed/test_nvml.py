@@ -1,5 +1,6 @@
 """NVML as it answers, refuses, loses the device or is not there, by a fake of it: no GPU is needed, and none was asked."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pynvml
@@ -22,6 +23,11 @@ def nvml(monkeypatch):
     return FakeNvml(monkeypatch, {**A100})
 
 
+def numbers_processes(monkeypatch, namespace):
+    """As the host does, or a container."""
+    monkeypatch.setattr("pathlib.Path.readlink", lambda path: Path(namespace))
+
+
 def on_gpu(nvml, hand=None, **words):
     probe = find_device("1234")
     return fake_system(hand or Hand(), probe, DIMS, device="cuda:0", **words)
@@ -34,11 +40,12 @@ def test_a_device_is_found_by_its_uuid_with_or_without_the_prefix(nvml):
     assert isinstance(find_device("1234"), NvmlProbe)
 
 
-def test_facts_and_samples_are_in_plain_units(nvml):
+def test_facts_and_samples_are_in_plain_units(nvml, monkeypatch):
     probe = find_device("1234")
     facts = probe.facts()
     assert facts["product"] == "NVIDIA A100-SXM4-80GB"
     assert (facts["capability"], facts["power_limit_w"], facts["mig"], facts["ecc"]) == ("8.0", 400.0, False, True)
+    numbers_processes(monkeypatch, "pid:[4026531836]")
     nvml.energy_mj, nvml.events, nvml.pids = 2_500, 0x24, [1, 2]
     assert probe.energy() == 2.5
     sample = probe.sample()
@@ -47,8 +54,30 @@ def test_facts_and_samples_are_in_plain_units(nvml):
 
 def test_the_process_that_measures_is_not_another(nvml, monkeypatch):
     monkeypatch.setattr("os.getpid", lambda: 77)
+    numbers_processes(monkeypatch, "pid:[4026531836]")
     nvml.pids = [77]
     assert find_device("1234").sample()["other_processes"] == 0
+    nvml.pids = [4711]
+    assert find_device("1234").sample()["other_processes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("pids", "others"),
+    [([77], 0), ([77, 4711], 1), ([4711], 0), ([4711, 4712], 1), ([], None)],
+    ids=["translated", "translated, and one more", "the host's", "the host's, and one more", "none told"],
+)
+def test_in_a_container_one_process_is_this_one_whatever_its_number(nvml, monkeypatch, pids, others):
+    monkeypatch.setattr("os.getpid", lambda: 77)
+    numbers_processes(monkeypatch, "pid:[4026532841]")
+    nvml.pids = pids
+    assert find_device("1234").sample()["other_processes"] == others
+
+
+def test_a_run_in_a_container_whose_gpu_tells_no_process_says_so(nvml, monkeypatch):
+    numbers_processes(monkeypatch, "pid:[4026532841]")
+    found = measured(on_gpu(nvml)).facts.validity
+    assert found.valid
+    assert "no-process-telemetry" in [note.code for note in found.notes]
 
 
 def test_a_valid_run_on_a_known_gpu_has_the_roofline_of_its_data_sheet(nvml):
