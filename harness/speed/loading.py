@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from backends.contract import Backend, StreamingBackend
 from backends.memory import available_bytes, check_device
 from backends.opening import check_backend, default_backend, open_backend
-from harness.records.provenance import subject_of
+from harness.records.provenance import drawn_subject, subject_of
 from harness.records.record import Subject
 from harness.speed.clock import Clock
 from harness.speed.probes.devices import open_probe
@@ -153,17 +153,5 @@ def _random(request: LoadRequest, checkpoint: Checkpoint) -> Backend:
 
 
 def _subject(request: LoadRequest, checkpoint: Checkpoint) -> Subject:
-    if request.weights == "real":
-        return subject_of(checkpoint)
-    ref = checkpoint.ref
-    return Subject(
-        id=ref.id,
-        source="random",
-        revision=None,
-        weights_digest=f"random, seed {request.seed}",
-        tokenizer_digest="",
-        entry=checkpoint.model.model_dump(mode="json") if checkpoint.model else None,
-        kind=ref.kind,
-        name=ref.name,
-        parent=ref.parent,
-    )
+    real = request.weights == "real"
+    return subject_of(checkpoint) if real else drawn_subject(checkpoint.ref, request.seed)

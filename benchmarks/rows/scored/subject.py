@@ -10,11 +10,11 @@ from backends.random.config import random_checkpoint
 from backends.tokenizer import HfTokenizer
 from benchmarks.shapes import with_tokenizer
 from harness.lmeval.vocabulary import rows_of
-from harness.records.provenance import subject_of
+from harness.records.provenance import drawn_subject, subject_of
 from harness.records.record import Subject
 from zoo.checkpoint.hub.cache import CachedRepository
 from zoo.checkpoint.locate import Checkpoint, locate
-from zoo.checkpoint.model_ref import ModelRef, resolve
+from zoo.checkpoint.model_ref import resolve
 from zoo.checkpoint.small_files import tokenizer_files
 from zoo.errors import FileMissing, TokenizerUnreadable, TokenOutsideVocabulary, WrongBackend
 
@@ -51,7 +51,7 @@ def find_model(word: str, weights: Weights, seed: int) -> Scored:
     """
     ref = resolve(word)
     if weights == "random":
-        return Scored(random_checkpoint(ref), _drawn_subject(ref, seed), weights, word)
+        return Scored(random_checkpoint(ref), drawn_subject(ref, seed), weights, word)
     checkpoint = locate(ref)
     if checkpoint.only_pruned:
         raise WrongBackend(
@@ -85,21 +85,6 @@ def find_tokenizer(given: Path | None, model: Scored, scratch: Path) -> ItsToken
             "Give one that fits: --tokenizer DIR.",
         )
     return found
-
-
-def _drawn_subject(ref: ModelRef, seed: int) -> Subject:
-    """As `minizoo bench --weights random` records it."""
-    return Subject(
-        id=ref.id,
-        source="random",
-        revision=None,
-        weights_digest=f"random, seed {seed}",
-        tokenizer_digest="",
-        entry=ref.entry.model_dump(mode="json") if ref.entry else None,
-        kind=ref.kind,
-        name=ref.name,
-        parent=ref.parent,
-    )
 
 
 def _own(model: Scored) -> Path | None:
