@@ -19,6 +19,7 @@ ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
+TOP = "heading => heading.getBoundingClientRect().top"
 HOSTILE = "</script><img src=http://127.0.0.1:9/x onerror=alert(1)>"
 SCORES = [
     score(task="nano_facts", value=0.905, n=400, lower=0.87, upper=0.93),
@@ -268,6 +269,11 @@ def test_a_table_of_speeds_scrolls_by_keyboard_and_names_its_gpu_meanwhile(brows
     left = region.locator("tr.group span").first.evaluate("span => span.getBoundingClientRect().left")
     assert 0 <= left < 100
     context.close()
+
+
+def test_the_count_of_speed_rows_leads_to_them(page: Any):
+    page.get_by_role("link", name="valid speed row").click()
+    becomes(page, lambda: page.get_by_role("heading", name="Speed").evaluate(TOP) < 100)
 
 
 def test_a_row_of_speed_leads_to_its_run(page: Any):
