@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
-from harness.bundles.private import WITHHELD
-from harness.records.record import precision
+from harness.records.record import WITHHELD, precision
 from reports.cells import ScoreLine, moment, row_of, text, writable
 from reports.charts.scores import draw
 from reports.speed import points, ratios, scoring

@@ -13,12 +13,12 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from benchmarks.rows.process import Runner
 from benchmarks.rows.told import document_of, error_of
 from harness.nvml import NvmlRefused
+from harness.records.provenance import version_of
 from minizoo.output import told_error
 from zoo.errors import DeviceMissing, MinizooError, UnsupportedDtype, one_line
 from zoo.strict import Frozen
@@ -114,8 +114,8 @@ def _processor() -> Card:
         product=str(facts["product"] or "a processor that does not tell its name"),
         memory=facts["memory_bytes"],
         free=available_bytes(),
-        torch=_version("torch"),
-        transformers=_version("transformers"),
+        torch=version_of("torch"),
+        transformers=version_of("transformers"),
     )
 
 
@@ -157,8 +157,8 @@ def _gpu(wanted: str) -> Card:
         cuda=torch.version.cuda,
         others=None if others is None else int(others),
         telemetry=facts.get("telemetry"),
-        torch=_version("torch"),
-        transformers=_version("transformers"),
+        torch=version_of("torch"),
+        transformers=version_of("transformers"),
     )
 
 
@@ -195,13 +195,6 @@ def _missing(warned: Sequence[str]) -> DeviceMissing:
         f"{gpus.driver} (CUDA {gpus.cuda}).",
         f"Give this job a GPU (`--gpus all`, CUDA_VISIBLE_DEVICES), or install a torch built for the driver's CUDA; {CPU}",
     )
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

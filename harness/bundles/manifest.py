@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 
 from harness.bundles.strict_json import json_object
+from harness.records.versions import is_newer
 from zoo.errors import BundleAltered, InvalidBundle, one_line
 from zoo.strict import Frozen
 
@@ -101,10 +101,7 @@ def in_words(error: ValueError) -> str:
 
 
 def _check_schema(schema: Any, where: str) -> None:
-    number = re.fullmatch(r"minizoo\.bundle/(\d{1,9})", schema) if isinstance(schema, str) else None
-    if number is None:
-        raise ValueError(f"schema_version is {schema!r:.60}, not {BUNDLE_SCHEMA}")
-    if int(number[1]) > int(BUNDLE_SCHEMA.rpartition("/")[2]):
+    if is_newer(schema, BUNDLE_SCHEMA):
         raise InvalidBundle(
             f"{where} was packed by a newer minizoo: it is a {schema}, and this one reads up to {BUNDLE_SCHEMA}.",
             "Use a minizoo as new as the one that packed it.",

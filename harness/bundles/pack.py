@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,15 +15,15 @@ from harness.bundles.archive import packed
 from harness.bundles.manifest import MANIFEST, BundleFile, ContributorName, Manifest, in_words, sealed
 from harness.bundles.private import Private, this_machine
 from harness.bundles.rows import is_row
+from harness.bundles.tables import COLUMNS
 from harness.bundles.unpack import read_content
 from harness.records.files import folder_name, read_record, run_folder
-from harness.records.provenance import git_sha
+from harness.records.provenance import git_sha, version_of
 from harness.records.record import Record
 from harness.store.scan import RunFolder
 from zoo.errors import InvalidFile, InvalidOption, NothingToPack, NotWritable
 from zoo.files import write_atomically
 
-TABLES = ("trials", "telemetry")
 LONGEST_SLUG = 48
 LEFT_OUT_OF_SLUGS = re.compile(r"\((R|TM|C)\)|@.*|,.*| CPU\b", re.IGNORECASE)
 """Of a processor's name what its maker adds to it, and the threads."""
@@ -57,7 +56,7 @@ def pack(
     manifest = sealed(
         made_at=made_at,
         by=contributor,
-        minizoo=_version(),
+        minizoo=version_of("minizoo") or "unknown",
         git_sha=git_sha(),
         command=private.command(command),
         notes=tuple(private.text(note) for note in notes),
@@ -68,13 +67,6 @@ def pack(
     )
     private.check([manifest.command, *manifest.notes])
     return _written(out, _name([record for record, _ in found], manifest), {MANIFEST: manifest.content(), **files})
-
-
-def _version() -> str:
-    try:
-        return version("minizoo")
-    except PackageNotFoundError:  # run from a checkout that nobody installed; `git_sha` names it
-        return "unknown"
 
 
 def _contributor(by: str | None) -> str | None:
@@ -127,7 +119,7 @@ def _files(found: Iterable[tuple[Record, Path]], private: Private) -> dict[str, 
         private.check(private.free_texts(shown))
         inside = f"{record.run_id}/{folder_name(record.task)}"
         files[f"{inside}/record.json"] = (shown.model_dump_json(indent=1) + "\n").encode()
-        for name in TABLES:
+        for name in COLUMNS:
             table = folder / f"{name}.parquet"
             if table.is_file():
                 files[f"{inside}/{name}.parquet"] = table.read_bytes()

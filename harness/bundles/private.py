@@ -23,11 +23,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.records.record import Record
+from harness.records.record import WITHHELD, Record
 from zoo.errors import InternalError
 from zoo.registry.loader import load_registry
 
-WITHHELD = "withheld"
 SHORTEST = 3
 """Letters of a name that is looked for in a sentence."""
 CONTROLLED = frozenset(

@@ -32,7 +32,7 @@ def setting_of(backend: Backend, seed: int, command: list[str] | None = None) ->
         driver=driver,
         host=platform.node(),
         platform=f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
-        versions={**{name: found for name in PACKAGES if (found := _version(name))}, **backend.versions},
+        versions={**{name: found for name in PACKAGES if (found := version_of(name))}, **backend.versions},
         git_sha=git_sha(),
         seed=seed,
         command=shlex.join(command if command is not None else ["minizoo", *sys.argv[1:]]),
@@ -99,7 +99,8 @@ def git_sha() -> str | None:
     return sha.strip() + ("-dirty" if changed.strip() else "")
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """The installed version; None for a package that is not, as minizoo's own in a checkout that nobody installed."""
     try:
         return version(package)
     except PackageNotFoundError:

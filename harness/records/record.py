@@ -15,6 +15,8 @@ from harness.stats.sufficient import DecodingNoise, Statistics
 from zoo.strict import Frozen
 
 SCHEMA = "minizoo.record/2"
+WITHHELD = "withheld"
+"""In the place of a name that was taken out before a record left its machine; the host's of every such record."""
 Status = Literal["ok", "failed", "infra_failed"]
 Finite = Annotated[float | None, AfterValidator(lambda value: value if value is None or math.isfinite(value) else None)]
 """A number, or None for one that is NaN or infinite: JSON has no word for those, and no table or page shows them."""

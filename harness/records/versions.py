@@ -21,15 +21,21 @@ def current(document: dict[str, Any], path: Path) -> dict[str, Any]:
     `harness.stats.sufficient.RecordedStatistics`. An unknown name of schema is a ValueError.
     """
     schema = document.get("schema_version")
-    number = re.fullmatch(r"minizoo\.record/(\d{1,9})", schema) if isinstance(schema, str) else None
-    if number is None:
-        raise ValueError(f"schema_version is {schema!r:.60}, not {SCHEMA}")
-    if int(number[1]) > int(SCHEMA.rpartition("/")[2]):
+    if is_newer(schema, SCHEMA):
         raise NewerResults(
             f"{path} was written by a newer minizoo: it is a {schema}, and this one reads up to {SCHEMA}.",
             "Use a minizoo as new as the one that wrote it, or another folder: --results DIR.",
         )
     return _of_first_version(document) if schema == FIRST else document
+
+
+def is_newer(schema: Any, ours: str) -> bool:
+    """Whether a name of schema is of a later version than ours (`minizoo.record/2`); ValueError for no such name at all."""
+    family, _, number = ours.rpartition("/")
+    found = re.fullmatch(rf"{re.escape(family)}/(\d{{1,9}})", schema) if isinstance(schema, str) else None
+    if found is None:
+        raise ValueError(f"schema_version is {schema!r:.60}, not {ours}")
+    return int(found[1]) > int(number)
 
 
 def _of_first_version(document: dict[str, Any]) -> dict[str, Any]:
