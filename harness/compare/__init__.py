@@ -1,0 +1,1 @@
+"""Two sets of results compared document by document; runs no model and never compares what was asked differently."""
