@@ -79,7 +79,7 @@ class Mute(Frozen):
 
 
 class Underpowered(Frozen):
-    """Whether what cannot be told (UNDERPOWERED, INCOMPARABLE, MISSING) fails the gate (exit code 3) or is only told, by tier."""
+    """By tier: whether what cannot be told (UNDERPOWERED, INCOMPARABLE, MISSING) fails the gate, with exit code 3."""
 
     critical: Literal["fail", "warn"] = "fail"
     supporting: Literal["fail", "warn"] = "warn"
