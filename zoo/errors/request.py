@@ -55,3 +55,7 @@ class InvalidSuite(InvalidFile):
 
 class InvalidWorkload(InvalidFile):
     """A workload's YAML does not say what a workload must."""
+
+
+class InvalidPolicy(InvalidFile):
+    """A gate's policy does not say what a policy must, or asks about what nobody knows; file and line are named."""
