@@ -45,6 +45,10 @@ class NotComparable(InputError):
     """The two measurements cannot be compared: too few trials, or no stated batch."""
 
 
+class NothingRecorded(InputError):
+    """A model is known, or a folder is there, but no result of it is, so there is nothing to compare."""
+
+
 class InvalidImport(InputError):
     """A file to import is of a known tool, and broken or without what its kind must have."""
 
