@@ -46,16 +46,20 @@ def paired_mean(
     """
     listed = column(differences, "differences")
     share = weight_column(weights, len(listed))
-    unit = unit_numbers(clusters, len(listed))
-    units = len(np.unique(unit[share > 0]))
-    value = math.fsum(share * listed)
+    value, residuals, units = unit_residuals(listed, clusters, share)
     if units < 2:
         return PairedMean(value, None, units, 0)
-    residuals = np.bincount(unit, weights=share * (listed - value))
     stderr = math.sqrt(units / (units - 1) * math.fsum(residuals**2))
     if stderr <= ROUNDING * np.abs(listed).max():
         stderr = 0.0
     return PairedMean(value, stderr, units, units - 1)
+
+
+def unit_residuals(values: Any, clusters: Sequence[Hashable] | None, share: Any) -> tuple[float, Any, int]:
+    """The mean Σ share·value, each unit's Σ share·(value - mean), and how many units have a share."""
+    unit = unit_numbers(clusters, len(values))
+    mean = math.fsum(share * values)
+    return mean, np.bincount(unit, weights=share * (values - mean)), len(np.unique(unit[share > 0]))
 
 
 def mean_p(mean: PairedMean, null: float = 0.0, alternative: Alternative = "two-sided") -> float:
