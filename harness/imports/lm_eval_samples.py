@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from harness.imports.drafts import LARGEST, NOT_STORED, one_line
 from harness.imports.run_files import AGAIN, raw_rows
+from harness.records.gold import Gold, gold_of
 from zoo.errors import FileMissing, InvalidImport
 
 NOT_JUDGED = "bypass"
@@ -42,6 +43,8 @@ class Row:
     target: str
     responses: str
     filtered: str
+    gold: Gold
+    length: int
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class _Reading:
             raise self.bad(where, f"document {doc_id} stands there once more (first in {before})")
         self.places[name, doc_id] = where
         requests = self._requests(where, raw)
+        values = self._values(where, raw, name)
+        target, responses = str(raw.get("target")), _answers(raw.get("resps"), requests)
         self._hash(raw)
         self.rows.setdefault(name, {})[doc_id] = Row(
             doc_id,
@@ -124,11 +129,13 @@ class _Reading:
             self._doc_hash(where, raw),
             _sha256(json.dumps(requests, ensure_ascii=False)),
             str(raw.get("prompt_hash") or _sha256(requests[0][0])),
-            self._values(where, raw, name),
+            values,
             self._cluster(raw.get("doc")),
-            str(raw.get("target")),
-            _answers(raw.get("resps"), requests),
+            target,
+            responses,
             _answers(raw.get("filtered_resps"), requests),
+            gold_of(target, responses, values.get("acc"), _endings(requests)),
+            max(sum(len(part) for part in request if isinstance(part, str)) for request in requests),
         )
 
     def file(self) -> SamplesFile:
@@ -224,7 +231,16 @@ def _samples(rows: list[Row]) -> Iterator[dict[str, Any]]:
                 "target": row.target,
                 "responses": row.responses,
                 "filtered": row.filtered,
+                "cluster": row.cluster,
+                "gold": row.gold.place,
+                "gold_logprob": row.gold.logprob,
+                "length": row.length,
             }
+
+
+def _endings(requests: list[list[Any]]) -> list[str]:
+    """The text of each request whose log-likelihood was asked for."""
+    return [request[1] for request in requests if len(request) > 1 and isinstance(request[1], str)]
 
 
 def _numbers(value: Any) -> list[float]:

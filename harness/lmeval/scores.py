@@ -11,6 +11,7 @@ from typing import Any
 from harness.lmeval.chance import chance_of, group_chance
 from harness.lmeval.encoding import window_of
 from harness.lmeval.estimates import Size, clusters_of, in_all, noise_of, statistics_of, strata_of, value_of
+from harness.lmeval.gold import document_facts
 from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.prompts import Document
 from harness.records.record import MetricScore
@@ -39,14 +40,15 @@ def score_task(
     values: dict[tuple[str, str], list[Any]] = defaultdict(list)
     rows: list[dict[str, Any]] = []
     windowed = window_of(loaded) is not None  # a document's value then is a list: an observation a window
+    own = [_columns(task, *pair) for pair in zip(documents, document_facts(loaded, documents), strict=True)]
     for name in task.instances[0].filtered_resps:
-        for document in documents:
+        for document, columns in zip(documents, own, strict=True):
             filtered = [instance.filtered_resps[name] for instance in document.instances]
             for metric, value in task.process_results(document.doc, filtered).items():
                 windows = windowed and isinstance(value, list)
                 values[metric, name] += value if windows else [value]
                 whole = tuple(map(sum, zip(*value, strict=True))) if windows else value
-                rows.append(_row(task, document, name, metric, whole, filtered))
+                rows.append(columns | _judged(name, metric, whole, filtered))
     whole = total or len(documents)
     return [_metric_score(loaded, *key, items, documents, whole) for key, items in values.items()], rows
 
@@ -108,20 +110,28 @@ def _metric_score(
     )
 
 
-def _row(task: Any, document: Document, name: str, metric: str, value: Any, filtered: list[Any]) -> dict[str, Any]:
-    number, weight = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+def _columns(task: Any, document: Document, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the same in every row of a document."""
     return {
         "doc_id": document.doc_id,
         "doc_hash": document.doc_hash,
         "occurrence": document.occurrence,
         "request_hash": document.request_hash,
         "prompt_hash": document.prompt_hash,
+        "target": str(task.doc_to_target(document.doc)),
+        "responses": json.dumps([i.resps for i in document.instances], ensure_ascii=False, default=str),
+        **facts,
+    }
+
+
+def _judged(name: str, metric: str, value: Any, filtered: list[Any]) -> dict[str, Any]:
+    """What one filter and metric made of a document."""
+    number, weight = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+    return {
         "metric": metric,
         "filter": name,
         "value": _real(number),
         "weight": _real(weight),
-        "target": str(task.doc_to_target(document.doc)),
-        "responses": json.dumps([i.resps for i in document.instances], ensure_ascii=False, default=str),
         "filtered": json.dumps(filtered, ensure_ascii=False, default=str),
     }
 

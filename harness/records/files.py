@@ -35,9 +35,17 @@ SAMPLE_COLUMNS: dict[str, str] = {
     "target": "VARCHAR",
     "responses": "VARCHAR",
     "filtered": "VARCHAR",
+    "cluster": "VARCHAR",
+    "gold": "BIGINT",
+    "gold_logprob": "DOUBLE",
+    "length": "BIGINT",
 }
 """Columns of samples.parquet: a row for each document, metric and filter. A metric of (log-likelihood, weight) pairs keeps
-both. `responses` is what the model answered to each request of the document, `filtered` what the filter made of it (JSON)."""
+both. `responses` is what the model answered to each request of the document, `filtered` what the filter made of it (JSON).
+
+`cluster` is the unit that the document shares with others, `gold` the right answer's place among the choices, `gold_logprob`
+its Σ log p in nats, `length` the characters of the longest request; null where there is none. Files of before them lack them.
+"""
 
 
 def new_run_id() -> str:

@@ -20,7 +20,7 @@ FROM published;
 
 CREATE VIEW samples AS
 SELECT s.run_id, r.model, s.task, s.doc_id, s.doc_hash, s.occurrence, s.request_hash, s.prompt_hash, s.metric, s.filter,
-       s.value, s.weight, s.target, s.responses, s.filtered
+       s.value, s.weight, s.target, s.responses, s.filtered, s.cluster, s.gold, s.gold_logprob, s.length
 FROM sample_rows s JOIN records r USING (run_id, task);
 
 CREATE VIEW runs AS

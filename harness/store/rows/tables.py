@@ -10,7 +10,7 @@ from harness.metrics.speed_metrics import TRIAL_COLUMNS, create_views
 from harness.records.columns import arrow_schema
 from harness.records.files import SAMPLE_COLUMNS
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 KEY = {"run_id": "VARCHAR", "task": "VARCHAR"}
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -117,7 +117,14 @@ def insert(connection: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> No
 
 
 def insert_file(connection: Any, table: str, run_id: str, task: str, path: Path) -> None:
-    """Copy a record's Parquet file into its table, where there is one."""
-    if path.is_file():
-        names = ", ".join(name for name in TABLES[table] if name not in KEY)
-        connection.execute(f"INSERT INTO {table} SELECT ?, ?, {names} FROM read_parquet(?)", [run_id, task, str(path)])
+    """Copy a record's Parquet file into its table, where there is one; columns that an older minizoo did not write are null."""
+    if not path.is_file():
+        return
+    import pyarrow.parquet as pq
+
+    there = set(pq.read_schema(path).names)
+    names = ", ".join(name for name in TABLES[table] if name not in KEY and name in there)
+    connection.execute(
+        f"INSERT INTO {table} BY NAME SELECT ? AS run_id, ? AS task, {names} FROM read_parquet(?)",
+        [run_id, task, str(path)],
+    )

@@ -39,12 +39,15 @@ def own(suite, stories, results):
 
 
 def test_hashes_places_and_values_are_those_of_minizoo_eval(results, imported, own):
-    same = ("doc_id", "doc_hash", "occurrence", "request_hash", "prompt_hash", "metric", "filter", "target")
+    same = ("doc_id", "doc_hash", "occurrence", "request_hash", "prompt_hash", "metric", "filter", "target", "cluster")
+    same += ("gold", "length")
     for name in LEAVES:
         theirs, ours = samples_of(results, imported[name]), samples_of(results, own[name])
         assert [[row[each] for each in same] for row in theirs] == [[row[each] for each in same] for row in ours]
         for row, other in zip(theirs, ours, strict=True):
             assert (row["value"], row["weight"]) == (pytest.approx(other["value"], rel=1e-5), other["weight"])
+            known = other["gold_logprob"]
+            assert row["gold_logprob"] == (None if known is None else pytest.approx(known, rel=1e-5))
             assert shape(row["responses"]) == shape(other["responses"])
             assert shape(row["filtered"]) == shape(other["filtered"])
     assert {row["occurrence"] for row in samples_of(results, imported["boolq"])} == {0, 1}

@@ -165,3 +165,15 @@ def test_db_path_prints_where_it_is(tmp_path, minizoo):
     assert ran.code == 0
     assert ran.out.strip() == str(database_path(tmp_path))
     assert database_path(tmp_path).is_file()
+
+
+def test_samples_of_before_a_column_was_written_are_taken_in_without_it(tmp_path):
+    import pyarrow.parquet as pq
+
+    old = write_record(tmp_path, record(), samples()) / "samples.parquet"
+    pq.write_table(pq.read_table(old).drop_columns(["cluster", "gold", "gold_logprob", "length"]), old)
+    write_record(tmp_path, record(), [{**row, "gold": 1, "gold_logprob": -2.5, "length": 9} for row in samples()])
+    told = query(tmp_path, "SELECT gold, gold_logprob, length, cluster, value FROM samples ORDER BY ALL")
+    assert [(*row.values(),) for row in told] == [
+        (1, -2.5, 9, None, 0.0), (1, -2.5, 9, None, 1.0), (None, None, None, None, 0.0), (None, None, None, None, 1.0),
+    ]  # fmt: skip

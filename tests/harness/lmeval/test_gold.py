@@ -1,0 +1,135 @@
+"""A document's right answer, its log-probability, length and cluster stand in its row, as lm-eval's own judgement has them."""
+
+import json
+import random
+
+import pytest
+import yaml
+
+from harness.lmeval.loading.tasks import load_tasks
+from harness.lmeval.prompts import build_documents
+from harness.lmeval.scores import score_task
+from harness.suites.suite import load_suite
+
+CHOICE = {
+    "task": "quiz",
+    "output_type": "multiple_choice",
+    "dataset_path": "json",
+    "test_split": "test",
+    "num_fewshot": 0,
+    "doc_to_text": "{{q}}",
+    "doc_to_target": "gold",
+    "doc_to_choice": "{{choices}}",
+}
+FOUR = [{"q": f"Lily saw {n} dogs. She", "choices": ["ran", "sat", "hid", "ate"], "gold": n % 4} for n in range(12)]
+BOTH = [{"q": f"{n} dogs", "choices": [f"One {n}", f"Two {n}"], "end": "ran off.", "gold": n % 2} for n in range(12)]
+OWN = "def judge(doc, results):\n    return {'acc': 1.0}\ndef place(doc):\n    return doc['gold']\n"
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    """The rows of a task of these documents, whose answers are drawn."""
+
+    def score(docs, metrics=("acc",), name="quiz", **keys):
+        folder = tmp_path / "quiz_tasks"
+        folder.mkdir()
+        (tmp_path / "quiz.jsonl").write_text("".join(json.dumps(doc) + "\n" for doc in docs))
+        (folder / "own.py").write_text(OWN)
+        config = {
+            **CHOICE,
+            "dataset_kwargs": {"data_files": {"test": str(tmp_path / "quiz.jsonl")}},
+            **keys,
+            "task": name,
+        }
+        config["metric_list"] = [{"metric": metric} for metric in metrics]
+        text = yaml.safe_dump(config).replace("'!function own.judge'", "!function own.judge")
+        (folder / "quiz.yaml").write_text(text.replace("'!function own.place'", "!function own.place"))
+        (tmp_path / "suite.yaml").write_text(f"name: own\nfolders: [quiz_tasks]\ntasks: [{{task: {name}}}]\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        (loaded,) = load_tasks(load_suite(str(tmp_path / "suite.yaml")), None).tasks.values()
+        documents, _ = build_documents(loaded)
+        draws = random.Random(7)
+        for instance in (instance for document in documents for instance in document.instances):
+            instance.resps = [(draws.uniform(-9, 0), draws.random() < 0.5)]
+        return score_task(loaded, documents)[1]
+
+    return score
+
+
+def answers(row):
+    return [responses[0][0] for responses in json.loads(row["responses"])]
+
+
+def likeliest(row, choices):
+    logprobs = answers(row)[:choices]
+    return logprobs.index(max(logprobs))
+
+
+SHAPES = {
+    "a place": (FOUR, {}),
+    "a text among the choices": ([{**doc, "gold": doc["choices"][doc["gold"]]} for doc in FOUR], {}),
+    "a list of one": ([{**doc, "gold": [doc["gold"]]} for doc in FOUR], {}),
+    "several inputs": (BOTH, {"doc_to_text": "!function own.place", "doc_to_target": "end"}),
+    "asked without a context too": (FOUR, {"metrics": ("acc", "acc_mutual_info")}),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_likeliest_answer_is_the_gold_one_exactly_where_lm_eval_says_so(shape, rows):
+    docs, keys = SHAPES[shape]
+    found = [row for row in rows(docs, **keys) if row["metric"] == "acc"]
+    for row, doc in zip(found, docs, strict=True):
+        assert row["gold"] is not None
+        assert row["value"] == float(likeliest(row, len(doc["choices"])) == row["gold"])
+        assert row["gold_logprob"] == answers(row)[row["gold"]]
+    assert {row["value"] for row in found} == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("docs", "keys"),
+    [
+        ([FOUR[0], {**FOUR[1], "gold": 4}, {**FOUR[2], "gold": -1}], {}),
+        ([{**FOUR[0], "gold": "ran"}, {**FOUR[1], "gold": "flew"}], {}),
+        ([{**FOUR[0], "gold": [0, 2]}, {**FOUR[1], "gold": [1, 2]}], {}),
+        (FOUR[:2], {"process_results": "!function own.judge"}),
+    ],
+)
+def test_what_has_no_one_right_answer_by_lm_evals_rule_has_none_here(docs, keys, rows):
+    assert {(row["gold"], row["gold_logprob"]) for row in rows(docs, **keys)[1:]} == {(None, None)}
+
+
+def test_the_one_request_of_a_log_likelihood_task_is_the_right_answers(rows):
+    docs = [{"q": "Once upon a", "end": " time"}, {"q": "Lily saw a big", "end": " dog."}]
+    found = rows(docs, ("acc", "perplexity"), output_type="loglikelihood", doc_to_target="end", doc_to_choice=None)
+    assert [(row["gold"], row["gold_logprob"]) for row in found] == [(None, answers(row)[0]) for row in found]
+    assert [row["length"] for row in found if row["metric"] == "acc"] == [len(doc["q"] + doc["end"]) for doc in docs]
+
+
+def test_length_is_that_of_the_longest_request_and_the_cluster_the_tasks(rows):
+    docs = [
+        {**doc, "passage": f"p{at // 3}", "choices": ["no", "certainly"]} | {"gold": 1} for at, doc in enumerate(FOUR)
+    ]
+    found = rows(docs, name="boolq")
+    assert [row["cluster"] for row in found] == [doc["passage"] for doc in docs]
+    assert [row["length"] for row in found] == [len(doc["q"] + " " + "certainly") for doc in docs]
+
+
+def test_a_real_evaluation_writes_them(minizoo, tmp_path):
+    ran = minizoo(
+        "eval", "nano-teacher", "--suite", "nano", "--limit", 3, "--results", tmp_path, "--device", "cpu", "--json"
+    )
+    assert ran.code == 0, ran.err
+    from harness.store.query import query
+
+    kinds = "count(gold) > 0 AS gold, count(gold_logprob) > 0 AS logprob, min(length) > 0 AS length, count(cluster) AS clusters"
+    told = {row.pop("task"): row for row in query(tmp_path, f"SELECT task, {kinds} FROM samples GROUP BY task")}
+    for task, has in {
+        "nano_endings": True,
+        "nano_words": True,
+        "nano_cloze": True,
+        "nano_sums": False,
+        "nano_prose": False,
+    }.items():
+        assert (told[task]["gold"], told[task]["logprob"], told[task]["length"]) == (has, has, True)
+    judged = query(tmp_path, "SELECT value, gold, responses FROM samples WHERE metric = 'acc'")
+    assert all(row["value"] == float(likeliest(row, len(answers(row))) == row["gold"]) for row in judged)
