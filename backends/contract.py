@@ -193,3 +193,20 @@ class StreamingBackend(Backend, Protocol):
     def peak_memory(self, reset: bool = False) -> int | None:
         """Peak bytes of the engine's own allocator since the last reset; None where it keeps no count."""
         ...
+
+
+@runtime_checkable
+class DistributionBackend(Backend, Protocol):
+    """A backend that tells the probability of every token, not of chosen ones alone: what two models are compared by
+    (`minizoo compare --kl`). One without it is refused there by name, and does all else.
+    """
+
+    def distributions(self, sequences: Sequence[Sequence[int]], asked: Sequence[int]) -> Iterator[Any]:
+        """Yield log p of every token of the vocabulary behind each of the last `asked[i]` tokens of `sequences[i]`.
+
+        In this order, in blocks of as many positions as the backend likes to hold: torch tensors (on any device) or numpy
+        arrays, float32, `[positions, vocabulary]`, each row by a log-softmax in fp32. Sequences come in ascending order, as
+        tuples are ordered, so that what shares a beginning stands together; no position is asked twice. ValueError for what
+        does not fit.
+        """
+        ...

@@ -18,9 +18,9 @@ from backends.contract import (
     ScoreRequest,
     Step,
     Tokenizer,
-    Tokens,
 )
 from backends.generation_config import applied_settings
+from backends.hf.distributions import packed_distributions, unpacked_distributions
 from backends.hf.generate import plain_generations
 from backends.hf.loading import load_pretrained, resolve_device, within_memory
 from backends.hf.plain_stream import plain_stream
@@ -90,6 +90,15 @@ class HfBackend:
             return unpacked_scores(self._model, requests, self._budget, self._ways.right_padded)
         return packed_scores(requests, self._packed, self._budget)
 
+    def distributions(self, sequences: Sequence[Sequence[int]], asked: Sequence[int]) -> Iterator[torch.Tensor]:
+        """See `DistributionBackend`; a model that packing does not follow reads each sequence alone."""
+        for tokens, count in zip(sequences, asked, strict=True):
+            _check_asked(tokens, count, self.capabilities.max_length)
+            self._check_tokens(tokens)
+        if self._packed is None:
+            return unpacked_distributions(self._model, sequences, asked)
+        return packed_distributions(self._packed, sequences, asked, self._budget)
+
     def generate(self, requests: Sequence[GenerateRequest]) -> Iterator[Generation]:
         """Yield the new tokens of each prompt; ValueError for an empty prompt, one that leaves no room, an unknown token."""
         for request in requests:
@@ -114,7 +123,7 @@ class HfBackend:
             return "tfloat32"
         return str(dtype).removeprefix("torch.")
 
-    def _check_tokens(self, tokens: Tokens) -> None:
+    def _check_tokens(self, tokens: Sequence[int]) -> None:
         """A GPU dies of a token id that the embedding does not have."""
         rows = self._model.get_input_embeddings().weight.shape[0]
         if min(tokens) < 0 or max(tokens) >= rows:
@@ -142,3 +151,10 @@ def _check_generate(request: GenerateRequest, max_length: int) -> None:
         raise ValueError("a generate request needs at least one token of prompt")
     if len(request.prompt) + request.max_new_tokens > max_length:
         raise ValueError(f"{len(request.prompt)} + {request.max_new_tokens} tokens do not fit into {max_length}")
+
+
+def _check_asked(tokens: Sequence[int], count: int, max_length: int) -> None:
+    if not 0 <= count <= len(tokens) or not tokens:
+        raise ValueError(f"{count} positions are asked of a sequence of {len(tokens)} tokens")
+    if len(tokens) > max_length:
+        raise ValueError(f"a sequence of {len(tokens)} tokens does not fit into {max_length}")

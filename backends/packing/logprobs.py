@@ -1,4 +1,4 @@
-"""log p of chosen tokens from hidden states, without the `[positions, vocabulary]` matrix.
+"""log p of chosen tokens from hidden states, without the `[positions, vocabulary]` matrix; or, for few positions, of all.
 
 The vocabulary is taken in blocks with a running maximum and a running sum (the online softmax of Milakov and Gimelshein
 2018, arXiv 1805.02867, algorithm 3), always in fp32, in one buffer of a stated size.
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from backends.packing.head import Finish
+from backends.packing.head import Finish, OutputHead
 
 BUDGET = {"cpu": 8 << 20, "cuda": 256 << 20}
 """Bytes of fp32 logits that exist at a time. On a CPU the block stays in the cache."""
@@ -58,6 +58,22 @@ def target_logprobs(
     return logprobs, greedy
 
 
+@torch.inference_mode()
+def all_logprobs(hidden: torch.Tensor, head: OutputHead) -> torch.Tensor:
+    """log p of every token of the vocabulary at each hidden state, fp32 `[positions, vocabulary]`.
+
+    Weights that are held in less than fp32 are widened a BUDGET at a time.
+    """
+    vocabulary, width = head.linear.weight.shape
+    logits = torch.empty(len(hidden), vocabulary, dtype=torch.float32, device=hidden.device)
+    whole = head.linear.weight.dtype == torch.float32
+    step = vocabulary if whole else max(1, BUDGET[hidden.device.type] // (4 * width))
+    for low in range(0, vocabulary, step):
+        high = min(low + step, vocabulary)
+        head_logits(widened(hidden), head.linear, low, high, logits[:, low:high])
+    return torch.log_softmax(logits if head.finish is None else head.finish(logits).float(), -1)
+
+
 def _run(
     hidden: torch.Tensor, head: Any, asked: torch.Tensor, targets: torch.Tensor, budget: int, finish: Finish | None
 ) -> _Running:
@@ -70,11 +86,11 @@ def _run(
         torch.empty(len(asked), device=hidden.device),
         torch.zeros(len(asked), dtype=torch.bool, device=hidden.device),
     )
-    hidden = hidden if _mixed(hidden) else hidden.float()
+    hidden = widened(hidden)
     for low in range(0, vocabulary, width):
         high = min(low + width, vocabulary)
         logits = buffer[: rows * (high - low)].view(rows, high - low)
-        _logits(hidden, head, low, high, logits)
+        head_logits(hidden, head, low, high, logits)
         _take_in(state, logits if finish is None else finish(logits).float(), low, asked, targets)
     return state
 
@@ -102,7 +118,13 @@ def _mixed(hidden: torch.Tensor) -> bool:
     return hidden.device.type == "cuda" and hidden.dtype in (torch.bfloat16, torch.float16)
 
 
-def _logits(hidden: torch.Tensor, head: Any, low: int, high: int, out: torch.Tensor) -> None:
+def widened(hidden: torch.Tensor) -> torch.Tensor:
+    """Hidden states as `head_logits` takes them: in fp32, unless the device itself multiplies half precision into it."""
+    return hidden if _mixed(hidden) else hidden.float()
+
+
+def head_logits(hidden: torch.Tensor, head: Any, low: int, high: int, out: torch.Tensor) -> None:
+    """The head's fp32 output for the tokens `low` to `high` of the vocabulary, into `out`, `[positions, high - low]`."""
     weight = head.weight[low:high]
     if _mixed(hidden):
         torch.mm(hidden, weight.T, out_dtype=torch.float32, out=out)

@@ -22,16 +22,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypeVar
 
 from backends.contract import OutOfMemory
 from backends.packing.prefix_tree import PrefixTree, Row
 from backends.packing.worker_pool import WorkerPool
-
-T = TypeVar("T")
 
 SHORTEST = 256
 """Tokens of a row below which matrix products lose speed; measured on a CPU."""
@@ -45,9 +44,13 @@ class Answers:
     greedy: NDArray[np.bool_]
 
 
-class RowEngine(Protocol):
+T = TypeVar("T")
+A = TypeVar("A", default=Answers)
+
+
+class RowEngine(Protocol[A]):
     """What computes rows. A `path` is whatever it keeps of the tokens above a row (None above the first), and `states` what
-    it needs to answer a row's questions.
+    it needs to answer a row's questions. What it answers with is its own affair (`Answers` for scores).
     """
 
     min_scored_per_head_call: int
@@ -65,12 +68,12 @@ class RowEngine(Protocol):
         """The first `length` tokens of a path."""
         ...
 
-    def answer(self, rows: Sequence[Row], states: Sequence[Any]) -> list[Answers]:
+    def answer(self, rows: Sequence[Row], states: Sequence[Any]) -> list[A]:
         """Answer the questions of each row."""
         ...
 
 
-def answered_rows(tree: PrefixTree, engine: RowEngine, budget: int) -> Iterator[tuple[Row, Answers]]:
+def answered_rows(tree: PrefixTree, engine: RowEngine[A], budget: int) -> Iterator[tuple[Row, A]]:
     """Yield the tree's rows of at most `budget` tokens in their order, with their answers.
 
     When the engine runs out of memory the row is cut in halves, and rows stay as short from then on; nothing that was
@@ -98,20 +101,16 @@ class _RunningSegment:
     path: Any
 
 
-Answered = list[tuple[Row, Answers]]
-Completion = Callable[[Future[Any]], Answered]
-
-
-class _Schedule:
-    def __init__(self, tree: PrefixTree, engine: RowEngine, budget: int, workers: WorkerPool) -> None:
+class _Schedule(Generic[A]):
+    def __init__(self, tree: PrefixTree, engine: RowEngine[A], budget: int, workers: WorkerPool) -> None:
         self._tree, self._engine, self._budget, self._workers = tree, engine, budget, workers
         self._open = [_OpenSegment(0, len(tree), None)] if len(tree) else []
-        self._running: dict[Future[Any], Completion] = {}
+        self._running: dict[Future[Any], Callable[[Future[Any]], list[tuple[Row, A]]]] = {}
         self._computed: _InOrder[tuple[Row, Any]] = _InOrder()
         self._unanswered: list[tuple[Row, Any]] = []
-        self._answered: _InOrder[Answered] = _InOrder()
+        self._answered: _InOrder[list[tuple[Row, A]]] = _InOrder()
 
-    def answered(self) -> Iterator[tuple[Row, Answers]]:
+    def answered(self) -> Iterator[tuple[Row, A]]:
         while self._fill_workers():
             done, _ = wait(self._running, return_when=FIRST_COMPLETED)
             found = [pair for future in done for pair in self._running.pop(future)(future)]
@@ -126,7 +125,7 @@ class _Schedule:
             self._submit(partial(self._row_done, segment), self._engine.run_row, segment.row, segment.path)
         return bool(self._running)
 
-    def _submit(self, then: Completion, work: Any, *args: Any) -> None:
+    def _submit(self, then: Callable[[Future[Any]], list[tuple[Row, A]]], work: Any, *args: Any) -> None:
         self._running[self._workers.executor.submit(work, *args)] = then
 
     def _take(self) -> _RunningSegment:
@@ -157,7 +156,7 @@ class _Schedule:
         needed = path[np.searchsorted(path, start) :]
         return (int(needed[-1]) + 1, int(self._tree.ends[needed[0]])) if len(needed) else (cut, cut)
 
-    def _row_done(self, segment: _RunningSegment, future: Future[Any]) -> Answered:
+    def _row_done(self, segment: _RunningSegment, future: Future[Any]) -> list[tuple[Row, A]]:
         row = segment.row
         try:
             states, kept = future.result()
@@ -182,7 +181,7 @@ class _Schedule:
             self._unanswered = []
             self._submit(partial(self._rows_answered, rows), self._engine.answer, rows, gathered)
 
-    def _rows_answered(self, rows: Sequence[Row], future: Future[Any]) -> Answered:
+    def _rows_answered(self, rows: Sequence[Row], future: Future[Any]) -> list[tuple[Row, A]]:
         answered = list(zip(rows, future.result(), strict=True))
         return [pair for group in self._answered.put(rows[0].start, rows[-1].stop, answered) for pair in group]
 
