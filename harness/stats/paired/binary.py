@@ -37,7 +37,7 @@ def difference_z(lost: Any, gained: Any, n: Any, null: Any = 0.0) -> Any:
     """Tango's score statistic of the hypothesis that the difference is `null`; negative where the candidate is worse than that.
 
     z = (gained - lost - n·null) / √(n·(2q + null·(1 - null))), q the share of lost documents that is most likely under the
-    hypothesis (Tango, Statistics in Medicine 1998, 17:891, eqs. 6 and 7). At null 0 it is (gained - lost)/√(gained + lost).
+    hypothesis (Tango, Statistics in Medicine 1998, 17:891, eqs. 24-26). At null 0 it is (gained - lost)/√(gained + lost).
     Numbers or arrays. Where the hypothesis leaves no room for chance (no document changed at null 0; null ±1) it is 0 if the
     documents agree with it, else infinite. Raises ValueError for a null beyond ±1 and for more changed documents than n.
     """
@@ -55,7 +55,7 @@ def difference_z(lost: Any, gained: Any, n: Any, null: Any = 0.0) -> Any:
 
 
 def most_likely_lost(lost: Any, gained: Any, n: Any, null: Any) -> Any:
-    """The share of lost documents that maximises the likelihood where gained - lost is `null` as shares (Tango, eq. 7).
+    """The share of lost documents that maximises the likelihood where gained - lost is `null` as shares (Tango, eq. 25).
 
     The larger root of 2n·q² + b·q + c; for b > 0 in the form that does not subtract what is nearly equal.
     """

@@ -13,5 +13,5 @@ def cohens_g(lost: int, gained: int) -> float | None:
 
 
 def standardised(mean_difference: float, sd: float) -> float | None:
-    """The mean of paired differences over their standard deviation, Cohen's d_z (1988, eq. 2.3.5). None for one of 0."""
+    """The mean of paired differences over their standard deviation, Cohen's d_z (1988, p. 48). None for one of 0."""
     return mean_difference / sd if sd else None

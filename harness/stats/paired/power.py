@@ -100,7 +100,7 @@ def unpaired_power(n: int, share: float, loss: float, alpha: float) -> float:
     """The chance that a one-sided z of two shares, `share` and `share - loss`, of `n` other documents each, rejects at `alpha`.
 
     Φ((loss·√n - z_α·√(2p̄q̄))/√(p₁q₁ + p₂q₂)) (Fleiss, Levin and Paik, Statistical Methods for Rates and Proportions, 3rd ed.,
-    eq. 4.14 solved for the power, without the correction for continuity). 0.0 for n = 0 and where loss exceeds share.
+    ch. 4, solved for the power, without the correction for continuity). 0.0 for n = 0 and where loss exceeds share.
     """
     _shares(share, loss, alpha)
     if n < 1 or loss > share:
@@ -111,7 +111,7 @@ def unpaired_power(n: int, share: float, loss: float, alpha: float) -> float:
 
 
 def unpaired_needed(share: float, loss: float, alpha: float, power: float) -> int | None:
-    """Documents of each that give `unpaired_power` (eq. 4.14): ((z_α·√(2p̄q̄) + z_power·√(p₁q₁ + p₂q₂))/loss)², rounded up.
+    """Documents of each that give `unpaired_power`: ((z_α·√(2p̄q̄) + z_power·√(p₁q₁ + p₂q₂))/loss)², rounded up.
 
     None for a loss of 0 and for one that exceeds share.
     """

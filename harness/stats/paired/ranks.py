@@ -21,7 +21,7 @@ def signed_rank_chances(pairs: int) -> Any:
 def rank_sum_chances(ours: int, theirs: int) -> Any:
     """P(U ≤ u) for u = 0 … ours·theirs, each order as likely (Mann and Whitney, Annals of Mathematical Statistics 1947, 18:50).
 
-    Their recursion, eq. 1: the largest of all is one of ours, above all of theirs, or one of theirs.
+    Their recursion: the largest of all is one of ours, above all of theirs, or one of theirs.
     """
     most = ours * theirs
     with_ours = [np.eye(1, most + 1)[0] for _ in range(theirs + 1)]  # of no trial of ours U is 0

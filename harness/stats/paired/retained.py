@@ -37,7 +37,7 @@ def retained(
     """The share retained by the same documents' values of both, with Fieller's interval.
 
     The shares θ for which the mean of (candidate - chance) - θ·(reference - chance) is not told from 0 by its cluster-robust
-    t (Fieller, JRSS B 1954, 16:175, section 2): the ends of a quadratic. Clusters and weights as in `paired_mean`. Raises
+    t (Fieller, JRSS B 1954, 16:175): the ends of a quadratic. Clusters and weights as in `paired_mean`. Raises
     ValueError for columns of two lengths.
     """
     from scipy.special import stdtrit
