@@ -49,6 +49,18 @@ class NothingRecorded(InputError):
     """A model is known, or a folder is there, but no result of it is, so there is nothing to compare."""
 
 
+class OtherTokens(InputError):
+    """Two models cannot be compared token by token: their tokenizers, vocabularies or contexts are not the same."""
+
+
+class NoDistributions(InputError):
+    """The backend does not tell the whole distribution behind a token, so two models cannot be compared by it."""
+
+
+class NoRightAnswer(InputError):
+    """No task of the suite has one right answer whose log-probability is known."""
+
+
 class InvalidImport(InputError):
     """A file to import is of a known tool, and broken or without what its kind must have."""
 

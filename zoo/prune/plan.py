@@ -139,9 +139,49 @@ def check_plan(plan: Plan) -> None:
         )
 
 
+def cut_axes(plan: Plan) -> tuple[str, ...]:
+    """The axes that the plan cuts, in the order of `AXES`."""
+    depth = ("layers",) if plan.shape.removed else ()
+    return (*plan.shape.narrowed, *depth)
+
+
+def one_axis(plan: Plan, axis: str) -> Plan:
+    """The plan that cuts this axis as `plan` does and keeps the others whole.
+
+    Layers that `plan` removes keep all their neurons and heads, unless the axis is `layers`; a head residual goes with heads.
+    Raises InvalidPlan for an axis that the plan does not cut.
+    """
+    if axis not in cut_axes(plan):
+        raise InvalidPlan(f"The plan does not cut {axis}: it cuts {', '.join(cut_axes(plan))}.", "Name one of these.")
+    kept = {layer.parent: layer for layer in plan.layers}
+    places = kept if axis == "layers" else range(plan.parent.dims.num_layers)
+    alone = plan.model_copy(
+        update={
+            "hidden": plan.hidden if axis == "hidden" else None,
+            "layers": tuple(_one_axis_of(kept.get(place, KeptLayer(parent=place)), axis) for place in places),
+            "chosen": plan.chosen.model_copy(
+                update={
+                    "method": f"{axis} alone, of the plan {plan.digest()[:12]} ({plan.chosen.method})",
+                    "axes": {name: how for name, how in plan.chosen.axes.items() if name == axis},
+                }
+            ),
+        }
+    )
+    made = alone.model_copy(update={"parameters": alone.shape.parameters})
+    check_plan(made)
+    return made
+
+
 def group_size(dims: Dense) -> int:
     """Query heads that share one KV head."""
     return dims.num_attention_heads // dims.num_kv_heads
+
+
+def _one_axis_of(layer: KeptLayer, axis: str) -> KeptLayer:
+    """The layer with the units of this axis cut alone."""
+    if axis == "heads":
+        return layer.model_copy(update={"ffn": None})
+    return KeptLayer(parent=layer.parent, ffn=layer.ffn if axis == "ffn" else None)
 
 
 def _check_range(where: str, kept: tuple[int, ...] | None, size: int) -> None:
