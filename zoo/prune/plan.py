@@ -158,7 +158,9 @@ def one_axis(plan: Plan, axis: str) -> Plan:
     alone = plan.model_copy(
         update={
             "hidden": plan.hidden if axis == "hidden" else None,
-            "layers": tuple(_one_axis_of(kept.get(place, KeptLayer(parent=place)), axis) for place in places),
+            "layers": tuple(
+                _one_axis_of(kept.get(place, KeptLayer(parent=place, merged=())), axis) for place in places
+            ),
             "chosen": plan.chosen.model_copy(
                 update={
                     "method": f"{axis} alone, of the plan {plan.digest()[:12]} ({plan.chosen.method})",
@@ -181,7 +183,7 @@ def _one_axis_of(layer: KeptLayer, axis: str) -> KeptLayer:
     """The layer with the units of this axis cut alone."""
     if axis == "heads":
         return layer.model_copy(update={"ffn": None})
-    return KeptLayer(parent=layer.parent, ffn=layer.ffn if axis == "ffn" else None)
+    return KeptLayer(parent=layer.parent, ffn=layer.ffn if axis == "ffn" else None, merged=())
 
 
 def _check_range(where: str, kept: tuple[int, ...] | None, size: int) -> None:
