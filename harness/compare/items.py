@@ -86,3 +86,5 @@ class Side:
     run_ids: tuple[str, ...] = ()
     where: str = ""
     """In words, for titles: `run 01a2… of 2026-11-30`, `baseline nano-teacher`."""
+    notes: tuple[str, ...] = ()
+    """What else is to be known of where the results come from: a corrupt record, a newer run of fewer documents."""

@@ -10,7 +10,7 @@ import itertools
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,6 +81,12 @@ def import_files(paths: Sequence[Path], results: Path, given: Given | None = Non
         known = Taken(file.path, earlier or "", before=True, samples=file.samples)
         taken.append(known if earlier else _store(results, file))
     return taken
+
+
+def read_files(paths: Sequence[Path], given: Given | None = None) -> list[tuple[Record, Sequence[Mapping[str, Any]]]]:
+    """The records that those files would become, each with its samples; nothing is stored. Raises as `import_files` does."""
+    files = [_read(run, given or Given()) for run in run_files(paths)]
+    return [(_record(new_run_id(), file, draft), draft.samples) for file in files for draft in file.drafts]
 
 
 def _read(run: RunFiles, given: Given) -> _File:

@@ -1,0 +1,156 @@
+"""A side from a results folder: one run, or the newest results of a model, a task each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.compare.items import ScoreKey, Side, TaskResult
+from harness.compare.sides.samples import results_of
+from harness.records.files import folder_name, run_folder
+from harness.records.record import Record
+from harness.store.query import query
+from zoo.errors import NotComparable
+from zoo.registry.loader import load_registry
+
+SHORTEST_PREFIX = 6
+"""Characters of a run's id that may name it."""
+MOST_NAMED = 3
+"""Corrupt records that are named one by one."""
+OF_RUNS = (
+    "SELECT run_id, model, source, record FROM records WHERE list_contains(?, run_id) ORDER BY finished_at, run_id"
+)
+OF_MODEL = """
+SELECT run_id, model, source, record FROM records
+WHERE lower(?) IN (lower(model), lower(given_name)) OR lower(subject) = lower(?) OR (kind = 'folder' AND location = ?)
+ORDER BY finished_at, run_id"""
+
+
+class Row(NamedTuple):
+    """A record of the store, in the order of time."""
+
+    record: Record
+    model: str
+    """As it is shown."""
+    source: str
+
+
+def runs_beginning(results: Path, word: str) -> list[str]:
+    """The ids of runs that begin with that word; none where it is too short to be one."""
+    if len(word) < SHORTEST_PREFIX or not set(word.lower()) <= set("0123456789abcdef-") or not results.is_dir():
+        return []
+    rows = query(results, "SELECT DISTINCT run_id FROM records WHERE starts_with(run_id, ?) ORDER BY 1", [word.lower()])
+    return [row["run_id"] for row in rows]
+
+
+def run_side(word: str, results: Path, run_id: str) -> Side:
+    """All results of one run."""
+    return _side(word, results, _rows(query(results, OF_RUNS, [[run_id]])), corrupt_records(results, run_id))
+
+
+def model_side(word: str, results: Path) -> Side | None:
+    """The newest result of each task of a model, by any name it has; None where the folder has none of it.
+
+    NotComparable where the name stands for several models: two folders, or two sets of weights.
+    """
+    if not results.is_dir():
+        return None
+    known = load_registry().find(word)
+    named = [word, known.id if known else word, str(Path(word).expanduser().resolve())]
+    found = _rows(query(results, OF_MODEL, named))
+    rows = [row for row in found if row.model == word] or found
+    if not rows:
+        return None
+    models = sorted({row.model for row in rows})
+    if len(models) > 1:
+        raise NotComparable(
+            f"{word} stands for {len(models)} models in {results}: {', '.join(models)[:300]}.",
+            "Name one of those, or a run by its id.",
+        )
+    return _side(word, results, rows, corrupt_records(results))
+
+
+def corrupt_records(results: Path, run_id: str = "") -> tuple[str, ...]:
+    """Notes that name the records of the folder, or of one run, that cannot be read: they are in no comparison."""
+    rows = query(results, "SELECT path, reason FROM bad_records WHERE contains(path, ?) ORDER BY path", [run_id])
+    told = [f"{results / row['path']} cannot be read ({row['reason']}): it is in no comparison" for row in rows]
+    more = [f"{len(told) - MOST_NAMED:,} more records cannot be read: `minizoo db check` names them"]
+    return tuple(told[:MOST_NAMED] + (more if len(told) > MOST_NAMED else []))
+
+
+def _rows(found: Iterable[Any]) -> list[Row]:
+    return [Row(Record.model_validate_json(row["record"]), row["model"], row["source"]) for row in found]
+
+
+def _side(word: str, results: Path, rows: Sequence[Row], notes: Sequence[str]) -> Side:
+    accuracy = [row for row in rows if row.record.speed is None and row.record.beside is None]
+    told = list(notes)
+    found: dict[ScoreKey, TaskResult] = {}
+    failed: dict[str, Record] = {}
+    for row in newest_of_each_task(accuracy):
+        record = row.record
+        if record.status != "ok":
+            failed[record.task] = record
+            continue
+        folder = run_folder(results, record.run_id) / folder_name(record.task)
+        made, problem = results_of(record, folder / "samples.parquet")
+        found |= made
+        told += [problem] if problem else []
+    chosen = [*(result.record for result in found.values()), *failed.values()]
+    return Side(
+        word=word,
+        kind="run",
+        name=rows[-1].model,
+        results=found,
+        failed=failed,
+        speed=tuple(row.record for row in rows if row.record.speed is not None),
+        run_ids=tuple(dict.fromkeys(record.run_id for record in chosen)) or tuple({row.record.run_id for row in rows}),
+        where=_where(chosen or [row.record for row in rows]),
+        notes=tuple(dict.fromkeys([*told, *_shadowed(accuracy, chosen)])),
+    )
+
+
+def newest_of_each_task(rows: Sequence[Row]) -> list[Row]:
+    """The newest of each task: what minizoo measured before what was imported; a group's tasks from the group's own run."""
+    ranked = sorted(rows, key=lambda row: row.source == "measured")  # stable: in the order of time within each
+    newest = {row.record.task: row for row in ranked}
+    groups = sorted((row for row in newest.values() if row.record.members), key=lambda row: len(row.record.members))
+    for group in groups:  # the widest last: its tasks are those of its number
+        run = {row.record.task: row for row in rows if row.record.run_id == group.record.run_id}
+        newest |= {task: run[task] for task in group.record.members if task in run}
+    return list(newest.values())
+
+
+def _where(records: Sequence[Record]) -> str:
+    runs = sorted({record.run_id for record in records})
+    if len(runs) == 1:
+        return f"run {runs[0]} of {max(record.finished_at for record in records):%Y-%m-%d}"
+    return f"{len(runs)} runs, the newest result of each task"
+
+
+def _shadowed(rows: Sequence[Row], chosen: Sequence[Record]) -> list[str]:
+    """Notes of newest results that are of fewer documents than an older one."""
+    found: list[str] = []
+    for record in chosen:
+        older = [row.record for row in rows if row.record.task == record.task and row.record.status == "ok"]
+        most = max(older, key=_documents, default=record)
+        if 0 < _documents(record) < _documents(most):
+            found.append(
+                f"the newest {record.task} of {record.subject.name or record.subject.id} has {_documents(record):,} documents, "
+                f"an older one {_documents(most):,}: name its run, {most.run_id}, to compare that"
+            )
+    return found
+
+
+def _documents(record: Record) -> int:
+    return record.counts.documents if record.counts else 0
+
+
+def shown_names(results: Path) -> list[str]:
+    """The models of a results folder, as they are shown."""
+    return (
+        [row["model"] for row in query(results, "SELECT DISTINCT model FROM records ORDER BY 1")]
+        if results.is_dir()
+        else []
+    )
