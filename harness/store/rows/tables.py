@@ -99,7 +99,7 @@ def create(connection: Any) -> None:
         listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
         connection.execute(f"CREATE TABLE {name} ({listed})")
     create_views(connection)
-    for views in ("views.sql", "speed_views.sql", "scoring_views.sql"):
+    for views in ("views.sql", "latest_views.sql", "speed_views.sql", "scoring_views.sql"):
         connection.execute((Path(__file__).parents[1] / views).read_text("utf-8"))
 
 
