@@ -1,4 +1,4 @@
-"""From what the tests of an entry say to its status, and from the statuses of a plan to the exit code. Tables, no arithmetic."""
+"""From what the tests of an entry say to its status, and from the statuses of a plan to the exit code."""
 
 from __future__ import annotations
 

@@ -51,10 +51,17 @@ def load_policy(word: str) -> PolicyFile:
     path = FILES.path(word)
     located = read_located(path, InvalidPolicy, path.name if path.parent == FILES.folder else str(path))
     if located.data is None:
-        raise located.error((), "the file is empty: a policy that asks nothing can pass nothing.", "Start from a shipped one.")
+        raise located.error(
+            (), "the file is empty: a policy that asks nothing can pass nothing.", "Start from a shipped one."
+        )
     if not isinstance(located.data, dict):
         raise located.error((), "a policy is a mapping of keys (`alpha:`, `accuracy:` …).", "Start from a shipped one.")
     return PolicyFile(validated(Policy, located), located)
+
+
+def unfiled(policy: Policy) -> PolicyFile:
+    """A policy that stands in no file: its errors name it and no line."""
+    return PolicyFile(policy, Located(f"policy {policy.name}", "", {}, InvalidPolicy))
 
 
 @dataclass(frozen=True)

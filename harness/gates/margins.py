@@ -1,4 +1,4 @@
-"""Margins as people write them (`0.5pp`, `{relative: 1%}`, `0.005`), and in the unit of a metric. A bare per cent is refused: of what?"""
+"""Margins as people write them: `0.5pp`, `{relative: 1%}`, `0.005`. A per cent that says not of what is refused."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ Nats = Annotated[float, BeforeValidator(_nats), Field(ge=0)]
 class Margin(Strict):
     """The largest loss that counts as none: of a score in the metric's own unit, or as a share of the reference's score."""
 
-    absolute: float | None = Field(None, gt=0)
+    absolute: Annotated[float, Field(gt=0)] | None = None
     """0.01 of an accuracy is one point."""
-    relative: PartOfOne | None = Field(None, gt=0, lt=1)
+    relative: Annotated[PartOfOne, Field(gt=0, lt=1)] | None = None
     points: bool = False
     """Whether it was written in percentage points (`1pp`), which only scores from 0 to 1 have."""
 

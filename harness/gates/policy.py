@@ -43,7 +43,7 @@ class _Ask(Strict):
     tier: Tier
     ask: Annotated[tuple[Question, ...], BeforeValidator(_as_tuple)]
     required: bool | None = None
-    """Whether it is MISSING where neither side has the task; None: in the critical tier. Elsewhere it is then not in the plan."""
+    """Whether it is MISSING where neither side has the task, and not just left out of the plan; None: in the critical tier."""
     accept: Accept = "measured"
 
     @model_validator(mode="after")
@@ -91,7 +91,9 @@ class AccuracyEntry(_Ask):
     @model_validator(mode="after")
     def _gold_is_detected(self) -> AccuracyEntry:
         if self.gold_margin is not None and "detect" not in self.ask:
-            raise ValueError("gold_margin is of detect, which this entry does not ask: add it to `ask`, or leave it out")
+            raise ValueError(
+                "gold_margin is of detect, which this entry does not ask: add it to `ask`, or leave it out"
+            )
         return self
 
 
@@ -145,7 +147,7 @@ class Policy(Strict):
     name: Text
     description: str = ""
     alpha: Alpha
-    confidence: PartOfOne = Field(0.95, ge=0.5, lt=1)
+    confidence: PartOfOne = Field(0.95, gt=0.5, lt=1)
     """One-sided, of release."""
     power: PartOfOne = Field(0.8, ge=0.5, lt=1)
     underpowered: Underpowered = Underpowered()

@@ -1,0 +1,82 @@
+"""A policy over pairs of sides: the plan, the tests of its rows, the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from harness.compare.groups import compare_key
+from harness.compare.items import ScoreKey, Side
+from harness.gates.accuracy_tests import find
+from harness.gates.judge import Noise, Row, judge
+from harness.gates.loading import PolicyFile, unfiled
+from harness.gates.margins import Margin
+from harness.gates.outcome import Findings, GateOutcome
+from harness.gates.plan import Absent, Pair, Planned, planned
+from harness.gates.policy import AccuracyEntry, Policy
+from harness.gates.speed import PlannedSpeed, TrialsOf, find_speed, no_trials, planned_speed
+
+NOBODY = "none of the policy's critical entries applies to this pair: what they name is on neither side"
+
+
+def gate_pairs(
+    policy: PolicyFile | Policy,
+    pairs: Sequence[tuple[Side, Side] | Pair],
+    noise: Noise | None = None,
+    today: date | None = None,
+    trials_of: TrialsOf = no_trials,
+) -> GateOutcome:
+    """The answers to every entry for every pair (reference, candidate); no file is read but by `trials_of`.
+
+    `today`, UTC, ends mutes. Raises InvalidPolicy for an entry that cannot be asked of these records: a metric whose direction
+    nobody knows, one score asked about twice, a margin that its metric cannot have.
+    """
+    file = policy if isinstance(policy, PolicyFile) else unfiled(policy)
+    rows: list[Row] = []
+    idle: dict[str, None] = {}
+    for pair in (pair if isinstance(pair, Pair) else Pair(*pair) for pair in pairs):
+        accuracy, unused = planned(file, pair)
+        speed, unused_speed = planned_speed(file, pair)
+        own: list[Row] = [*accuracy, *speed]
+        rows += [*own, *_nobody(file, pair, own)]
+        idle |= dict.fromkeys([*unused, *unused_speed])
+    found = [row.absent or findings(file, row, trials_of) for row in rows]
+    told = [f"Not in the plan, for neither side has it: {', '.join(idle)}."] if idle else []
+    return judge(file, rows, found, noise, today, told)
+
+
+def findings(file: PolicyFile, row: Row, trials_of: TrialsOf = no_trials) -> Findings | Absent:
+    """The tests of one row; or the status that it has without any, and why."""
+    if isinstance(row, PlannedSpeed):
+        return find_speed(row, file.policy, trials_of)
+    known = {result.score.higher_is_better for result in (row.a, row.b) if result} - {None}
+    if len(known) == 2:
+        return "INCOMPARABLE", f"the two sides do not agree whether more {row.key.metric} is better"
+    compared = compare_key(row.pair.a, row.pair.b, row.key)
+    if compared.evidence is None:
+        return "INCOMPARABLE", compared.refused or "the two were not compared"
+    if compared.evidence.way.likelihood:
+        _check_likelihood(file, row)
+    elif not known:
+        what = f"nobody knows whether more {row.key.metric} of {row.key.task} is better or worse"
+        raise file.error((*row.path, "task"), f"{what}: its records do not say.", "Ask about another metric.")
+    found = find(compared.evidence, known != {False}, row.entry, file.policy)
+    return replace(found, notes=tuple(dict.fromkeys([*found.notes, *compared.notes])))
+
+
+def _check_likelihood(file: PolicyFile, row: Planned) -> None:
+    if "detect" in row.entry.ask and row.entry.gold_margin is None:
+        what = f"detect of {row.key.metric}, which is made of log-likelihoods, would alarm at the last digit"
+        raise file.error((*row.path, "ask"), f"{what}.", "Say how much may change: `gold_margin: 0.002`.")
+
+
+def _nobody(file: PolicyFile, pair: Pair, rows: Sequence[Row]) -> list[Planned]:
+    """The row of a pair to which no critical entry applies, though the policy has some: it must not pass in silence."""
+    listed = [("accuracy", at, entry) for at, entry in enumerate(file.policy.accuracy)]
+    critical = [(key, at) for key, at, entry in listed if entry.tier == "critical"]
+    critical += [("speed", at) for at, entry in enumerate(file.policy.speed) if entry.tier == "critical"]
+    if not critical or any(row.entry.tier == "critical" for row in rows):
+        return []
+    entry = AccuracyEntry(task="(critical)", tier="critical", ask=("release",), margin=Margin(absolute=0.01))
+    return [Planned(pair, entry, critical[0], ScoreKey("(critical)", "", ""), absent=("MISSING", NOBODY))]
