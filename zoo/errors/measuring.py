@@ -81,6 +81,22 @@ class NothingToPack(InputError):
     """None of the runs has a row of its own that a bundle could hold: a speed, or scoring beside another engine."""
 
 
+class UnknownRun(InputError):
+    """The results folder has no run whose id is, or begins with, what was given, or has several."""
+
+
+class BaselineRefused(InputError):
+    """The run cannot be a baseline: it failed in part, its speed is invalid, it was broken off, or was measured elsewhere."""
+
+
+class BaselineMissing(InputError):
+    """The bundle of a baseline, which its file names, is not there."""
+
+
+class BaselineAltered(InputError):
+    """The bundle of a baseline is not what was accepted: damaged, changed by hand, or of another run. None of it is compared."""
+
+
 class DataMissing(EnvironmentIssue):
     """A task's data set is neither in the mirror nor to be had from the hub."""
 

@@ -59,3 +59,7 @@ class InvalidWorkload(InvalidFile):
 
 class InvalidPolicy(InvalidFile):
     """A gate's policy does not say what a policy must, or asks about what nobody knows; file and line are named."""
+
+
+class InvalidBaselines(InvalidFile):
+    """A file of baselines does not say what it must, or was cut short; line and column are named."""
