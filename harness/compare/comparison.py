@@ -90,7 +90,7 @@ def _rows_of_task(a: Side, b: Side, task: str, every_metric: bool) -> Iterator[T
     failures = [(name, side.failed[task]) for name, side in (("A", a), ("B", b)) if task in side.failed]
     keys = _keys(a, b, task, every_metric)
     for key in keys or [ScoreKey(task, "", "")]:
-        if failures:
+        if failures and not (key in a.results and key in b.results):
             why = "; ".join(f"the newest run of {name} failed: {_reason(record)}" for name, record in failures)
             yield refused_row(a.results.get(key), b.results.get(key), key, why)
         else:

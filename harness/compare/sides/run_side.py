@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,9 @@ WHERE lower(?) IN (lower(model), lower(given_name)) OR lower(subject) = lower(?)
 ORDER BY finished_at, run_id"""
 
 
+VALID = "SELECT DISTINCT run_id, task FROM latest_valid WHERE model = ?"
+
+
 class Row(NamedTuple):
     """A record of the store, in the order of time."""
 
@@ -46,11 +49,13 @@ def runs_beginning(results: Path, word: str) -> list[str]:
 
 def run_side(word: str, results: Path, run_id: str) -> Side:
     """All results of one run."""
-    return _side(word, results, _rows(query(results, OF_RUNS, [[run_id]])), corrupt_records(results, run_id))
+    rows = _rows(query(results, OF_RUNS, [[run_id]]))
+    good = [row for row in rows if _is_accuracy(row.record) and row.record.status == "ok"]
+    return _side(word, results, rows, good, corrupt_records(results, run_id))
 
 
 def model_side(word: str, results: Path) -> Side | None:
-    """The newest result of each task of a model, by any name it has; None where the folder has none of it.
+    """The newest valid result of each task of a model, by any name it has; None where the folder has none of it.
 
     NotComparable where the name stands for several models: two folders, or two sets of weights.
     """
@@ -68,7 +73,9 @@ def model_side(word: str, results: Path) -> Side | None:
             f"{word} stands for {len(models)} models in {results}: {', '.join(models)[:300]}.",
             "Name one of those, or a run by its id.",
         )
-    return _side(word, results, rows, corrupt_records(results))
+    valid = {(row["run_id"], row["task"]) for row in query(results, VALID, [models[0]])}
+    good = [row for row in rows if (row.record.run_id, row.record.task) in valid or _is_imported(row.record)]
+    return _side(word, results, rows, good, corrupt_records(results))
 
 
 def corrupt_records(results: Path, run_id: str = "") -> tuple[str, ...]:
@@ -83,21 +90,17 @@ def _rows(found: Iterable[Any]) -> list[Row]:
     return [Row(Record.model_validate_json(row["record"]), row["model"], row["source"]) for row in found]
 
 
-def _side(word: str, results: Path, rows: Sequence[Row], notes: Sequence[str]) -> Side:
-    accuracy = [row for row in rows if row.record.speed is None and row.record.beside is None]
+def _side(word: str, results: Path, rows: Sequence[Row], good: Sequence[Row], notes: Sequence[str]) -> Side:
+    """`rows` are all that is known of the side, in the order of time; results are chosen from `good`."""
     told = list(notes)
     found: dict[ScoreKey, TaskResult] = {}
-    failed: dict[str, Record] = {}
-    for row in newest_of_each_task(accuracy):
-        record = row.record
-        if record.status != "ok":
-            failed[record.task] = record
-            continue
+    chosen = [row.record for row in best_of_each_task(good)]
+    for record in chosen:
         folder = run_folder(results, record.run_id) / folder_name(record.task)
         made, problem = results_of(record, folder / "samples.parquet")
         found |= made
         told += [problem] if problem else []
-    chosen = [*(result.record for result in found.values()), *failed.values()]
+    failed = _failed(rows)
     return Side(
         word=word,
         kind="run",
@@ -107,19 +110,43 @@ def _side(word: str, results: Path, rows: Sequence[Row], notes: Sequence[str]) -
         speed=tuple(row.record for row in rows if row.record.speed is not None),
         run_ids=tuple(dict.fromkeys(record.run_id for record in chosen)) or tuple({row.record.run_id for row in rows}),
         where=_where(chosen or [row.record for row in rows]),
-        notes=tuple(dict.fromkeys([*told, *_shadowed(accuracy, chosen)])),
+        notes=tuple(dict.fromkeys([*told, *_passed_over(good, chosen, failed)])),
     )
 
 
-def newest_of_each_task(rows: Sequence[Row]) -> list[Row]:
-    """The newest of each task: what minizoo measured before what was imported; a group's tasks from the group's own run."""
-    ranked = sorted(rows, key=lambda row: row.source == "measured")  # stable: in the order of time within each
-    newest = {row.record.task: row for row in ranked}
-    groups = sorted((row for row in newest.values() if row.record.members), key=lambda row: len(row.record.members))
+def best_of_each_task(rows: Sequence[Row]) -> list[Row]:
+    """The newest of each task: what minizoo measured before what was imported, and the whole task before a part of it; a
+    group's tasks from the group's own run, so that its number is theirs."""
+    ranked = sorted(
+        rows, key=lambda row: (row.source == "measured", is_whole(row.record))
+    )  # stable: by time within each
+    best = {row.record.task: row for row in ranked}
+    groups = sorted((row for row in best.values() if row.record.members), key=lambda row: len(row.record.members))
     for group in groups:  # the widest last: its tasks are those of its number
         run = {row.record.task: row for row in rows if row.record.run_id == group.record.run_id}
-        newest |= {task: run[task] for task in group.record.members if task in run}
-    return list(newest.values())
+        best |= {task: run[task] for task in group.record.members if task in run}
+    return list(best.values())
+
+
+def is_whole(record: Record) -> bool:
+    """Whether all documents of the task were run, as far as the record tells."""
+    counts = record.counts
+    return record.limit is None and (counts is None or counts.documents >= counts.documents_total)
+
+
+def _failed(rows: Sequence[Row]) -> dict[str, Record]:
+    """Tasks of which the newest record has no numbers."""
+    newest = {row.record.task: row.record for row in rows if _is_accuracy(row.record)}
+    return {task: record for task, record in newest.items() if record.status != "ok"}
+
+
+def _is_imported(record: Record) -> bool:
+    """Of accuracy, by another tool: taken where minizoo measured nothing."""
+    return _is_accuracy(record) and record.status == "ok" and record.source == "imported"
+
+
+def _is_accuracy(record: Record) -> bool:
+    return record.speed is None and record.beside is None
 
 
 def _where(records: Sequence[Record]) -> str:
@@ -129,22 +156,21 @@ def _where(records: Sequence[Record]) -> str:
     return f"{len(runs)} runs, the newest result of each task"
 
 
-def _shadowed(rows: Sequence[Row], chosen: Sequence[Record]) -> list[str]:
-    """Notes of newest results that are of fewer documents than an older one."""
-    found: list[str] = []
-    for record in chosen:
-        older = [row.record for row in rows if row.record.task == record.task and row.record.status == "ok"]
-        most = max(older, key=_documents, default=record)
-        if 0 < _documents(record) < _documents(most):
-            found.append(
-                f"the newest {record.task} of {record.subject.name or record.subject.id} has {_documents(record):,} documents, "
-                f"an older one {_documents(most):,}: name its run, {most.run_id}, to compare that"
-            )
-    return found
-
-
-def _documents(record: Record) -> int:
-    return record.counts.documents if record.counts else 0
+def _passed_over(rows: Sequence[Row], chosen: Sequence[Record], failed: Mapping[str, Record]) -> list[str]:
+    """Notes of newer records that are not compared: of a part of the documents, or of a failure."""
+    newest = {row.record.task: row.record for row in rows}
+    found = [
+        f"{record.task} is compared as run {record.run_id} has it, whole; the newer run {newest[record.task].run_id} "
+        "has a part of its documents: name that run to compare it"
+        for record in chosen
+        if is_whole(record) and not is_whole(newest[record.task])
+    ]
+    return found + [
+        f"the newest run of {record.task} failed ({failed[record.task].reason or failed[record.task].code}): "
+        f"the result before it, of run {record.run_id}, is compared"
+        for record in chosen
+        if record.task in failed
+    ]
 
 
 def shown_names(results: Path) -> list[str]:

@@ -1,0 +1,1 @@
+"""A comparison as tables, Markdown and JSON; never compares anything itself."""

@@ -1,0 +1,78 @@
+"""The documents that changed, with both answers. Texts are a model's: cut to a length here, made harmless on the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from minizoo.display.compare.blocks import Block
+from minizoo.display.compare.cells import ABSENT, number
+from minizoo.output import Column
+
+if TYPE_CHECKING:
+    from harness.compare.comparison import Comparison
+    from harness.compare.flips import Answer, Flip
+
+LONGEST_ANSWER = 160
+"""Characters of a text in a table; --json has all of it."""
+
+
+def flips_blocks(comparison: Comparison, most: int) -> Iterator[Block]:
+    """A table a task: up to `most` documents that changed, lost ones first."""
+    from harness.compare.flips import flips_of
+
+    for row in comparison.compared:
+        found = row.tested
+        if found is None or not found.lost + found.gained:
+            continue
+        flips = flips_of(row, most)
+        title = f"{row.key.task}, {row.key.metric}: {found.lost:,} lost, {found.gained:,} gained"
+        left = found.lost + found.gained - len(flips)
+        lines = [f"{left:,} more: --show-flips {found.lost + found.gained} shows all."] * (left > 0)
+        yield Block(title, COLUMNS, [_row(flip, row.key.task) for flip in flips], [*lines, *_lines(flips)])
+
+
+COLUMNS = (
+    Column("document", importance=9), Column("so", importance=8), Column("right answer", importance=6),
+    Column("A answered", importance=7), Column("B answered", importance=7),
+    Column("log p right, A", True, 5), Column("B", True, 5),
+)  # fmt: skip
+
+
+def _row(flip: Flip, task: str) -> list[str]:
+    inside = "" if flip.task == task else f"{flip.task} "
+    again = f" (no. {flip.occurrence + 1})" if flip.occurrence else ""
+    word = "lost" if flip.lost else "gained"
+    if not {flip.a_value, flip.b_value} <= {0.0, 1.0}:
+        word += f": {number(flip.a_value, 3)} → {number(flip.b_value, 3)}"
+    return [
+        f"{inside}{flip.doc_id} {flip.doc_hash[:8]}{again}", word, _right(flip), answer_words(flip.a_answer),
+        answer_words(flip.b_answer), number(flip.a_gold, 2), number(flip.b_gold, 2),
+    ]  # fmt: skip
+
+
+def answer_words(answer: Answer) -> str:
+    """An ending by its place and log-probability, a text as it is; that none was kept, where it was not."""
+    if not answer.kept:
+        return "not kept"
+    if answer.text is not None:
+        return cut(answer.text)
+    place = "" if answer.ending is None else f"ending {answer.ending}, "
+    return f"{place}log p {number(answer.logprob, 2)}"
+
+
+def cut(text: str) -> str:
+    """The text, or its beginning and that it goes on."""
+    return text if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER]}… ({len(text):,} characters)"
+
+
+def _right(flip: Flip) -> str:
+    if flip.position is not None:
+        return f"ending {flip.position}"
+    return ABSENT if flip.target is None else cut(flip.target)
+
+
+def _lines(flips: Sequence[Flip]) -> Iterator[str]:
+    for name, kept in (("A", [f.a_answer.kept for f in flips]), ("B", [f.b_answer.kept for f in flips])):
+        if kept and not any(kept):
+            yield f"{name}'s answers were not kept (a baseline keeps outcomes alone)."
