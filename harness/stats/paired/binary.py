@@ -50,7 +50,9 @@ def difference_z(lost: Any, gained: Any, n: Any, null: Any = 0.0) -> Any:
     beyond = gained - lost - n * null
     variance = n * (2 * most_likely_lost(lost, gained, n, null) + null * (1 - null))
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = beyond / np.sqrt(np.maximum(variance, 0.0))
+        z = beyond / np.sqrt(
+            np.maximum(variance, n * np.abs(null) * (1 - np.abs(null)))
+        )  # no less: |null| at least changed
     return plain(np.where(beyond == 0, 0.0, z))
 
 
@@ -61,7 +63,7 @@ def most_likely_lost(lost: Any, gained: Any, n: Any, null: Any) -> Any:
     """
     b = (2 * n - gained + lost) * null - lost - gained
     c = -lost * null * (1 - null)
-    root = np.sqrt(np.maximum(b * b - 8 * n * c, 0.0))
+    root = np.where(c == 0, np.abs(b), np.sqrt(np.maximum(b * b - 8 * n * c, 0.0)))  # b² may be too small for a float
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(b > 0, -2 * c / (b + root), (root - b) / (4 * n))
 
