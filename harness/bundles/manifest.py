@@ -67,13 +67,13 @@ class Manifest(Frozen):
 
     def content(self) -> bytes:
         """The manifest as it stands in the bundle."""
-        return _rendered(self.model_dump(mode="json"))
+        return rendered(self.model_dump(mode="json"))
 
 
 def sealed(**fields: Any) -> Manifest:
     """The manifest of these fields, with its digest. ValidationError for a field that is none."""
     unsealed = Manifest(**fields, digest="")
-    return unsealed.model_copy(update={"digest": _digest(unsealed.model_dump(mode="json"))})
+    return unsealed.model_copy(update={"digest": digest_of(unsealed.model_dump(mode="json"))})
 
 
 def read_manifest(content: bytes, where: str) -> Manifest:
@@ -84,11 +84,31 @@ def read_manifest(content: bytes, where: str) -> Manifest:
     try:
         document = json_object(content)
         _check_schema(document.get("schema_version"), where)
-        if _digest(document) != document.get("digest") or _rendered(document) != content:
+        if digest_of(document) != document.get("digest") or rendered(document) != content:
             raise BundleAltered(f"{where}: {MANIFEST} was changed since it was packed: it has not its digest.", AGAIN)
         return Manifest.model_validate(document)
     except ValueError as error:
         raise InvalidBundle(f"{where}: {MANIFEST} is no manifest of a bundle ({in_words(error)}).", AGAIN) from None
+
+
+def digest_of(document: Mapping[str, Any]) -> str:
+    """The digest of a manifest: sha256 over the canonical JSON of all but that field."""
+    rest = {name: value for name, value in document.items() if name != "digest"}
+    canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def rendered(document: Mapping[str, Any]) -> bytes:
+    """A manifest as it stands in its zip."""
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def listed(files: Mapping[str, bytes]) -> tuple[BundleFile, ...]:
+    """Those files as a manifest lists them, in their order."""
+    return tuple(
+        BundleFile(path=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+        for name, content in files.items()
+    )
 
 
 def in_words(error: ValueError) -> str:
@@ -106,13 +126,3 @@ def _check_schema(schema: Any, where: str) -> None:
             f"{where} was packed by a newer minizoo: it is a {schema}, and this one reads up to {BUNDLE_SCHEMA}.",
             "Use a minizoo as new as the one that packed it.",
         )
-
-
-def _digest(document: Mapping[str, Any]) -> str:
-    rest = {name: value for name, value in document.items() if name != "digest"}
-    canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _rendered(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from harness.bundles.archive import packed
-from harness.bundles.manifest import MANIFEST, BundleFile, ContributorName, Manifest, in_words, sealed
+from harness.bundles.manifest import MANIFEST, ContributorName, Manifest, in_words, listed, sealed
 from harness.bundles.private import Private, this_machine
 from harness.bundles.rows import is_row
 from harness.bundles.tables import COLUMNS
@@ -60,10 +59,7 @@ def pack(
         git_sha=git_sha(),
         command=private.command(command),
         notes=tuple(private.text(note) for note in notes),
-        files=tuple(
-            BundleFile(path=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
-            for name, content in files.items()
-        ),
+        files=listed(files),
     )
     private.check([manifest.command, *manifest.notes])
     return _written(out, _name([record for record, _ in found], manifest), {MANIFEST: manifest.content(), **files})

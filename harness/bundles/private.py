@@ -40,7 +40,10 @@ CONTROLLED = frozenset(
         "speed.statistics.metric", "speed.statistics.statistic", "speed.achieved.step", "speed.achieved.against",
         "speed.achieved.bound_by", "speed.machine.product", "speed.machine.driver", "speed.machine.capability",
         "speed.comparisons.against_run_id", "speed.comparisons.mode", "speed.comparisons.metric", "beside.weights",
-        "beside.reference",
+        "beside.reference", "resolved_suite.tasks.task", "resolved_suite.tasks.metric", "resolved_suite.tasks.filter",
+        "resolved_suite.tasks.overflow", "scores.metric", "scores.filter", "scores.statistics.kind",
+        "scores.statistics.function", "scores.statistics.statistics.kind", "scores.statistics.strata.statistics.kind",
+        "scores.statistics.strata.statistics.function", "scores.statistics.strata.statistics.statistics.kind",
     }
 )  # fmt: skip
 """Texts that minizoo or the maker of a device chose, by dotted name: never touched."""

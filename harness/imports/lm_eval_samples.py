@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from harness.imports.drafts import LARGEST, NOT_STORED, one_line
 from harness.imports.run_files import AGAIN, raw_rows
-from harness.records.gold import Gold, gold_of
+from harness.records.gold import Answered, golds_of
 from zoo.errors import FileMissing, InvalidImport
 
 NOT_JUDGED = "bypass"
@@ -43,7 +43,7 @@ class Row:
     target: str
     responses: str
     filtered: str
-    gold: Gold
+    endings: tuple[str, ...]
     length: int
 
 
@@ -120,8 +120,6 @@ class _Reading:
             raise self.bad(where, f"document {doc_id} stands there once more (first in {before})")
         self.places[name, doc_id] = where
         requests = self._requests(where, raw)
-        values = self._values(where, raw, name)
-        target, responses = str(raw.get("target")), _answers(raw.get("resps"), requests)
         self._hash(raw)
         self.rows.setdefault(name, {})[doc_id] = Row(
             doc_id,
@@ -129,12 +127,12 @@ class _Reading:
             self._doc_hash(where, raw),
             _sha256(json.dumps(requests, ensure_ascii=False)),
             str(raw.get("prompt_hash") or _sha256(requests[0][0])),
-            values,
+            self._values(where, raw, name),
             self._cluster(raw.get("doc")),
-            target,
-            responses,
+            str(raw.get("target")),
+            _answers(raw.get("resps"), requests),
             _answers(raw.get("filtered_resps"), requests),
-            gold_of(target, responses, values.get("acc"), _endings(requests)),
+            _endings(requests),
             max(sum(len(part) for part in request if isinstance(part, str)) for request in requests),
         )
 
@@ -213,7 +211,8 @@ def _number_of(key: str) -> int:
 
 def _samples(rows: list[Row]) -> Iterator[dict[str, Any]]:
     seen: Counter[str] = Counter()
-    for row in rows:
+    golds = golds_of([Answered(row.target, row.responses, row.values.get("acc"), row.endings) for row in rows])
+    for row, gold in zip(rows, golds, strict=True):
         occurrence = seen[row.doc_hash]
         seen[row.doc_hash] += 1
         for metric, value in row.values.items():
@@ -232,15 +231,15 @@ def _samples(rows: list[Row]) -> Iterator[dict[str, Any]]:
                 "responses": row.responses,
                 "filtered": row.filtered,
                 "cluster": row.cluster,
-                "gold": row.gold.place,
-                "gold_logprob": row.gold.logprob,
+                "gold": gold.place,
+                "gold_logprob": gold.logprob,
                 "length": row.length,
             }
 
 
-def _endings(requests: list[list[Any]]) -> list[str]:
+def _endings(requests: list[list[Any]]) -> tuple[str, ...]:
     """The text of each request whose log-likelihood was asked for."""
-    return [request[1] for request in requests if len(request) > 1 and isinstance(request[1], str)]
+    return tuple(request[1] for request in requests if len(request) > 1 and isinstance(request[1], str))
 
 
 def _numbers(value: Any) -> list[float]:

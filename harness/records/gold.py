@@ -20,6 +20,22 @@ class Gold(NamedTuple):
 UNKNOWN = Gold(None, None)
 
 
+class Answered(NamedTuple):
+    """What `gold_of` tells the right answer of one document from."""
+
+    target: str | None
+    responses: str | None
+    acc: float | None = None
+    endings: Sequence[str] = ()
+
+
+def golds_of(answered: Sequence[Answered]) -> list[Gold]:
+    """Those of all documents of a task, or of none: which of them tell depends on the answers (`acc`), and a part that is
+    chosen by those would be no fair one."""
+    found = [gold_of(*each) for each in answered]
+    return found if all(gold.logprob is not None for gold in found) else [UNKNOWN] * len(found)
+
+
 def gold_of(target: str | None, responses: str | None, acc: float | None = None, endings: Sequence[str] = ()) -> Gold:
     """The right answer by a row's `target` and `responses`, as samples.parquet has them; unknown where they do not tell.
 

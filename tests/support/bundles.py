@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime
 
 from harness.bundles.archive import packed
-from harness.bundles.manifest import MANIFEST, _digest
+from harness.bundles.manifest import MANIFEST, digest_of
 from harness.bundles.pack import pack
 from harness.records.beside_record import Agreement, BesideFacts
 from harness.records.files import new_run_id, write_record
@@ -107,7 +107,7 @@ def rewritten(path, change, seal=False):
             for name, content in files.items()
             if name != MANIFEST
         ]
-        manifest["digest"] = _digest(manifest)
+        manifest["digest"] = digest_of(manifest)
         files[MANIFEST] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
     path.write_bytes(packed(files))
     return path

@@ -94,7 +94,7 @@ class BaselineMissing(InputError):
 
 
 class BaselineAltered(InputError):
-    """The bundle of a baseline is not what was accepted: damaged, changed by hand, or of another run. None of it is compared."""
+    """The bundle of a baseline is not what was accepted: damaged, changed by hand, or of another run. All of it is refused."""
 
 
 class DataMissing(EnvironmentIssue):
