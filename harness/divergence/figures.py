@@ -135,14 +135,19 @@ def figures(
 
 
 def mean_of(values: Any, cluster: Any) -> Mean:
-    """The mean of the values, and its cluster-robust error: of the clusters' means, each weighted by its size.
+    """The mean of the values and its cluster-robust error; see `clustered`."""
+    return as_mean(clustered(values, cluster))
 
-    Sums are fp64. Of such means `paired_mean` gives what it gives of the values with their clusters.
+
+def clustered(values: Any, cluster: Any) -> PairedMean:
+    """What `paired_mean` gives of the values with these clusters (numbers), sooner: of the clusters' means, weighted by size.
+
+    Sums are fp64.
     """
     _, cluster = np.unique(cluster, return_inverse=True)
     sizes = np.bincount(cluster)
     sums = np.bincount(cluster, weights=np.asarray(values, np.float64))
-    return as_mean(paired_mean(sums / sizes, weights=sizes.tolist()))
+    return paired_mean(sums / sizes, weights=sizes.tolist())
 
 
 def as_mean(found: PairedMean) -> Mean:

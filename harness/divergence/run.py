@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from backends.contract import DistributionBackend, Options
 from backends.opening import open_backend
@@ -14,48 +14,13 @@ from harness.accuracy.prepare import EvalRequest, Evaluation, prepare
 from harness.divergence.figures import Diverged, Divergence, figures
 from harness.divergence.measured import Measured, NotProbabilitiesError, Source, measure
 from harness.divergence.positions import Documents, Positions, documents_of, positions_of
-from harness.divergence.same_questions import Vocabulary, same_questions
+from harness.divergence.same_questions import Vocabulary, asked_of_another, same_questions
+from harness.divergence.watcher import DivergenceWatcher, Silent
 from harness.lmeval.finite import remedy
 from harness.records.outcome import failure_of
 from harness.suites.suite import TaskSelection
 from zoo.checkpoint.locate import Outline, locate
 from zoo.errors import DeviceMemory, NoDistributions, ScoresNotFinite
-
-
-class DivergenceWatcher(Protocol):
-    """Is told how a comparison goes on, e.g. to draw a progress bar."""
-
-    def begins(self, phase: str) -> None:
-        """What is done from now on."""
-        ...
-
-    def fetched(self, step: str, done: int, of: int) -> None:
-        """So many bytes of the weights are there, of so many."""
-        ...
-
-    def noted(self, line: str) -> None:
-        """This is to be known, whatever comes of it."""
-        ...
-
-    def advanced(self, done: int, of: int, unit: str) -> None:
-        """So much of the phase is done, of so much."""
-        ...
-
-
-class Silent:
-    """A watcher that tells nobody."""
-
-    def begins(self, phase: str) -> None:
-        """See `DivergenceWatcher`."""
-
-    def fetched(self, step: str, done: int, of: int) -> None:
-        """See `DivergenceWatcher`."""
-
-    def noted(self, line: str) -> None:
-        """See `DivergenceWatcher`."""
-
-    def advanced(self, done: int, of: int, unit: str) -> None:
-        """See `DivergenceWatcher`."""
 
 
 def diverge(a: EvalRequest, b: EvalRequest, watcher: DivergenceWatcher | None = None) -> Divergence:
@@ -68,7 +33,8 @@ def diverge(a: EvalRequest, b: EvalRequest, watcher: DivergenceWatcher | None = 
     watcher = watcher or Silent()
     watcher.begins("preparing")
     first = prepare(_once(a), watcher.noted)
-    second = prepare(_as_asked(b, a, first), watcher.noted)
+    b = _as_asked(b, a, first)
+    second = asked_of_another(first, b) or prepare(b, watcher.noted)
     for note in dict.fromkeys((*first.notes, *second.notes)):
         watcher.noted(note)
     vocabulary = same_questions(first, second)

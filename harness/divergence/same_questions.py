@@ -1,16 +1,22 @@
-"""Whether two models can be compared token by token: one vocabulary, the same tokens asked of both. Else refused by name."""
+"""What one model is asked, asked of another; whether both can be compared token by token, and else refused by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import zip_longest
 from typing import NamedTuple
 
 from backends.contract import ScoreRequest
+from backends.memory import check_device
+from backends.opening import check_backend, default_backend
 from backends.tokenizer import HfTokenizer
-from harness.accuracy.prepare import Evaluation
+from harness.accuracy.plan import units_of
+from harness.accuracy.prepare import EvalRequest, Evaluation
 from harness.lmeval.encoding import Unit
-from harness.lmeval.vocabulary import rows_of
+from harness.lmeval.vocabulary import check_vocabulary, rows_of
+from zoo.checkpoint.locate import outline
+from zoo.checkpoint.model_ref import resolve
 from zoo.errors import OtherTokens
 
 HINT = "Compare models of one family; `minizoo compare` without --kl pairs answers and needs no common tokens."
@@ -37,6 +43,23 @@ class Vocabulary(NamedTuple):
         return least
 
 
+def asked_of_another(evaluation: Evaluation, request: EvalRequest) -> Evaluation | None:
+    """The evaluation's very prompts, asked of the request's model; None where its tokenizer or context is another, since its
+    prompts then have to be made anew. Raises what `resolve`, `outline` and `check_device` raise, TokenOutsideVocabulary.
+    """
+    model = resolve(request.model, request.name, request.parent)
+    if request.backend is not None:
+        check_backend(request.backend)
+    found = outline(model)
+    backend = request.backend or default_backend(found)
+    check_device(found, backend, request.options)
+    asked = evaluation.outline
+    if (found.tokenizer_digest(), found.max_length) != (asked.tokenizer_digest(), asked.max_length):
+        return None
+    check_vocabulary(units_of(evaluation.plans), rows_of(found.config), HfTokenizer(found.folder))
+    return replace(evaluation, request=request, outline=found, backend=backend, notes=())
+
+
 def same_questions(a: Evaluation, b: Evaluation) -> Vocabulary:
     """The vocabulary of two evaluations that ask the same tokens of both models; OtherTokens for any other two."""
     names = a.outline.name, b.outline.name
@@ -45,7 +68,8 @@ def same_questions(a: Evaluation, b: Evaluation) -> Vocabulary:
     rows = rows_of(a.outline.config), rows_of(b.outline.config)
     if rows[0] is not None and rows[1] is not None:
         vocabulary.shared(rows[0], rows[1])
-    _same_units(a, b)
+    if b.plans is not a.plans:
+        _same_units(a, b)
     return vocabulary
 
 

@@ -1,0 +1,108 @@
+"""A model asked the tasks that have a right answer: how probable it is, and whether the model gives it. No records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backends.contract import Backend, ScoreRequest
+from harness.accuracy.plan import TaskPlan
+from harness.lmeval.encoding import Unit, UnitKey
+from harness.lmeval.finite import is_finite, remedy
+from harness.lmeval.responses import Answer, answer_of, clear_responses, fill_responses
+from harness.lmeval.scores import score_task
+from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS
+from harness.records.outcome import failure_of
+from zoo.errors import MinizooError, ScoresNotFinite
+
+KINDS = ("multiple_choice", "loglikelihood")
+"""lm-eval's kinds of task whose right answer is scored."""
+
+
+@dataclass(frozen=True)
+class RightAnswers:
+    """An entry a document, task after task: what one model made of it. NaN where it is not known."""
+
+    task: Any
+    """object (str)."""
+    cluster: Any
+    """object (str): what the document shares with others of its task, else the document itself."""
+    gold: Any
+    """float64: log-probability of the right answer, nats."""
+    right: Any
+    """float64: the task's metric between 0 and 1."""
+
+
+def with_right_answer(plans: Sequence[TaskPlan]) -> list[TaskPlan]:
+    """The tasks that may have one."""
+    return [plan for plan in plans if plan.loaded.task.OUTPUT_TYPE in KINDS]
+
+
+def right_answers(
+    plans: Sequence[TaskPlan], backend: Backend, told: Callable[[int], object] = lambda tokens: None
+) -> RightAnswers:
+    """Ask the model all requests of the plans in one call; `told` hears of the tokens of each request that is answered.
+
+    Raises ScoresNotFinite, what a task's own code raises, and DeviceMemory, DeviceLost or BackendBroke where the engine breaks.
+    """
+    units = [unit for plan in plans for unit in plan.units]
+    answers: dict[UnitKey, Answer] = {}
+    try:
+        for score in backend.score([unit.request for unit in units if isinstance(unit.request, ScoreRequest)]):
+            _refuse_no_number(units[score.index], score, backend)
+            answers[units[score.index].key] = answer_of(score, backend.tokenizer)
+            told(units[score.index].tokens)
+        if len(answers) < len(units):
+            raise RuntimeError(f"{len(units) - len(answers):,} of {len(units):,} requests have no answer")
+    except MinizooError:
+        raise
+    except Exception as error:  # whatever an engine raises
+        failure = failure_of(error)
+        raise failure.cause(
+            f"The {backend.name} backend broke on {backend.device} ({failure.message}).",
+            "Report it with the traceback that `minizoo --debug` shows, unless memory or the device is the cause.",
+        ) from error
+    found: list[dict[str, Any]] = []
+    for plan in plans:
+        fill_responses(plan.sets, plan.units, answers)
+        found.extend(_of_task(plan))
+        clear_responses(plan.documents)
+    return RightAnswers(
+        *(np.array([row[name] for row in found], object) for name in ("task", "cluster")),
+        *(np.array([row[name] for row in found], np.float64) for name in ("gold", "right")),
+    )
+
+
+def _of_task(plan: TaskPlan) -> list[dict[str, Any]]:
+    """A row a document, in the plan's order."""
+    _, rows = score_task(plan.loaded, plan.documents)
+    metric, name = _judging(plan, rows)
+    judged = {(row["doc_id"]): row for row in rows if (row["metric"], row["filter"]) == (metric, name)}
+    return [
+        {
+            "task": plan.name,
+            "cluster": f"{plan.name} {f'#{at}' if row['cluster'] is None else row['cluster']}",
+            "gold": math.nan if row["gold_logprob"] is None else row["gold_logprob"],
+            "right": math.nan if row["value"] is None or metric not in UNIT_INTERVAL_METRICS else row["value"],
+        }
+        for at, row in enumerate(judged[document.doc_id] for document in plan.documents)
+    ]
+
+
+def _judging(plan: TaskPlan, rows: Sequence[dict[str, Any]]) -> tuple[str, str]:
+    """Metric and filter that say whether an answer is right: the suite's, else accuracy, else the first."""
+    keys = list(dict.fromkeys((row["metric"], row["filter"]) for row in rows))
+    named = [key for key in keys if key[0] == plan.loaded.entry.metric and key[0] in UNIT_INTERVAL_METRICS]
+    return (named or [key for key in keys if key[0] == "acc"] or keys)[0]
+
+
+def _refuse_no_number(unit: Unit, score: Any, backend: Backend) -> None:
+    if not is_finite(score):
+        raise ScoresNotFinite(
+            f"A log-probability is NaN or infinite, first in task {unit.task}, document {unit.key.doc_id}.",
+            remedy(backend.dtype),
+        )
