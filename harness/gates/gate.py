@@ -9,9 +9,10 @@ from datetime import date
 from harness.compare.groups import compare_key
 from harness.compare.items import ScoreKey, Side
 from harness.gates.accuracy_tests import find
-from harness.gates.judge import Noise, Row, judge
+from harness.gates.judge import Row, judge
 from harness.gates.loading import PolicyFile, unfiled
 from harness.gates.margins import Margin
+from harness.gates.noise.file import NoiseFile
 from harness.gates.outcome import Findings, GateOutcome
 from harness.gates.plan import Absent, Pair, Planned, planned
 from harness.gates.policy import AccuracyEntry, Policy
@@ -23,27 +24,32 @@ NOBODY = "none of the policy's critical entries applies to this pair: what they 
 def gate_pairs(
     policy: PolicyFile | Policy,
     pairs: Sequence[tuple[Side, Side] | Pair],
-    noise: Noise | None = None,
+    noise: NoiseFile | None = None,
     today: date | None = None,
     trials_of: TrialsOf = no_trials,
 ) -> GateOutcome:
     """The answers to every entry for every pair (reference, candidate); no file is read but by `trials_of`.
 
-    `today`, UTC, ends mutes. Raises InvalidPolicy for an entry that cannot be asked of these records: a metric whose direction
+    `today`, UTC, ends mutes; `noise`: what identical code was seen to do. Raises InvalidPolicy for an entry that cannot be asked of these records: a metric whose direction
     nobody knows, one score asked about twice, a margin that its metric cannot have.
     """
     file = policy if isinstance(policy, PolicyFile) else unfiled(policy)
+    told: list[str] = []
+    if noise is not None:
+        widened, told = noise.widened(file.policy)
+        file = replace(file, policy=widened)
     rows: list[Row] = []
     idle: dict[str, None] = {}
     for pair in (pair if isinstance(pair, Pair) else Pair(*pair) for pair in pairs):
+        told += [note for note in (*pair.a.notes, *pair.b.notes) if note not in told]
         accuracy, unused = planned(file, pair)
         speed, unused_speed = planned_speed(file, pair)
         own: list[Row] = [*accuracy, *speed]
         rows += [*own, *_nobody(file, pair, own)]
         idle |= dict.fromkeys([*unused, *unused_speed])
     found = [row.absent or findings(file, row, trials_of) for row in rows]
-    told = [f"Not in the plan, for neither side has it: {', '.join(idle)}."] if idle else []
-    return judge(file, rows, found, noise, today, told)
+    told += [f"Not in the plan, for neither side has it: {', '.join(idle)}."] if idle else []
+    return judge(file, rows, found, noise.flips if noise else None, today, told)
 
 
 def findings(file: PolicyFile, row: Row, trials_of: TrialsOf = no_trials) -> Findings | Absent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from harness.gates import words
@@ -24,26 +24,21 @@ UNCALIBRATED = (
 UNITS = {"accuracy": "documents", "speed": "pairs of trials"}
 
 
-@dataclass(frozen=True)
-class Noise:
-    """What identical code was seen to do."""
-
-    flips: Mapping[str, float]
-    """Task → share of documents whose answer changed."""
-
-
 def judge(
-    file: PolicyFile, rows: Sequence[Row], found: Sequence[Findings | Absent], noise: Noise | None = None,
+    file: PolicyFile, rows: Sequence[Row], found: Sequence[Findings | Absent], flips: Mapping[str, float] | None = None,
     today: date | None = None, notes: Sequence[str] = (),
 ) -> GateOutcome:  # fmt: skip
-    """The verdicts of a whole plan: `found` has what the tests of each row gave, or why there are none."""
+    """The verdicts of a whole plan: `found` has what the tests of each row gave, or why there are none.
+
+    `flips`: task → share of documents that identical code was seen to change; None where nobody has looked.
+    """
     made, families = _adjusted(file.policy, rows, found)
     verdicts = [
-        _absent(file, row, *one) if isinstance(one, tuple) else _verdict(file, row, one, families, noise)
+        _absent(file, row, *one) if isinstance(one, tuple) else _verdict(file, row, one, families, flips)
         for row, one in zip(rows, made, strict=True)
     ]
     verdicts, told = muted(file.policy, verdicts, today or datetime.now(UTC).date())
-    calibration = () if noise else (UNCALIBRATED,)
+    calibration = () if flips is not None else (UNCALIBRATED,)
     return GateOutcome(file.policy, tuple(verdicts), families, (*notes, *told, *calibration))
 
 
@@ -92,13 +87,13 @@ def _with_adjusted(name: str, numbers: Numbers, adjusted: float) -> Numbers:
 
 
 def _verdict(
-    file: PolicyFile, row: Row, found: Findings, families: Mapping[str, Family], noise: Noise | None
+    file: PolicyFile, row: Row, found: Findings, families: Mapping[str, Family], flips: Mapping[str, float] | None
 ) -> Verdict:
     policy = file.policy
     alarms = _alarms(row, found.numbers, families)
     kind = row.kind if found.numbers.detect_p is not None else "gold"
     alpha = families[kind].first_step
-    answers = Answers(_detect(policy, row, found, alarms, alpha, noise), _release(policy, row, found.numbers))
+    answers = Answers(_detect(policy, row, found, alarms, alpha, flips), _release(policy, row, found.numbers))
     status = decide(answers)
     if status == "UNDERPOWERED":
         needs = found.needed(1 - policy.confidence if answers.release else alpha, policy.power)
@@ -121,16 +116,16 @@ def _alarms(row: Row, numbers: Numbers, families: Mapping[str, Family]) -> tuple
 
 
 def _detect(
-    policy: Policy, row: Row, found: Findings, alarms: Sequence[str], alpha: float, noise: Noise | None
+    policy: Policy, row: Row, found: Findings, alarms: Sequence[str], alpha: float, flips: Mapping[str, float] | None
 ) -> Detect | None:
     if "detect" not in row.entry.ask:
         return None
     if {row.kind, "gold"} & set(alarms):
         return "alarm"
-    flips = noise.flips.get(row.about[0]) if noise else None
+    flipped = flips.get(row.about[0]) if flips else None
     if "release" in row.entry.ask:  # which then tells whether a loss could have been missed
         return "quiet"
-    return "quiet" if found.would_find(alpha, policy.power, flips) else "too few"
+    return "quiet" if found.would_find(alpha, policy.power, flipped) else "too few"
 
 
 def _release(policy: Policy, row: Row, numbers: Numbers) -> Release | None:

@@ -36,10 +36,12 @@ def no_trials(record: Record, metric: str) -> Sequence[float]:
 
 
 class Place(NamedTuple):
-    """A point of a workload."""
+    """A point of a workload on a device."""
 
     workload: str
     point: str
+    device: str
+    """The GPU by its name, else what the record says."""
 
 
 class Trials(NamedTuple):
@@ -67,9 +69,9 @@ class PlannedSpeed:
 
     @property
     def about(self) -> tuple[str, str, str]:
-        """Workload and point, metric, and no filter."""
-        task = ".".join(part for part in self.place if part)
-        return task, self.entry.metric, ""
+        """Workload and point, metric, and in the filter's place the device."""
+        task = ".".join(part for part in self.place[:2] if part)
+        return task, self.entry.metric, self.place.device
 
 
 @dataclass(frozen=True)
@@ -118,14 +120,14 @@ def planned_speed(file: PolicyFile, pair: Pair) -> tuple[list[PlannedSpeed], lis
         rows += [PlannedSpeed(pair, entry, ("speed", at), place) for place in places]
         if not places and entry.is_required:
             why: Absent = ("MISSING", "neither side has a record of it")
-            rows.append(PlannedSpeed(pair, entry, ("speed", at), Place(entry.workload, entry.point or ""), why))
+            rows.append(PlannedSpeed(pair, entry, ("speed", at), Place(entry.workload, entry.point or "", ""), why))
         elif not places:
             idle.append(f"speed of {entry.workload}")
     return rows, idle
 
 
 def _places(records: Iterable[Record], entry: SpeedEntry) -> list[Place]:
-    found = [Place(record.speed.workload, record.speed.point) for record in records if record.speed]
+    found = [place for place in map(_at, records) if place]
     fits = [p for p in found if fnmatchcase(p.workload, entry.workload) and fnmatchcase(p.point, entry.point or "*")]
     return list(dict.fromkeys(fits))
 
@@ -180,7 +182,8 @@ def _linked(records: Iterable[Record]) -> list[tuple[Record, str]]:
 
 
 def _at(record: Record) -> Place | None:
-    return Place(record.speed.workload, record.speed.point) if record.speed else None
+    speed, setting = record.speed, record.setting
+    return Place(speed.workload, speed.point, setting.gpu or setting.device) if speed else None
 
 
 def _invalid(record: Record) -> str | None:
@@ -216,10 +219,9 @@ def _imported(row: PlannedSpeed) -> Trials | Absent:
     if any(len(files) < fewest for files in sides):
         counts = " and ".join(str(len(files)) for files in sides)
         return "MISSING", f"{counts} imported files of it that can be used, and the entry asks for {fewest} a side"
-    settings = {(record.setting.gpu, record.setting.dtype) for files in sides for record, _ in files}
-    if len(settings) > 1:
-        told = ", ".join(sorted(f"{gpu or 'no GPU named'} {dtype}" for gpu, dtype in settings))
-        return "INCOMPARABLE", f"the files are of several settings: {told}"
+    dtypes = {record.setting.dtype for files in sides for record, _ in files}
+    if len(dtypes) > 1:
+        return "INCOMPARABLE", f"the files are of several dtypes: {', '.join(sorted(dtypes))}"
     return Trials([value for _, value in sides[0]], [value for _, value in sides[1]], False, (UNWATCHED,))
 
 
