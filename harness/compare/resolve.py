@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.compare.items import Side
-from harness.compare.sides.baseline_side import PREFIX, baseline_names, baseline_side, reference_side
+from harness.compare.sides.baseline_side import FILE, PREFIX, baseline_names, baseline_side, reference_side
 from harness.compare.sides.lm_eval_side import holds_lm_eval, lm_eval_side
 from harness.compare.sides.run_side import model_side, run_side, runs_beginning, shown_names
 from harness.imports.drafts import Given
@@ -15,7 +15,7 @@ from zoo.errors import NotComparable, NothingRecorded, UnknownModel
 from zoo.names import unknown
 from zoo.registry.loader import load_registry
 
-BASELINES = Path("baselines.yaml")
+BASELINES = Path(FILE)
 REFERENCE = Path(__file__).parents[2] / "reports" / "published" / "reference"
 """Records of the nano family that come with the checkout; an installed package has none."""
 
@@ -38,21 +38,23 @@ def resolve_side(
     path = Path(word).expanduser()
     if holds_lm_eval(path):
         return lm_eval_side(word, path, given())
+    file = baselines_file or BASELINES
     if word.startswith(PREFIX):
-        return baseline_side(word, word.removeprefix(PREFIX), baselines_file or BASELINES)
+        return baseline_side(word, word.removeprefix(PREFIX), file)
     runs = runs_beginning(results, word)
     if len(runs) == 1:
         return run_side(word, results, runs[0])
     if runs:
         raise NotComparable(f"{word} is the beginning of {len(runs)} runs: {', '.join(runs[:4])}.", "Give more of it.")
-    names = baseline_names(baselines_file)
+    names = baseline_names(file)
     if (side := model_side(word, results)) is not None:
         return _beside_baseline(side, word, names)
     if word in names:
-        return baseline_side(word, word, baselines_file or BASELINES)
+        return baseline_side(word, word, file)
     if (side := reference_side(word, reference)) is not None:
-        return side
-    raise _nothing(word, path, results, names, reference)
+        told = f"there is no result of {word} in {results}: the record of reference that comes with minizoo is compared"
+        return replace(side, notes=(*side.notes, told))
+    raise _nothing(word, path, results, names)
 
 
 def refuse_same(a: Side, b: Side) -> None:
@@ -73,7 +75,7 @@ def _beside_baseline(side: Side, word: str, names: list[str]) -> Side:
     return replace(side, notes=(*side.notes, told))
 
 
-def _nothing(word: str, path: Path, results: Path, names: list[str], reference: Path | None) -> Exception:
+def _nothing(word: str, path: Path, results: Path, names: list[str]) -> Exception:
     """Why there is no side of that word, and what to run."""
     model = load_registry().find(word)
     if model is not None:
@@ -85,6 +87,6 @@ def _nothing(word: str, path: Path, results: Path, names: list[str], reference: 
             f"{path} holds no results of lm-eval (results_….json), and {results} has none of a model in it.",
             f"Run `minizoo eval {word}` first, or give the folder of lm-eval's --output_path.",
         )
-    known = [*load_registry().names(), *shown_names(results), *names, *baseline_names(reference)]
+    known = [*load_registry().names(), *shown_names(results), *names]
     listing = "A side is a model, a run's id, a baseline, or a folder of lm-eval's output; `minizoo models` lists the registry."
     return unknown(UnknownModel, "model, run, baseline or folder", word, known, listing)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.compare.items import Items, ScoreKey, TaskResult
 from harness.records.columns import arrow_schema
 from harness.records.files import SAMPLE_COLUMNS
-from harness.records.gold import UNKNOWN, gold_of
+from harness.records.gold import Answered, golds_of
 from harness.records.record import Record
 from zoo.errors import one_line
 
@@ -83,24 +83,16 @@ def _items(columns: Columns, key: ScoreKey) -> Items:
 
 
 def _recovered(columns: Columns) -> dict[str, Any]:
-    """`gold` and `gold_logprob` from targets and responses: of every document or of none, since which of them tell it depends
-    on the answers, and a part chosen by those would be no fair one."""
+    """`gold` and `gold_logprob` from targets and responses, as far as they tell."""
     import numpy as np
 
-    made = list(_golds(columns))
-    if any(gold.logprob is None for gold in made):
-        made = [UNKNOWN] * len(made)
-    return {
-        "gold": np.array([-1 if gold.place is None else gold.place for gold in made], dtype=np.int64),
-        "gold_logprob": np.array([np.nan if gold.logprob is None else gold.logprob for gold in made], dtype=np.float64),
-    }
-
-
-def _golds(columns: Columns) -> Iterator[Any]:
-    accuracy = {
-        doc_id: value
-        for doc_id, metric, value in zip(columns["doc_id"], columns["metric"], columns["value"], strict=True)
-        if metric == ACC
-    }
+    judged = zip(columns["doc_id"], columns["metric"], columns["value"], strict=True)
+    accuracy = {doc_id: value for doc_id, metric, value in judged if metric == ACC}
     rows = zip(columns["doc_id"], columns["target"], columns["responses"], strict=True)
-    return (gold_of(target, responses, accuracy.get(doc_id)) for doc_id, target, responses in rows)
+    golds = golds_of([Answered(target, responses, accuracy.get(doc_id)) for doc_id, target, responses in rows])
+    return {
+        "gold": np.array([-1 if gold.place is None else gold.place for gold in golds], dtype=np.int64),
+        "gold_logprob": np.array(
+            [np.nan if gold.logprob is None else gold.logprob for gold in golds], dtype=np.float64
+        ),
+    }

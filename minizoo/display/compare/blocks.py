@@ -68,7 +68,7 @@ def _how_block(comparison: Comparison) -> Block:
     columns = [Column("task", importance=9), Column("test", importance=5), Column("effect", True, 2)]
     columns += [
         Column("kept", True, 6),
-        Column("raw", True, 3),
+        Column("B / A", True, 3),
         Column("Δ log p", True, 7),
         Column("95 % interval", True, 6),
     ]
