@@ -135,8 +135,8 @@ def _nothing(run: ChosenRun) -> str | None:
 
 
 REFUSALS: tuple[tuple[Callable[[ChosenRun], str | None], str], ...] = (
-    (_interrupted, "Run the same command again, which goes on from there, and accept that run."),
     (_unreadable, "`minizoo db check` lists such records; accept another run."),
+    (_interrupted, "Run the same command again, which goes on from there, and accept that run."),
     (_elsewhere, "Accept a run that this minizoo measured."),
     (_failed, f"Mend what failed. {OTHER}"),
     (_invalid_speed, OTHER),
