@@ -7,7 +7,6 @@ and `real`.
 
 from __future__ import annotations
 
-import math
 from statistics import NormalDist
 from typing import Any
 
@@ -41,19 +40,29 @@ def difference_z(lost: Any, gained: Any, n: Any, null: Any = 0.0) -> Any:
     Numbers or arrays. Where the hypothesis leaves no room for chance (no document changed at null 0; null ±1) it is 0 if the
     documents agree with it, else infinite. Raises ValueError for a null beyond ±1 and for more changed documents than n.
     """
-    lost, gained, n = counts(lost, gained, n)
+    lost, gained, n = _outcome(lost, gained, n)
     null = np.asarray(null, dtype=float)
     if not (np.abs(null) <= 1).all():
         raise ValueError("a difference of two shares does not lie beyond -1 and 1")
+    return plain(_score(lost, gained, n, null))
+
+
+def _outcome(lost: Any, gained: Any, n: Any) -> tuple[Any, ...]:
+    lost, gained, n = counts(lost, gained, n)
     if not ((lost + gained <= n) & (n > 0)).all():
         raise ValueError("more documents changed than there are, or there are none")
+    return lost, gained, n
+
+
+def _score(lost: Any, gained: Any, n: Any, null: Any) -> Any:
     beyond = gained - lost - n * null
-    variance = n * (2 * most_likely_lost(lost, gained, n, null) + null * (1 - null))
+    variance = 2 * most_likely_lost(lost, gained, n, null) + null * (1 - null)
+    least = np.abs(null) * (
+        1 - np.abs(null)
+    )  # where no more changed than the hypothesis asks for; rounding may go below it
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = beyond / np.sqrt(
-            np.maximum(variance, n * np.abs(null) * (1 - np.abs(null)))
-        )  # no less: |null| at least changed
-    return plain(np.where(beyond == 0, 0.0, z))
+        z = beyond / np.sqrt(n * np.maximum(variance, least))
+    return np.where(beyond == 0, 0.0, z)
 
 
 def most_likely_lost(lost: Any, gained: Any, n: Any, null: Any) -> Any:
@@ -85,11 +94,12 @@ def difference_interval(lost: int, gained: int, n: int, confidence: float) -> tu
 
     within(confidence, 0, 1, "confidence")
     quantile = NormalDist().inv_cdf(0.5 + confidence / 2)
-    value = (gained - lost) / n if n else math.nan
+    of_lost, of_gained, of_all = _outcome(lost, gained, n)
+    value = (gained - lost) / n
 
     def end(limit: float, sign: float) -> float:
         def too_far(null: float) -> float:
-            return sign * difference_z(lost, gained, n, null) - quantile
+            return sign * float(_score(of_lost, of_gained, of_all, null)) - quantile
 
         if too_far(limit) <= 0:
             return limit

@@ -18,7 +18,7 @@ NEGLIGIBLE = 1e-12
 """Numbers of changed documents as unlikely as this, on either side, are left out of a sum."""
 WAVES = 500
 """Numbers of documents below the one found by halving that are looked at one by one."""
-MOST = 10**9
+MOST = 10**7
 """Documents beyond which no number is sought."""
 
 

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
@@ -117,6 +117,7 @@ def test_z_falls_as_the_hypothesis_rises(outcome, one, other):
     assert above >= below - 1e-6 * abs(below)
 
 
+@settings(max_examples=50, deadline=None)
 @given(outcomes(), margins)
 def test_both_runs_exchanged_turn_the_answer_round(outcome, null):
     lost, gained, n = outcome
@@ -128,6 +129,7 @@ def test_both_runs_exchanged_turn_the_answer_round(outcome, null):
     assert mcnemar(lost, gained, "less") == mcnemar(gained, lost, "greater")
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 10**6), st.sampled_from([0.9, 0.95]))
 def test_where_nothing_changed_the_interval_narrows_with_the_documents(n, confidence):
     z = norm.ppf(0.5 + confidence / 2)
@@ -136,6 +138,7 @@ def test_where_nothing_changed_the_interval_narrows_with_the_documents(n, confid
     )
 
 
+@settings(max_examples=30, deadline=None)
 @given(outcomes(60), st.integers(1, 4))
 def test_a_higher_confidence_is_a_wider_interval(outcome, step):
     narrow, wide = (difference_interval(*outcome, c) for c in (0.7, 0.7 + step * 0.07))
