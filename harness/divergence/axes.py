@@ -249,13 +249,13 @@ class _Whole:
 
 
 def _answers(asked: Evaluation, checkpoint: Checkpoint, name: str, watcher: DivergenceWatcher) -> RightAnswers:
-    watcher.begins(f"scoring {name}")
+    watcher.begins(f"scoring {name}", "tokens")
     tokens, done = sum(plan.tokens for plan in asked.plans), 0
 
     def told(more: int) -> None:
         nonlocal done
         done += more
-        watcher.advanced(done, tokens, "tokens")
+        watcher.advanced(done, tokens)
 
     with closing(open_backend(checkpoint, asked.backend, asked.request.options)) as backend:
         return right_answers(asked.plans, backend, told)

@@ -20,6 +20,7 @@ from harness.lmeval.finite import remedy
 from harness.records.outcome import failure_of
 from harness.suites.suite import TaskSelection
 from zoo.checkpoint.locate import Outline, locate
+from zoo.checkpoint.model_ref import resolve
 from zoo.errors import DeviceMemory, NoDistributions, ScoresNotFinite
 
 
@@ -31,6 +32,7 @@ def diverge(a: EvalRequest, b: EvalRequest, watcher: DivergenceWatcher | None = 
     tell them, ScoresNotFinite, and DeviceMemory, DeviceLost or BackendBroke where an engine breaks.
     """
     watcher = watcher or Silent()
+    resolve(b.model, b.name, b.parent)  # a name that there is not is told before prompts are made
     watcher.begins("preparing")
     first = prepare(_once(a), watcher.noted)
     b = _as_asked(b, a, first)
@@ -45,7 +47,7 @@ def diverge(a: EvalRequest, b: EvalRequest, watcher: DivergenceWatcher | None = 
     del listed, first, second  # requests are many, and positions have all of them
     with ExitStack() as opened:
         backends = [_opened(each, opened, watcher) for each in opening]
-        watcher.begins("comparing")
+        watcher.begins("comparing", "positions")
         measured = _measured(positions, documents, backends, vocabulary, watcher)
         models = [_diverged(*each) for each in zip(vocabulary.names, backends, strict=True)]
     return figures(positions, documents, measured, models, suite, (*told, *_told_of(measured)))
@@ -95,9 +97,7 @@ def _measured(
 ) -> Measured:
     a, b = map(source_of, backends)
     try:
-        return measure(
-            positions, a, b, vocabulary.shared, lambda done: watcher.advanced(done, len(positions), "positions")
-        )
+        return measure(positions, a, b, vocabulary.shared, lambda done: watcher.advanced(done, len(positions)))
     except NotProbabilitiesError as error:
         place = documents.cluster[int(positions.document[error.position])]
         raise ScoresNotFinite(

@@ -8,8 +8,8 @@ from typing import Protocol
 class DivergenceWatcher(Protocol):
     """Is told how a comparison goes on, e.g. to draw a progress bar."""
 
-    def begins(self, phase: str) -> None:
-        """What is done from now on."""
+    def begins(self, phase: str, unit: str = "") -> None:
+        """What is done from now on, and what `advanced` counts in it."""
         ...
 
     def fetched(self, step: str, done: int, of: int) -> None:
@@ -20,7 +20,7 @@ class DivergenceWatcher(Protocol):
         """This is to be known, whatever comes of it."""
         ...
 
-    def advanced(self, done: int, of: int, unit: str) -> None:
+    def advanced(self, done: int, of: int) -> None:
         """So much of the phase is done, of so much."""
         ...
 
@@ -28,7 +28,7 @@ class DivergenceWatcher(Protocol):
 class Silent:
     """A watcher that tells nobody."""
 
-    def begins(self, phase: str) -> None:
+    def begins(self, phase: str, unit: str = "") -> None:
         """See `DivergenceWatcher`."""
 
     def fetched(self, step: str, done: int, of: int) -> None:
@@ -37,5 +37,5 @@ class Silent:
     def noted(self, line: str) -> None:
         """See `DivergenceWatcher`."""
 
-    def advanced(self, done: int, of: int, unit: str) -> None:
+    def advanced(self, done: int, of: int) -> None:
         """See `DivergenceWatcher`."""
