@@ -30,8 +30,8 @@ def gate_pairs(
 ) -> GateOutcome:
     """The answers to every entry for every pair (reference, candidate); no file is read but by `trials_of`.
 
-    `today`, UTC, ends mutes; `noise`: what identical code was seen to do. Raises InvalidPolicy for an entry that cannot be asked of these records: a metric whose direction
-    nobody knows, one score asked about twice, a margin that its metric cannot have.
+    `today`, UTC, ends mutes; `noise`: what identical code was seen to do. Raises InvalidPolicy for an entry that cannot be
+    asked of these records: a metric whose direction nobody knows, one score asked about twice, a margin that is none.
     """
     file = policy if isinstance(policy, PolicyFile) else unfiled(policy)
     told: list[str] = []

@@ -21,9 +21,11 @@ class PairNames:
 
     model: str
     """The candidate's."""
+    against: str
+    """The reference by a name that stays from night to night: a model, or `baseline:NAME`."""
     reference: str
     candidate: str
-    """Both in words: `baseline nano-teacher`, `run 01a2… of 2026-11-30`."""
+    """Both in words: `nano-teacher, run 01a2… of 2026-11-30`."""
 
 
 @dataclass(frozen=True)
@@ -194,11 +196,15 @@ class GateOutcome:
             for kind, family in self.families.items()
             if kind != "release"
         ]
+        detected = any(self.families[kind].tests for kind in ("accuracy", "gold", "speed"))
         release = self.families["release"]
+        split = f"false alarms at most {policy.alpha.total:g} a night over the whole plan, by Holm: {', '.join(shares)}"
         return [
-            f"detect: false alarms at most {policy.alpha.total:g} a night over the whole plan, by Holm: {', '.join(shares)}.",
+            f"detect: {split if detected else 'asked of nothing'}.",
             f"release: each entry at {100 * policy.confidence:g} %, one-sided; a loss beyond the margin by Holm over "
-            f"{release.tests} entr{'y' if release.tests == 1 else 'ies'} at {release.alpha:.2g}.",
+            f"{release.tests} entr{'y' if release.tests == 1 else 'ies'} at {release.alpha:.2g}."
+            if release.tests
+            else "release: asked of nothing.",
         ]  # fmt: skip
 
 

@@ -32,7 +32,9 @@ class Pair:
     @property
     def names(self) -> PairNames:
         """As they are shown."""
-        return PairNames(self.b.name, self.a.where or self.a.word, self.b.where or self.b.word)
+        against = self.a.word if self.a.kind == "baseline" else self.a.name
+        told = (f"{side.name}, {side.where}" if side.where else side.word for side in (self.a, self.b))
+        return PairNames(self.b.name, against, *told)
 
 
 @dataclass(frozen=True)

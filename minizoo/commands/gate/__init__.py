@@ -1,0 +1,1 @@
+"""`minizoo gate` and its calibration; never decides anything itself."""
