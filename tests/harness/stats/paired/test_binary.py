@@ -13,6 +13,8 @@ from scipy.stats import binomtest, multinomial, norm
 
 from harness.stats.paired.binary import difference_interval, difference_p, difference_z, mcnemar, most_likely_lost
 
+unhurried = settings(deadline=None)  # a busy machine may take its time
+
 ALTERNATIVES = ("two-sided", "less", "greater")
 TESTS = (difference_z, difference_p)
 margins = st.floats(-0.999, 0.999)
@@ -58,6 +60,7 @@ def test_no_changed_document_is_no_evidence():
     assert difference_p(0, 0, 50, 0.0) == 1.0
 
 
+@unhurried
 @given(outcomes())
 def test_without_a_margin_z_is_mcnemars(outcome):
     lost, gained, n = outcome
@@ -65,6 +68,7 @@ def test_without_a_margin_z_is_mcnemars(outcome):
     assert difference_z(lost, gained, n, 0.0) == pytest.approx((gained - lost) / math.sqrt(lost + gained), abs=1e-12)
 
 
+@unhurried
 @given(outcomes(60), st.floats(-0.95, 0.95))
 @example((0, 0, 40), -0.02)
 @example((3, 0, 40), 0.5)
@@ -97,6 +101,7 @@ def test_the_interval_is_that_of_another_program(lost, gained, n, confidence, lo
     assert difference_interval(lost, gained, n, confidence) == pytest.approx((lower, upper), abs=5e-5)
 
 
+@unhurried
 @given(outcomes(), st.sampled_from([0.8, 0.95, 0.99]), st.floats(-1, 1))
 @example((0, 0, 1), 0.95, 0.0)
 @example((7, 0, 7), 0.95, -1.0)
@@ -110,6 +115,7 @@ def test_the_interval_holds_what_the_test_does_not_reject(outcome, confidence, n
     assert (lower < null < upper) == accepted
 
 
+@unhurried
 @given(outcomes(), margins, margins)
 def test_z_falls_as_the_hypothesis_rises(outcome, one, other):
     low, high = sorted((one, other))

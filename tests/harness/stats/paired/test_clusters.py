@@ -5,12 +5,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
 from harness.stats.paired.binary import mcnemar
 from harness.stats.paired.clusters import clustered_sign_test, unit_numbers, unit_sums
+
+unhurried = settings(deadline=None)  # a busy machine may take its time
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 small_sums = st.lists(st.integers(-6, 6), min_size=1, max_size=10)
@@ -22,11 +24,13 @@ def enumerated(sums, alternative):
     return {"less": low, "greater": high, "two-sided": min(1.0, 2 * min(low, high))}[alternative]
 
 
+@unhurried
 @given(small_sums, st.sampled_from(ALTERNATIVES))
 def test_it_is_the_enumeration_of_all_signs(sums, alternative):
     assert clustered_sign_test(sums, alternative) == pytest.approx(enumerated(sums, alternative), rel=1e-12)
 
 
+@unhurried
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 9), st.sampled_from(ALTERNATIVES))
 def test_of_single_documents_it_is_mcnemars(lost, gained, alike, alternative):
     sums = [-1] * lost + [1] * gained + [0] * (alike + 1)
@@ -52,6 +56,7 @@ def test_nothing_changed_and_one_cluster():
     assert clustered_sign_test([-8]) == 1.0
 
 
+@unhurried
 @given(small_sums)
 def test_the_other_way_round_is_the_other_side(sums):
     assert clustered_sign_test(sums, "less") == pytest.approx(clustered_sign_test([-s for s in sums], "greater"))

@@ -5,12 +5,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from harness.stats.paired.ranks import rank_sum_chances, signed_rank_chances
 from harness.stats.paired.ratio import fewest_pairs, paired_ratio, slowdown_p, unpaired_ratio
+
+unhurried = settings(deadline=None)  # a busy machine may take its time
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 trials = st.lists(st.floats(0.5, 2), min_size=1, max_size=12, unique=True)
@@ -21,6 +23,7 @@ def untied(values):
     return len({abs(v) for v in values}) == len(values) and 0 not in values
 
 
+@unhurried
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=30))
 def test_a_slowdown_is_wilcoxons_signed_rank(values):
     assume(untied(values))
@@ -29,6 +32,7 @@ def test_a_slowdown_is_wilcoxons_signed_rank(values):
     )
 
 
+@unhurried
 @given(log_ratios, st.integers(-20, 20))
 def test_with_ties_it_is_the_largest_p_of_any_order_of_them(values, null):
     """Breaking ties at random gives an exact test; the largest p of all ways to break them errs on the safe side."""
@@ -79,6 +83,7 @@ def test_with_fewer_pairs_no_p_reaches_alpha(alpha):
     assert fewest == 1 or slowdown_p(-np.arange(1.0, fewest)) > alpha
 
 
+@unhurried
 @given(trials, trials, st.booleans(), st.sampled_from(ALTERNATIVES))
 def test_the_paired_p_is_wilcoxons(ours, theirs, higher, alternative):
     n = min(len(ours), len(theirs))
@@ -92,6 +97,7 @@ def test_the_paired_p_is_wilcoxons(ours, theirs, higher, alternative):
     assert found.n == n
 
 
+@unhurried
 @given(trials, trials, st.booleans(), st.sampled_from(ALTERNATIVES))
 def test_the_unpaired_p_is_mann_whitneys(ours, theirs, higher, alternative):
     assume(not set(ours) & set(theirs))
@@ -131,6 +137,7 @@ def test_the_unpaired_estimate_and_interval_by_hand():
     assert found.n == 2
 
 
+@unhurried
 @given(trials, trials)
 def test_times_and_rates_of_the_same_trials_agree_and_exchange_inverts(ours, theirs):
     n = min(len(ours), len(theirs))

@@ -5,18 +5,21 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from harness.stats.means import mean_estimate, mean_statistics
 from harness.stats.paired.real import PairedMean, mean_interval, mean_p, mean_p_of, paired_mean, sign_flip
 
+unhurried = settings(deadline=None)  # a busy machine may take its time
+
 ALTERNATIVES = ("two-sided", "less", "greater")
 values = st.floats(-100, 100).map(lambda v: round(v, 3))
 columns = st.lists(values, min_size=2, max_size=40)
 
 
+@unhurried
 @given(columns, columns, st.sampled_from(ALTERNATIVES))
 def test_without_clusters_it_is_the_paired_t_test(a, b, alternative):
     n = min(len(a), len(b))
@@ -46,6 +49,7 @@ def test_weights_by_hand():
     assert mean.stderr == pytest.approx(math.sqrt(3 / 2 * (1.75**2 + 1.5**2 + 3.25**2)) / 4)
 
 
+@unhurried
 @given(st.lists(st.tuples(st.floats(-5, 5), st.integers(0, 5)), min_size=2, max_size=40))
 def test_its_error_is_that_of_a_score_with_the_same_clusters(rows):
     differences, clusters = zip(*rows, strict=True)
@@ -54,6 +58,7 @@ def test_its_error_is_that_of_a_score_with_the_same_clusters(rows):
     assert paired_mean(differences, clusters).stderr == pytest.approx(expected, abs=1e-10)
 
 
+@unhurried
 @given(columns, st.integers(1, 5), st.integers(1, 9))
 def test_equal_weights_are_none_and_a_doubled_document_in_a_cluster_is_none_more(listed, weight, copies):
     plain = paired_mean(listed)
@@ -110,6 +115,7 @@ def test_an_interval_needs_units_that_can_tell():
     assert mean_interval(paired_mean([0.3, 0.4], ["a", "a"]), 0.95) == (None, None)
 
 
+@unhurried
 @given(columns, st.floats(-100, 100), st.sampled_from([0.8, 0.95]))
 def test_the_interval_holds_what_the_test_does_not_reject(listed, null, confidence):
     mean = paired_mean(listed)
@@ -146,6 +152,7 @@ def exact_signs(sums, alternative):
     return {"less": low, "greater": high, "two-sided": min(1.0, 2 * min(low, high))}[alternative]
 
 
+@unhurried
 @given(st.lists(st.floats(-3, 3).map(lambda v: round(v, 2)), min_size=1, max_size=9), st.sampled_from(ALTERNATIVES))
 def test_few_units_have_every_sign_enumerated(sums, alternative):
     assert sign_flip(sums, resamples=10, alternative=alternative) == pytest.approx(exact_signs(sums, alternative))
