@@ -30,6 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Run lm-eval's own command line, with minizoo as one of its models.",
     ),
     "bench": ("minizoo.commands.bench:bench", "Measure a model's speed, beside what the hardware allows."),
+    "compare": ("minizoo.commands.compare:compare", "Compare two models or runs, document by document."),
+    "gate": ("minizoo.commands.gate:gate", "Judge a candidate by a policy: passed, regressed, or not to be told."),
+    "baseline": ("minizoo.commands.baseline:baseline", "Accept a run as the one to compare with, or list those accepted."),
+    "power": ("minizoo.commands.power:power", "Say what a suite could find, before it is run."),
     "import": (
         "minizoo.commands.import_results:import_results",
         "Take in rows that others contributed, and results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval.",
