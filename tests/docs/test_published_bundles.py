@@ -1,12 +1,18 @@
 """What may lie in reports/published, what the workflows make of it, and that all that lies there is sound."""
 
+import json
 import os
+import re
 from pathlib import Path
 from subprocess import run
 
 import pytest
 from ruamel.yaml import YAML
 from support.paths import ROOT
+
+from harness.baselines.file import load_baselines
+from harness.baselines.read import read_outcomes
+from zoo.registry.loader import load_registry
 
 BUNDLE = "minizoo-rows-nvidia-a100-20261130-0123abcd.zip"
 
@@ -51,6 +57,18 @@ def test_bundles_may_lie_there(checkout):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+REFERENCE = ("reference/baselines.yaml", "reference/baselines/nano-teacher-0123abcd.zip")
+
+
+def test_records_of_reference_may_lie_there(checkout):
+    for name in REFERENCE:
+        path = checkout / "reports/published" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"\0" * 999_999)
+    done, _ = ran(scripts("published", "check")[KIND], checkout)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def large(path):
     path.write_bytes(b"\0" * 20_000_001)
 
@@ -67,10 +85,16 @@ def large(path):
         ("minizoo-rows-folder.zip", Path.mkdir),
         (BUNDLE, lambda path: path.symlink_to("README.md")),
         (".hidden", Path.touch),
+        ("reference/other.yaml", Path.touch),
+        ("reference/baselines/nano.exe", Path.touch),
+        ("reference/baselines/nano-x.zip", large),
+        ("reference/baselines/nano-x.zip", lambda path: path.symlink_to("README.md")),
+        ("reference/nano-x.zip", Path.touch),
     ],
 )
 def test_anything_else_is_named_and_refused(checkout, name, plant):
     (checkout / "reports/published" / BUNDLE.replace("a100", "h100")).touch()
+    (checkout / "reports/published" / name).parent.mkdir(parents=True, exist_ok=True)
     plant(checkout / "reports/published" / name)
     done, _ = ran(scripts("published", "check")[KIND], checkout)
     assert done.returncode == 1
@@ -118,6 +142,32 @@ def check_of(folder, minizoo):
 
 def test_every_published_bundle_is_sound(minizoo):
     assert check_of(ROOT / "reports/published", minizoo) == ""
+
+
+def test_records_of_reference_are_whole_and_of_the_whole_family(minizoo):
+    file = ROOT / "reports/published/reference/baselines.yaml"
+    ran = minizoo("baseline", "list", "--file", file, "--json")
+    assert ran.code == 0, ran.err
+    family = [model.id for model in load_registry().models.values() if model.group == "nano"]
+    found = ran.json()["baselines"]
+    assert [(each["name"], each["model"], each["state"]) for each in found] == [
+        (name, name, "whole") for name in family
+    ]
+    assert sorted(path.name for path in file.parent.glob("baselines/*")) == sorted(
+        Path(each["bundle"]).name for each in found
+    )
+    check = scripts("published", "check")["Check the records of reference"]
+    assert check.split() == ["minizoo", "baseline", "list", "--file", str(file.relative_to(ROOT))]
+
+
+def test_records_of_reference_name_no_machine_and_no_text():
+    file = ROOT / "reports/published/reference/baselines.yaml"
+    for baseline in load_baselines(file).values():
+        for record, documents, _ in read_outcomes(baseline, file.parent):
+            assert record.setting.host == "withheld"
+            texts = json.dumps([record.model_dump(mode="json", exclude={"subject": {"entry"}}), *documents.to_pylist()])
+            assert not re.search(r"/(home|root|tmp|work|Users)/", texts)
+            assert "responses" not in documents.column_names
 
 
 def test_a_published_bundle_that_is_not_sound_is_seen(tmp_path, minizoo):
