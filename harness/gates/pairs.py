@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from harness.metrics.speed_metrics import PointTrials, samples_of_points
 from harness.records.files import folder_name, run_folder
 from harness.records.record import Record
 from harness.store.query import query
+from zoo.errors import FileMissing
 
 RUNS = """
 SELECT run_id, suite, backend, coalesce(gpu, device) AS place, max(finished_at) AS finished
 FROM records
-WHERE lower($model) IN (lower(model), lower(subject), lower(given_name)) AND source = 'measured' AND run_id > $after
+WHERE lower(?) IN (lower(model), lower(subject), lower(given_name)) AND source = 'measured' AND run_id > ?
   AND (run_id, task) NOT IN (SELECT run_id, task FROM speed_points)
 GROUP BY ALL ORDER BY finished"""
 BAD = """
@@ -46,41 +47,39 @@ def named_pair(
 def baseline_pairs(baselines: Path, results: Path) -> list[Pair]:
     """Every baseline of the file with the newest run of its model since, on the same suite, backend and device.
 
-    A model without one gets a side without results, so that all of its entries are missing.
+    A model without one gets a side without results, so that all of its entries are missing. FileMissing where there is no file;
+    what reading a bundle raises.
     """
+    if not baselines.exists():
+        raise FileMissing(
+            f"There is no file of baselines {baselines}.",
+            "Name REFERENCE and CANDIDATE, give --baselines FILE, or accept a run: `minizoo baseline accept RUN --reason …`.",
+        )
     found: list[Pair] = []
     for name, baseline in load_baselines(baselines).items():
         side = resolve_side(f"baseline:{name}", results, baselines)
-        found.append(_pair(side, _newest(side, baseline, results), results))
+        found.append(_beside_newest(side, baseline, results))
     return found
 
 
-def _newest(side: Side, baseline: Baseline, results: Path) -> Side:
+def _beside_newest(side: Side, baseline: Baseline, results: Path) -> Pair:
     records = [result.record for result in side.results.values()] or list(side.speed)
-    first = records[0]
-    place = first.setting.gpu or first.setting.device
-    asked = {"model": baseline.model, "after": baseline.run}
-    runs = query(results, RUNS, asked) if results.is_dir() else []  # pyright: ignore[reportArgumentType]
-    same = [
-        run
-        for run in runs
-        if (run["suite"], run["backend"], run["place"]) == (first.suite, first.setting.backend, place)
-    ]
+    asked = (records[0].suite, records[0].setting.backend, records[0].setting.gpu or records[0].setting.device)
+    runs = query(results, RUNS, [baseline.model, baseline.run]) if results.is_dir() else []
+    same = [run["run_id"] for run in runs if (run["suite"], run["backend"], run["place"]) == asked]
+    benched = model_side(baseline.model, results) if results.is_dir() else None
+    speed = tuple(record for record in benched.speed if record.run_id > baseline.run) if benched else ()
     if same:
-        made = run_side(baseline.model, results, same[-1]["run_id"])
-    else:
-        made = Side(baseline.model, "run", baseline.model, {}, where=_no_run(baseline, first, place, runs, results))
-    benched = model_side(baseline.model, results) if runs or results.is_dir() else None
-    newer = tuple(record for record in benched.speed if record.run_id > baseline.run) if benched else ()
-    return replace(made, speed=newer or made.speed)
+        return _pair(side, replace(run_side(baseline.model, results, same[-1]), speed=speed), results)
+    others = dict.fromkeys(_words(run["suite"], run["backend"], run["place"]) for run in runs)
+    instead = f"; newer ones are of {', '.join(others)}" if others else ""
+    why = f"{results} has no run of {baseline.model} newer than its baseline, of {_words(*asked)}{instead}"
+    nothing = Side(baseline.model, "run", baseline.model, {}, speed=speed, where="no newer run")
+    return replace(_pair(side, nothing, results), no_candidate=why)
 
 
-def _no_run(baseline: Baseline, first: Record, place: str, runs: Sequence[Any], results: Path) -> str:
-    """What there is instead of a newer run, as the name of a side."""
-    asked = f"{first.suite} by {first.setting.backend} on {place}"
-    others = dict.fromkeys(f"{run['suite']} by {run['backend']} on {run['place']}" for run in runs)
-    instead = f" (newer are: {', '.join(others)})" if others else ""
-    return f"{results}: no run of {baseline.model} newer than its baseline, of {asked}{instead}:"
+def _words(suite: str, backend: str, place: str) -> str:
+    return f"suite {suite} by {backend} on {place}"
 
 
 def _pair(a: Side, b: Side, results: Path) -> Pair:

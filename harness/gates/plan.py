@@ -28,13 +28,19 @@ class Pair:
     b: Side
     unreadable: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     """Side (`a`, `b`) and task."""
+    no_candidate: str | None = None
+    """Why there is no candidate at all, in words; its side then holds nothing."""
 
     @property
     def names(self) -> PairNames:
         """As they are shown."""
         against = self.a.word if self.a.kind == "baseline" else self.a.name
-        told = (f"{side.name}, {side.where}" if side.where else side.word for side in (self.a, self.b))
-        return PairNames(self.b.name, against, *told)
+        return PairNames(self.b.name, against, in_words(self.a), in_words(self.b))
+
+
+def in_words(side: Side) -> str:
+    """A side by its model and where its results come from."""
+    return f"{side.name}, {side.where}" if side.where else side.word
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,7 @@ def _row(pair: Pair, entry: AccuracyEntry, path: YamlPath, task: str) -> Planned
         for letter, side, result in (("a", pair.a, a), ("b", pair.b, b))
         if (told := _why_missing(side, result, key, entry, pair.unreadable.get((letter, task))))
     ]
+    reasons = [pair.no_candidate] if pair.no_candidate else reasons
     absent: Absent | None = ("MISSING", "; ".join(reasons)) if reasons else None
     return Planned(pair, entry, path, key, a, b, absent)
 
@@ -126,7 +133,7 @@ def _why_missing(
     side: Side, result: TaskResult | None, key: ScoreKey, entry: AccuracyEntry, unreadable: str | None
 ) -> str | None:
     """Why a side has no number to compare; None where it has one."""
-    name = side.where or side.word
+    name = in_words(side)
     if unreadable is not None:
         return f"{name}: the record cannot be read ({unreadable})"
     if (record := side.failed.get(key.task)) is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from harness.compare.items import Side
 from harness.gates.loading import PolicyFile
 from harness.gates.outcome import Findings, Kind, Numbers
-from harness.gates.plan import Absent, Pair
+from harness.gates.plan import Absent, Pair, in_words
 from harness.gates.policy import Policy, SpeedEntry
 from harness.metrics.speed_metrics import load_metrics
 from harness.records.record import Record
@@ -122,14 +122,27 @@ def planned_speed(file: PolicyFile, pair: Pair) -> tuple[list[PlannedSpeed], lis
             why: Absent = ("MISSING", "neither side has a record of it")
             rows.append(PlannedSpeed(pair, entry, ("speed", at), Place(entry.workload, entry.point or "", ""), why))
         elif not places:
-            idle.append(f"speed of {entry.workload}")
+            idle.append("speeds" if entry.workload == "*" else f"speed of {entry.workload}")
     return rows, idle
 
 
-def _places(records: Iterable[Record], entry: SpeedEntry) -> list[Place]:
-    found = [place for place in map(_at, records) if place]
+def _places(records: Sequence[Record], entry: SpeedEntry) -> list[Place]:
+    """Where either side measured; points that were only measured for a comparison at equal memory are in no plan."""
+    shared = _by_memory(records)
+    found = [place for record in records if (place := _at(record)) and (record.run_id, record.task) not in shared]
     fits = [p for p in found if fnmatchcase(p.workload, entry.workload) and fnmatchcase(p.point, entry.point or "*")]
     return list(dict.fromkeys(fits))
+
+
+def _by_memory(records: Iterable[Record]) -> set[tuple[str, str]]:
+    """(run, task) of the records that are part of comparisons at equal memory and of none at an equal batch."""
+    by_mode: dict[str, set[tuple[str, str]]] = {"equal memory": set(), "equal batch": set()}
+    batches = {(r.run_id, r.speed.batch): r.task for r in records if r.speed}
+    for record in records:
+        for one in record.speed.comparisons if record.speed else ():
+            other = batches.get((one.against_run_id, one.against_batch))
+            by_mode[one.mode] |= {(record.run_id, record.task), *([(one.against_run_id, other)] if other else [])}
+    return by_mode["equal memory"] - by_mode["equal batch"]
 
 
 def find_speed(row: PlannedSpeed, policy: Policy, trials_of: TrialsOf) -> SpeedFindings | Absent:
@@ -148,11 +161,11 @@ def find_speed(row: PlannedSpeed, policy: Policy, trials_of: TrialsOf) -> SpeedF
 def _measured(row: PlannedSpeed, trials_of: TrialsOf) -> Trials | Absent:
     pair = _in_turn(row.pair.a, row.pair.b, row.place)
     if pair is None:
-        return "MISSING", _why_none(row)
+        return "MISSING", row.pair.no_candidate or _why_none(row)
     ours, theirs = pair
     for side, record in zip((row.pair.a, row.pair.b), (theirs, ours), strict=True):
         if problem := _invalid(record):
-            return "MISSING", f"{side.where or side.word}: {problem}"
+            return "MISSING", f"{in_words(side)}: {problem}"
     values = [trials_of(record, row.entry.metric) for record in (theirs, ours)]
     if not all(values):
         return "MISSING", f"the trials of {row.entry.metric} are gone, or it has none a trial"
@@ -202,9 +215,9 @@ def _why_none(row: PlannedSpeed) -> str:
     for side in (row.pair.a, row.pair.b):
         own = [record for record in side.speed if _at(record) == row.place]
         if not own:
-            return f"{side.where or side.word} has no record of it"
+            return f"{in_words(side)} has no record of it"
         if problem := _invalid(max(own, key=lambda record: record.finished_at)):
-            return f"{side.where or side.word}: {problem}"
+            return f"{in_words(side)}: {problem}"
     names = row.pair.b.name, row.pair.a.name
     return (
         "the two were not measured in turn, and speeds of two occasions are not compared: "

@@ -54,11 +54,12 @@ def flip_cells(numbers: Numbers | None) -> list[str]:
     return [f"{numbers.lost:,}", f"{numbers.gained:,}"]
 
 
-def p_cells(numbers: Numbers | None) -> list[str]:
-    """p and adjusted p: of detect, else of a loss beyond the margin."""
+def p_cells(verdict: Verdict) -> list[str]:
+    """p and adjusted p: of detect where that is asked, else of a loss beyond the margin."""
+    numbers = verdict.numbers
     if numbers is None:
         return [ABSENT] * 2
-    if numbers.detect_p is not None:
+    if "detect" in verdict.ask:
         return [chance(numbers.detect_p), chance(numbers.detect_adjusted)]
     return [chance(numbers.breach_p), chance(numbers.breach_adjusted)]
 

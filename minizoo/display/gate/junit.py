@@ -75,7 +75,7 @@ def _numbers(outcome: GateOutcome, verdict: Verdict) -> str:
     if numbers is not None:
         names = ["n", "reference", "candidate", "difference", interval_words(outcome), "margin", "lost", "gained", "p"]
         names += ["p adjusted", "Δ log p", "its interval", "its p adjusted"]
-        cells = [*score_cells(verdict), *difference_cells(verdict), *flip_cells(numbers), *p_cells(numbers)]
+        cells = [*score_cells(verdict), *difference_cells(verdict), *flip_cells(numbers), *p_cells(verdict)]
         told += [f"{name}: {cell}" for name, cell in zip(names, [*cells, *gold_cells(numbers)], strict=True)]
         told.append(f"test: {numbers.test}")
     return "\n".join(line for line in told if line)

@@ -71,7 +71,7 @@ def _row(verdict: Verdict) -> str:
     cells = [
         f"**{verdict.status}**" if verdict.status != "PASS" else verdict.status,
         *map(_text, (verdict.pair.model, verdict.task, f"{metric_words(verdict)} ({verdict.tier})")),
-        score_cells(verdict)[0], *difference_cells(verdict), p_cells(numbers)[1], flips, gold_cells(numbers)[0],
+        score_cells(verdict)[0], *difference_cells(verdict), p_cells(verdict)[1], flips, gold_cells(numbers)[0],
     ]  # fmt: skip
     return _line(cells)
 
@@ -85,7 +85,7 @@ def _reason(verdict: Verdict) -> str:
     told = [f"**{verdict.status}** {_text(verdict.pair.model)}, {_text(verdict.task)}: {prose(_cut(verdict.reason))}"]
     if numbers := verdict.numbers:
         _, reference, candidate = score_cells(verdict)
-        told.append(f"{reference} → {candidate}; p {p_cells(numbers)[0]}; {_text(numbers.test)}")
+        told.append(f"{reference} → {candidate}; p {p_cells(verdict)[0]}; {_text(numbers.test)}")
         if numbers.gold:
             told.append("Δ log p {} ({}), adjusted p {}".format(*gold_cells(numbers)))
     return f"- {'. '.join(told)}."

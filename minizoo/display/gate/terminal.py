@@ -57,5 +57,5 @@ def _row(verdict: Verdict) -> list[str]:
     numbers = verdict.numbers
     return [
         verdict.status, verdict.pair.model, verdict.task, metric_words(verdict), verdict.tier, *score_cells(verdict),
-        *difference_cells(verdict), *flip_cells(numbers), *p_cells(numbers), *gold_cells(numbers), verdict.reason,
+        *difference_cells(verdict), *flip_cells(numbers), *p_cells(verdict), *gold_cells(numbers), verdict.reason,
     ]  # fmt: skip
