@@ -18,16 +18,15 @@ SHORTEST_PREFIX = 6
 """Characters of a run's id that may name it."""
 MOST_NAMED = 3
 """Corrupt records that are named one by one."""
-OF_RUNS = (
-    "SELECT run_id, model, source, record FROM records WHERE list_contains(?, run_id) ORDER BY finished_at, run_id"
-)
-OF_MODEL = """
-SELECT run_id, model, source, record FROM records
-WHERE lower(?) IN (lower(model), lower(given_name)) OR lower(subject) = lower(?) OR (kind = 'folder' AND location = ?)
-ORDER BY finished_at, run_id"""
-
-
-VALID = "SELECT DISTINCT run_id, task FROM latest_valid WHERE model = ?"
+KNOWN = """
+SELECT r.run_id, r.model, r.source, r.record, (r.run_id, r.task) IN (SELECT (run_id, task) FROM latest_valid) AS valid,
+       (SELECT list({'path': path, 'reason': reason} ORDER BY path) FROM bad_records) AS bad
+FROM records r
+WHERE """
+OF_RUN = f"{KNOWN} r.run_id = ? ORDER BY r.finished_at, r.task"
+OF_MODEL = f"""{KNOWN}
+lower(?) IN (lower(r.model), lower(r.given_name)) OR lower(r.subject) = lower(?) OR (r.kind = 'folder' AND r.location = ?)
+ORDER BY r.finished_at, r.run_id, r.task"""
 
 
 class Row(NamedTuple):
@@ -37,6 +36,8 @@ class Row(NamedTuple):
     model: str
     """As it is shown."""
     source: str
+    valid: bool
+    """Whether it is among the results that count (the view latest_valid)."""
 
 
 def runs_beginning(results: Path, word: str) -> list[str]:
@@ -49,9 +50,10 @@ def runs_beginning(results: Path, word: str) -> list[str]:
 
 def run_side(word: str, results: Path, run_id: str) -> Side:
     """All results of one run."""
-    rows = _rows(query(results, OF_RUNS, [[run_id]]))
+    found = query(results, OF_RUN, [run_id])
+    rows = _rows(found)
     good = [row for row in rows if _is_accuracy(row.record) and row.record.status == "ok"]
-    return _side(word, results, rows, good, corrupt_records(results, run_id))
+    return _side(word, results, rows, good, corrupt_records(results, found, run_id))
 
 
 def model_side(word: str, results: Path) -> Side | None:
@@ -62,9 +64,9 @@ def model_side(word: str, results: Path) -> Side | None:
     if not results.is_dir():
         return None
     known = load_registry().find(word)
-    named = [word, known.id if known else word, str(Path(word).expanduser().resolve())]
-    found = _rows(query(results, OF_MODEL, named))
-    rows = [row for row in found if row.model == word] or found
+    found = query(results, OF_MODEL, [word, known.id if known else word, str(Path(word).expanduser().resolve())])
+    exact = [row for row in found if row["model"] == word]
+    rows = _rows(exact or found)
     if not rows:
         return None
     models = sorted({row.model for row in rows})
@@ -73,21 +75,26 @@ def model_side(word: str, results: Path) -> Side | None:
             f"{word} stands for {len(models)} models in {results}: {', '.join(models)[:300]}.",
             "Name one of those, or a run by its id.",
         )
-    valid = {(row["run_id"], row["task"]) for row in query(results, VALID, [models[0]])}
-    good = [row for row in rows if (row.record.run_id, row.record.task) in valid or _is_imported(row.record)]
-    return _side(word, results, rows, good, corrupt_records(results))
+    good = [row for row in rows if row.valid or _is_imported(row.record)]
+    return _side(
+        word, results, rows, [row for row in good if _is_accuracy(row.record)], corrupt_records(results, found)
+    )
 
 
-def corrupt_records(results: Path, run_id: str = "") -> tuple[str, ...]:
+def corrupt_records(results: Path, found: Sequence[Mapping[str, Any]], run_id: str = "") -> tuple[str, ...]:
     """Notes that name the records of the folder, or of one run, that cannot be read: they are in no comparison."""
-    rows = query(results, "SELECT path, reason FROM bad_records WHERE contains(path, ?) ORDER BY path", [run_id])
-    told = [f"{results / row['path']} cannot be read ({row['reason']}): it is in no comparison" for row in rows]
+    bad: list[dict[str, str]] = (found[0]["bad"] or []) if found else []
+    told = [
+        f"{results / row['path']} cannot be read ({row['reason']}): it is in no comparison"
+        for row in bad
+        if run_id in row["path"]
+    ]
     more = [f"{len(told) - MOST_NAMED:,} more records cannot be read: `minizoo db check` names them"]
     return tuple(told[:MOST_NAMED] + (more if len(told) > MOST_NAMED else []))
 
 
-def _rows(found: Iterable[Any]) -> list[Row]:
-    return [Row(Record.model_validate_json(row["record"]), row["model"], row["source"]) for row in found]
+def _rows(found: Iterable[Mapping[str, Any]]) -> list[Row]:
+    return [Row(Record.model_validate_json(row["record"]), row["model"], row["source"], row["valid"]) for row in found]
 
 
 def _side(word: str, results: Path, rows: Sequence[Row], good: Sequence[Row], notes: Sequence[str]) -> Side:
@@ -110,7 +117,7 @@ def _side(word: str, results: Path, rows: Sequence[Row], good: Sequence[Row], no
         speed=tuple(row.record for row in rows if row.record.speed is not None),
         run_ids=tuple(dict.fromkeys(record.run_id for record in chosen)) or tuple({row.record.run_id for row in rows}),
         where=_where(chosen or [row.record for row in rows]),
-        notes=tuple(dict.fromkeys([*told, *_passed_over(good, chosen, failed)])),
+        notes=tuple(dict.fromkeys([*told, *_passed_over(rows, good, chosen, failed)])),
     )
 
 
@@ -156,14 +163,21 @@ def _where(records: Sequence[Record]) -> str:
     return f"{len(runs)} runs, the newest result of each task"
 
 
-def _passed_over(rows: Sequence[Row], chosen: Sequence[Record], failed: Mapping[str, Record]) -> list[str]:
-    """Notes of newer records that are not compared: of a part of the documents, or of a failure."""
-    newest = {row.record.task: row.record for row in rows}
+def _passed_over(
+    rows: Sequence[Row], good: Sequence[Row], chosen: Sequence[Record], failed: Mapping[str, Record]
+) -> list[str]:
+    """Notes of records that are not compared: newer ones of a part of the documents or of a failure, and what is not valid."""
+    newest = {row.record.task: row.record for row in good}
     found = [
         f"{record.task} is compared as run {record.run_id} has it, whole; the newer run {newest[record.task].run_id} "
         "has a part of its documents: name that run to compare it"
         for record in chosen
         if is_whole(record) and not is_whole(newest[record.task])
+    ]
+    found += [
+        f"run {row.record.run_id} of {row.record.task} has no valid score ({row.record.reason or 'not finite'})"
+        for row in rows
+        if _is_accuracy(row.record) and row.record.status == "ok" and row.record.task not in newest
     ]
     return found + [
         f"the newest run of {record.task} failed ({failed[record.task].reason or failed[record.task].code}): "
