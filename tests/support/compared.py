@@ -1,11 +1,11 @@
 """Records of two models to be compared: a row a document, with whatever a test says of it."""
 
 import numpy as np
-from support.records import record
 
 from harness.records.files import write_record
 from harness.records.record import MetricScore, Subject
 from harness.stats.sufficient import MeanStatistics
+from support.records import record
 
 ROW = {"occurrence": 0, "prompt_hash": "p", "filter": "none", "weight": None, "responses": None, "filtered": None}
 
@@ -46,7 +46,8 @@ def score_of(values, metric="acc", value=None, **changes):
 
 def keep(results, model, values, task="winogrande", metric="acc", columns=None, score=None, **changes):
     """Write a task's record of a model, with its samples, and return it."""
-    fields = {"subject": subject(model), "scores": (score_of(values, metric, **score or {}),), "counts": None}
+    fields = {"subject": subject(model), "counts": None}
+    fields |= {} if "scores" in changes else {"scores": (score_of(values, metric, **score or {}),)}
     made = record(task, **fields | changes)
-    write_record(results, made, rows_of(values, metric, **columns or {}))
+    write_record(results, made, rows_of(values, metric, **columns or {}) if values else ())
     return made
