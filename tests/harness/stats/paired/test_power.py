@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.optimize import brentq
+from support.paths import ROOT
 
 from harness.stats.paired.binary import mcnemar
 from harness.stats.paired.power import (
@@ -97,6 +99,20 @@ def test_one_point_on_all_of_mmlu_and_hellaswag_is_found():
     assert paired_power(14_042, 0.04, 0.01, 0.001) > 0.99
     assert paired_power(10_042, 0.04, 0.01, 0.001) > 0.95
     assert paired_power(10_042, 0.10, 0.01, 0.001) < 0.7
+
+
+@pytest.mark.parametrize(
+    ("task", "share", "n"),
+    [("MMLU", 0.695, 14_042), ("HellaSwag", 0.83, 10_042), ("GSM8K", 0.585, 1319), ("HumanEval", 0.362, 164)],
+)
+def test_the_page_prints_what_is_computed(task, share, n):
+    paired = [paired_detectable(n, discordant, 0.05, 0.8) for discordant in (0.02, 0.04, 0.1)]
+    unpaired = brentq(lambda loss: unpaired_power(n, share, loss, 0.05) - 0.8, 1e-4, share)
+    cells = ["none" if found is None else f"{100 * found:.2f}" for found in (*paired, unpaired)]
+    (row,) = [
+        line for line in (ROOT / "docs/statistics.md").read_text("utf-8").splitlines() if line.startswith(f"| {task} (")
+    ]
+    assert row.replace(" points", "").split(" | ")[2:] == [*cells[:3], f"{cells[3]} |"]
 
 
 def test_what_cannot_be_has_no_power():
