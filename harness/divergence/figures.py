@@ -126,7 +126,7 @@ def figures(
         percentiles_of(measured.reverse, HIGH),
         mean_of(measured.agree, cluster),
         mean_of(delta, of_pair),
-        _root(mean_of(delta**2, of_pair)),
+        root_of(mean_of(delta**2, of_pair)),
         percentiles_of(delta, BOTH_SIDES),
         mean_of(log_b - log_a, of_pair),
         tuple(_by_task(positions, documents, measured, cluster)),
@@ -189,7 +189,7 @@ def _perplexity(logprobs: Any) -> float:
     return math.exp(-float(logprobs.mean())) if len(logprobs) else math.nan
 
 
-def _root(squares: Mean) -> Mean:
+def root_of(squares: Mean) -> Mean:
     """√ of a mean square; its error to first order (delta method), its bounds those of the square."""
     value = math.sqrt(squares.value)
     lower, upper = (None if x is None else math.sqrt(max(0.0, x)) for x in (squares.lower, squares.upper))
