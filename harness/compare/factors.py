@@ -104,7 +104,8 @@ def _by_length(evidence: Evidence) -> dict[str, Any] | str:
     for end in ends:
         mask = (evidence.length > below) & (evidence.length <= end) & known
         if mask.any():
-            levels[f"{int(evidence.length[mask].min()):,} – {end:,} characters"] = mask
+            start = int(evidence.length[mask].min())
+            levels[f"{end:,} characters" if start == end else f"{start:,} – {end:,} characters"] = mask
         below = end
     return levels
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from harness.compare.items import Side
+from harness.compare.sides.samples import columns_of_rows, with_items
 from harness.records.files import write_record
 from harness.records.record import MetricScore, Subject
 from harness.stats.sufficient import MeanStatistics
@@ -44,10 +46,25 @@ def score_of(values, metric="acc", value=None, **changes):
     return MetricScore(**fields | changes)
 
 
-def keep(results, model, values, task="winogrande", metric="acc", columns=None, score=None, **changes):
-    """Write a task's record of a model, with its samples, and return it."""
+def made(model, values, task="winogrande", metric="acc", columns=None, score=None, **changes):
+    """A task's record of a model, and its samples."""
     fields = {"subject": subject(model), "counts": None}
     fields |= {} if "scores" in changes else {"scores": (score_of(values, metric, **score or {}),)}
-    made = record(task, **fields | changes)
-    write_record(results, made, rows_of(values, metric, **columns or {}) if values else ())
-    return made
+    return record(task, **fields | changes), rows_of(values, metric, **columns or {}) if values else []
+
+
+def keep(results, model, values, *args, **changes):
+    """Write what `made` makes to a results folder, and return the record."""
+    found, rows = made(model, values, *args, **changes)
+    write_record(results, found, rows)
+    return found
+
+
+def side(name, *parts):
+    """A side of what `made` made, which no folder holds."""
+    results, failed = {}, {}
+    for found, rows in parts:
+        if found.status != "ok":
+            failed[found.task] = found
+        results |= with_items(found, columns_of_rows(rows))
+    return Side(name, "run", name, results, failed, run_ids=(name,), where=f"run {name}")

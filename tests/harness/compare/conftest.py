@@ -1,30 +1,27 @@
-"""Two models, `old` and `new`, in a results folder of the test's own."""
+"""Two sides, `old` and `new`, compared; most without a results folder, which takes a second to make."""
 
 import pytest
-from support.compared import keep
+from support.compared import made, side
 
 from harness.compare.comparison import compare_sides
-from harness.compare.resolve import resolve_side
 
 
 @pytest.fixture
-def compared(tmp_path):
-    """Compare `old` with `new` as they stand in the folder."""
+def compared():
+    """Compare lists of what `made` made: of `old`, and of `new`."""
 
-    def call(asked=None, a="old", b="new"):
-        return compare_sides(resolve_side(a, tmp_path), resolve_side(b, tmp_path), asked)
+    def call(old, new, asked=None):
+        return compare_sides(side("old", *old), side("new", *new), asked)
 
     return call
 
 
 @pytest.fixture
-def row(tmp_path, compared):
+def row(compared):
     """The one row of two lists of values; what is said of either side in `a` and `b`, of both in `both`."""
 
     def call(old, new, a=None, b=None, **both):
-        keep(tmp_path, "old", old, **both | (a or {}))
-        keep(tmp_path, "new", new, **both | (b or {}))
-        (one,) = compared().rows
+        (one,) = compared([made("old", old, **both | (a or {}))], [made("new", new, **both | (b or {}))]).rows
         return one
 
     return call
