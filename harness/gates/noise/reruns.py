@@ -1,0 +1,131 @@
+"""Identical code, run again and again with other digits: one evaluation prepared once, a side a re-run."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+from backends.contract import Backend
+from backends.opening import open_backend
+from harness.accuracy.prepare import EvalRequest, Evaluation, prepare
+from harness.accuracy.run import evaluate
+from harness.compare.items import ScoreKey, Side, TaskResult
+from harness.compare.sides.samples import results_of
+from harness.gates.noise.variations import OTHER_DTYPE, Variation, variations
+from harness.records.files import folder_name, run_folder
+from harness.records.record import Record
+from zoo.checkpoint.locate import Checkpoint, locate
+from zoo.errors import UnsupportedRequest
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """One run: how, what it left, and how long it took."""
+
+    how: str
+    side: Side
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Reruns:
+    """The first run, as the request says, and those after it."""
+
+    evaluation: Evaluation
+    device: str
+    versions: dict[str, str]
+    first: Rerun
+    others: tuple[Rerun, ...]
+
+
+def rerun(
+    request: EvalRequest, runs: int, told: Told, threads: Sequence[int] = (), dtypes: Sequence[str] = ()
+) -> Reruns:
+    """Evaluate the request once as it is and `runs` times otherwise. Nothing is written where records are kept.
+
+    Prompts are made once; a model is opened once for each dtype and number of tokens a row. `threads` and `dtypes`: those to
+    vary over, else 1 and as many as there are, and the model's own with another. Raises what an evaluation raises.
+    """
+    evaluation = prepare(request, told)
+    checkpoint = locate(evaluation.outline, None)
+    with tempfile.TemporaryDirectory(prefix="minizoo-noise-") as folder, _own_threads():
+        results = Path(folder)
+        backend = open_backend(checkpoint, evaluation.backend, request.options)
+        own, device, versions = backend.dtype, backend.device, dict(backend.versions)
+        try:
+            first = _run(evaluation, checkpoint, backend, results / "first", f"{own}, as it is run")
+        finally:
+            backend.close()
+        told(f"{first.how}: {first.seconds:.1f} s")
+        planned = variations(runs, dtypes or (own, OTHER_DTYPE.get(own, "float32")), threads or _thread_counts())
+        others: list[Rerun] = []
+        for other in _each(evaluation, checkpoint, planned, results):
+            others.append(other)
+            told(f"{len(others)} of {runs}: {other.how}: {other.seconds:.1f} s")
+    return Reruns(evaluation, device, versions, first, tuple(others))
+
+
+def _each(
+    evaluation: Evaluation, checkpoint: Checkpoint, planned: Iterable[Variation], results: Path
+) -> Iterator[Rerun]:
+    """The variations in turn, those of one dtype and budget by one backend."""
+    import torch
+
+    number = 0
+    for (dtype, budget), alike in groupby(planned, key=lambda one: (one.dtype, one.budget)):
+        options = replace(evaluation.request.options, dtype=dtype, token_budget=budget)
+        varied = replace(evaluation, request=replace(evaluation.request, options=options))
+        backend = open_backend(checkpoint, evaluation.backend, options)
+        try:
+            for variation in alike:
+                torch.set_num_threads(variation.threads)
+                number += 1
+                yield _run(varied, checkpoint, backend, results / str(number), str(variation))
+        finally:
+            backend.close()
+
+
+def _run(evaluation: Evaluation, checkpoint: Checkpoint, backend: Backend, results: Path, how: str) -> Rerun:
+    began = time.perf_counter()
+    records = evaluate(evaluation, checkpoint, backend, results, fresh=True).records
+    return Rerun(how, side_of(records, results, checkpoint.name, how), time.perf_counter() - began)
+
+
+def side_of(records: Sequence[Record], results: Path, name: str, where: str) -> Side:
+    """A run's records as a side, its documents read from their files."""
+    found: dict[ScoreKey, TaskResult] = {}
+    for record in records:
+        if record.status == "ok":
+            folder = run_folder(results, record.run_id) / folder_name(record.task)
+            made, problem = results_of(record, folder / "samples.parquet")
+            if problem:
+                raise UnsupportedRequest(problem)
+            found |= made
+    failed = {record.task: record for record in records if record.status != "ok"}
+    runs = tuple(dict.fromkeys(record.run_id for record in records))
+    return Side(word=name, kind="run", name=name, results=found, failed=failed, run_ids=runs, where=where)
+
+
+def _thread_counts() -> tuple[int, ...]:
+    import torch
+
+    return tuple(sorted({1, torch.get_num_threads()}))
+
+
+@contextmanager
+def _own_threads() -> Generator[None]:
+    """Inside, torch's number of threads may be changed; afterwards it is what it was."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

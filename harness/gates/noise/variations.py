@@ -1,0 +1,36 @@
+"""How a re-run of identical code may differ: dtype, tokens a row, threads. Each changes the order of sums, so last digits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+BUDGETS = (256, 512, 1024, 2048, 3072)
+"""Tokens in one row or padded batch."""
+OTHER_DTYPE = {"float32": "bfloat16", "bfloat16": "float16", "float16": "bfloat16"}
+"""Beside a model's own dtype: one of no more memory."""
+
+
+@dataclass(frozen=True, order=True)
+class Variation:
+    """One way to run the same code. In order, models are opened as seldom as can be."""
+
+    dtype: str
+    budget: int
+    threads: int
+    """Of a CPU; a GPU's kernels take no notice."""
+
+    def __str__(self) -> str:
+        return f"{self.dtype}, rows of {self.budget} tokens, {self.threads} thread{'' if self.threads == 1 else 's'}"
+
+
+def variations(
+    runs: int, dtypes: Sequence[str], threads: Sequence[int], budgets: Sequence[int] = BUDGETS
+) -> list[Variation]:
+    """So many, in the order in which they are run. The first few differ in everything; after all of them they begin again."""
+    several = len(dtypes)
+    made = [
+        Variation(dtypes[at % several], budgets[at % len(budgets)], threads[at // several % len(threads)])
+        for at in range(runs)
+    ]
+    return sorted(made)
