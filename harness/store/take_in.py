@@ -14,13 +14,15 @@ from harness.store.rows.names import Identity, shown_names
 from harness.store.rows.protocols import expected_rows, protocol_row
 from harness.store.rows.published import published_rows
 from harness.store.rows.records import metric_rows, record_row
-from harness.store.rows.tables import insert, insert_file
+from harness.store.rows.tables import check_table, insert, insert_file
 from harness.store.rows.verdicts import PAIRED, verdict_row
 from harness.store.scan import RunFolder, scan
 from harness.store.take_in_speed import insert_speed
 from zoo.errors import one_line
 from zoo.registry.loader import Registry, load_registry
 
+TABLES_BESIDE = ("samples.parquet", "trials.parquet")
+"""Files beside a record that are copied into the database."""
 IDENTITY = ("kind", "subject", "given_name", "location", "known_digest")
 """Columns of `records` that hold an Identity, in its order."""
 
@@ -28,7 +30,8 @@ IDENTITY = ("kind", "subject", "given_name", "location", "known_digest")
 def take_in(connection: Any, results: Path) -> int:
     """Insert what is new and return the number of records; nothing is changed where it raises.
 
-    A record that cannot be read is noted in `bad_records`. NewerResults for one of a newer minizoo.
+    A record that cannot be read, or whose samples or trials were cut short, is noted in `bad_records`. NewerResults for one of
+    a newer minizoo.
     """
     seen: dict[str, int] = dict(connection.execute("SELECT run_id, modified_ns FROM folders").fetchall())
     changed = [f for f in scan(results) if not f.modified_ns or seen.get(f.run_id) != f.modified_ns]
@@ -61,10 +64,13 @@ def _new_records(connection: Any, results: Path, changed: Sequence[RunFolder]) -
     records: list[tuple[Record, Path]] = []
     bad: list[dict[str, Any]] = []
     for path in (path for found in changed for path in found.records):
+        reading = path
         try:
             record = read_record(path)
+            for table in TABLES_BESIDE:
+                check_table(reading := path.with_name(table))
         except (OSError, ValueError) as error:
-            bad.append({"path": path.relative_to(results).as_posix(), "reason": one_line(error)})
+            bad.append({"path": reading.relative_to(results).as_posix(), "reason": one_line(error)})
             continue
         if (record.run_id, record.task) not in known:
             records.append((record, path.parent))

@@ -116,6 +116,14 @@ def insert(connection: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> No
     connection.unregister("incoming")
 
 
+def check_table(path: Path) -> None:
+    """ValueError or OSError for a Parquet file that was cut short, or is none; nothing where there is no file."""
+    if path.is_file():
+        import pyarrow.parquet as pq
+
+        pq.read_schema(path)
+
+
 def insert_file(connection: Any, table: str, run_id: str, task: str, path: Path) -> None:
     """Copy a record's Parquet file into its table, where there is one; columns that an older minizoo did not write are null."""
     if not path.is_file():

@@ -91,6 +91,17 @@ def test_torn_record_is_reported_and_the_others_stand(tmp_path, minizoo):
     assert [row["run_id"] for row in measured(tmp_path)] == [good.run_id]
 
 
+def test_torn_samples_are_reported_and_the_others_stand(tmp_path, minizoo):
+    good, bad = record(), record()
+    write_record(tmp_path, good, samples())
+    torn = write_record(tmp_path, bad, samples()) / "samples.parquet"
+    torn.write_bytes(torn.read_bytes()[:200])
+    ran = minizoo("db", "check", "--results", tmp_path)
+    assert ran.code == 4
+    assert str(torn.relative_to(tmp_path)) in ran.out
+    assert [row["run_id"] for row in measured(tmp_path)] == [good.run_id]
+
+
 def test_record_missing_from_disk_is_reported(tmp_path):
     gone = record()
     write_record(tmp_path, gone)
