@@ -13,10 +13,13 @@ from minizoo.options import names_of, results_option
 from minizoo.output import Output, json_option, note
 
 if TYPE_CHECKING:
+    from harness.accuracy.prepare import EvalRequest
     from harness.compare.comparison import Comparison
     from harness.compare.factors import Factor, Split
     from harness.compare.items import Side
     from harness.compare.sides.speed_ratios import SpeedRatio
+    from harness.divergence.axes import AxisLosses
+    from harness.divergence.figures import Divergence
     from harness.imports.drafts import Given
     from minizoo.display.compare.blocks import Block
 
@@ -39,14 +42,29 @@ FLIPS = 5
     help="Split rows: by task of a group, by the place of the right answer, by the length of the prompt.",
 )  # fmt: skip
 @click.option(
-    "--baselines", type=click.Path(path_type=Path), help="File of baselines; ./baselines.yaml where it is there."
+    "--kl", is_flag=True, help="Run both models over the prompts: KL, same top-1 token, change of probability."
 )
+@click.option(
+    "--axes", metavar="PLAN",
+    help="Run A with each axis of a pruning plan cut alone: what it costs. PLAN: plan.json, its folder, or a registry model.",
+)  # fmt: skip
+@click.option("--limit", type=click.IntRange(min=1), help="Of --kl and --axes: documents a task, chosen by hash.")
+@click.option("--device", default="auto", show_default=True, help="Of --kl and --axes: cpu, cuda, cuda:1, or auto.")
+@click.option(
+    "--dtype", default="auto", show_default=True, help="Of --kl and --axes: float32, bfloat16, float16, or auto."
+)
+@click.option(
+    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), envvar="MINIZOO_DATA",
+    help="Of --kl and --axes: local mirror of hub data sets.",
+)  # fmt: skip
+@click.option("--baselines", type=click.Path(path_type=Path), help="File of baselines; without it ./baselines.yaml.")
 @click.option("--markdown", is_flag=True, help="Print GitHub's Markdown instead of tables.")
 @results_option
 @json_option
 def compare(
-    a: str, b: str, suite: str | None, tasks: str, every_metric: bool, flips: int | None, by: Factor | None,
-    baselines: Path | None, markdown: bool, results: Path, as_json: bool,
+    a: str, b: str, suite: str | None, tasks: str, every_metric: bool, flips: int | None, by: Factor | None, kl: bool,
+    axes: str | None, limit: int | None, device: str, dtype: str, data: Path | None, baselines: Path | None,
+    markdown: bool, results: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Compare B with A: models, runs, baselines, or folders of lm-eval's output.
 
@@ -55,21 +73,16 @@ def compare(
     """
     if markdown and as_json:
         raise click.UsageError("--markdown and --json exclude each other.")
-    from harness.compare.comparison import Asked, compare_sides
-    from harness.compare.factors import split
-    from harness.compare.sides.speed_ratios import speed_ratios
-
-    sides = _sides(a, b, results, baselines)
-    asked = Asked((*names_of(tasks), *_tasks_of(suite)), every_metric)
-    comparison = compare_sides(*sides, asked)
-    shown = Shown(
-        comparison,
-        speed=speed_ratios(*sides, results),
-        split=split(comparison.rows, by) if by else None,
-        flips=flips,
-    )
-    for told in dict.fromkeys(told for side in sides for told in side.notes):
-        note(f"{told}.")
+    if not (kl or axes) and (limit is not None or (device, dtype) != ("auto", "auto")):
+        raise click.UsageError("--limit, --device and --dtype go with --kl or --axes: records have their own.")
+    sides = _sides((a, b), results, baselines, bool(kl or axes))
+    shown = Shown(a, b)
+    if sides:
+        shown = _compared(sides, (*names_of(tasks), *_tasks_of(suite)), every_metric, by, flips, results)
+    if kl or axes:
+        models = [_model_of(side) for side in sides] or [a, b]
+        requests = [_request(model, suite, names_of(tasks), limit, device, dtype, data) for model in models]
+        shown = shown.with_models(requests, kl, axes, as_json)
     shown.show(Output(as_json), markdown)
     return shown.exit_code
 
@@ -78,15 +91,42 @@ def compare(
 class Shown:
     """All that one call compares."""
 
-    comparison: Comparison
-    speed: list[SpeedRatio]
-    split: Split | None
-    flips: int | None
+    a: str
+    b: str
+    comparison: Comparison | None = None
+    speed: tuple[SpeedRatio, ...] = ()
+    split: Split | None = None
+    flips: int | None = None
+    divergence: Divergence | None = None
+    axes: AxisLosses | None = None
 
     @property
     def exit_code(self) -> int:
-        """The rows' own; 0 for models of which speeds alone are there."""
-        return 0 if self.speed and not self.comparison.rows else self.comparison.exit_code
+        """3 where a task was refused, or nothing at all was compared."""
+        found = self.comparison
+        if found is not None and (found.compared or found.refused_tasks):
+            return found.exit_code
+        return 0 if self.speed or self.divergence or self.axes else 3
+
+    def with_models(self, requests: list[EvalRequest], kl: bool, axes: str | None, quiet: bool) -> Shown:
+        """With what running the models tells. Raises what running them does."""
+        from dataclasses import replace
+
+        from minizoo.display.divergence import DivergenceProgress
+
+        a, b = requests
+        found = self
+        with DivergenceProgress(quiet) as progress:
+            if kl:
+                from harness.divergence.run import diverge
+
+                found = replace(found, divergence=diverge(a, b, progress))
+            if axes:
+                from harness.divergence.axes import axis_losses
+
+                found = replace(found, axes=axis_losses(a.model, axes, a, progress))
+            progress.finished()
+        return found
 
     def show(self, output: Output, markdown: bool) -> None:
         """In the form that is asked for."""
@@ -99,48 +139,80 @@ class Shown:
             output.text(as_markdown(self.blocks()).rstrip("\n"))
         else:
             show_blocks(output, self.blocks())
-        if not self.comparison.compared and not self.speed:
-            note("Nothing was compared: no task of the two pairs.")
+        if self.comparison and not self.comparison.rows and not self.speed:
+            note("Nothing was compared: the two have no task in common.")
 
     def blocks(self) -> Iterator[Block]:
         """Tables and lines, in the order in which they are read."""
         from minizoo.display.compare.blocks import comparison_blocks, speed_block, split_block
         from minizoo.display.compare.flips import flips_blocks
+        from minizoo.display.divergence import axes_blocks, divergence_blocks
 
-        yield from comparison_blocks(self.comparison)
-        if self.split:
-            yield split_block(self.split)
-        if self.flips:
-            yield from flips_blocks(self.comparison, self.flips)
-        yield speed_block(self.speed, self.comparison.a.name, self.comparison.b.name)
+        if self.comparison:
+            yield from comparison_blocks(self.comparison)
+            if self.split:
+                yield split_block(self.split)
+            if self.flips:
+                yield from flips_blocks(self.comparison, self.flips)
+            yield speed_block(self.speed, self.a, self.b)
+        if self.divergence:
+            yield from divergence_blocks(self.divergence)
+        if self.axes:
+            yield from axes_blocks(self.axes)
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""
         from minizoo.display.compare.document import (
             comparison_document,
             flips_document,
+            plain,
             speed_document,
             split_document,
         )
 
         return {
-            **comparison_document(self.comparison),
+            **(comparison_document(self.comparison) if self.comparison else {"rows": []}),
             "split": split_document(self.split) if self.split else None,
-            "flips": flips_document(self.comparison, self.flips) if self.flips else None,
+            "flips": flips_document(self.comparison, self.flips) if self.comparison and self.flips else None,
             "speed": speed_document(self.speed),
+            "divergence": plain(self.divergence.document()) if self.divergence else None,
+            "axes": plain(self.axes.document()) if self.axes else None,
             "exit_code": self.exit_code,
         }
 
 
-def _sides(a: str, b: str, results: Path, baselines: Path | None) -> tuple[Side, Side]:
-    from harness.compare.resolve import refuse_same, resolve_side
+def _compared(
+    sides: tuple[Side, Side], tasks: tuple[str, ...], every_metric: bool, by: Factor | None, flips: int | None, results: Path
+) -> Shown:  # fmt: skip
+    from harness.compare.comparison import Asked, compare_sides
+    from harness.compare.factors import split
+    from harness.compare.sides.speed_ratios import speed_ratios
 
-    sides = (
-        resolve_side(a, results, baselines, given=_given),
-        resolve_side(b, results, baselines, given=_given),
-    )
-    refuse_same(*sides)
-    return sides
+    for told in dict.fromkeys(told for side in sides for told in side.notes):
+        note(f"{told}.")
+    comparison = compare_sides(*sides, Asked(tasks, every_metric))
+    speed = tuple(speed_ratios(*sides, results))
+    return Shown(
+        sides[0].name, sides[1].name, comparison, speed, split(comparison.rows, by) if by else None, flips
+    )  # fmt: skip
+
+
+def _sides(
+    words: tuple[str, str], results: Path, baselines: Path | None, runs_models: bool
+) -> tuple[Side, Side] | tuple[()]:
+    """Both sides; none where one has no results and the models themselves are run anyway."""
+    from harness.compare.resolve import refuse_same, resolve_side
+    from zoo.errors import NothingRecorded
+
+    try:
+        a, b = (resolve_side(word, results, baselines, given=_given) for word in words)
+    except NothingRecorded as error:
+        if not runs_models:
+            raise
+        note(f"No results are compared: {error.what}")
+        return ()
+    refuse_same(a, b)
+    return a, b
 
 
 def _given() -> Given:
@@ -158,3 +230,27 @@ def _tasks_of(suite: str | None) -> tuple[str, ...]:
     from harness.suites.suite import load_suite
 
     return tuple(entry.task for entry in load_suite(suite).tasks)
+
+
+def _model_of(side: Side) -> str:
+    """The word that loads a side's model: of a folder its path."""
+    subject = next((result.record.subject for result in side.results.values()), None)
+    if subject is None:
+        return side.word
+    return subject.source if subject.kind == "folder" else subject.id
+
+
+def _request(
+    model: str, suite: str | None, tasks: tuple[str, ...], limit: int | None, device: str, dtype: str, data: Path | None
+) -> EvalRequest:  # fmt: skip
+    from backends.contract import Options
+    from harness.accuracy.prepare import DocumentRules, EvalRequest
+    from harness.suites.suite import TaskSelection
+
+    return EvalRequest(
+        model,
+        selection=TaskSelection((suite,) if suite else (), tasks),
+        options=Options(device, dtype),
+        rules=DocumentRules(limit),
+        data=data,
+    )
