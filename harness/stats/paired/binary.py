@@ -44,7 +44,7 @@ def difference_z(lost: Any, gained: Any, n: Any, null: Any = 0.0) -> Any:
     null = np.asarray(null, dtype=float)
     if not (np.abs(null) <= 1).all():
         raise ValueError("a difference of two shares does not lie beyond -1 and 1")
-    return plain(_score(lost, gained, n, null))
+    return plain(score(lost, gained, n, null))
 
 
 def _outcome(lost: Any, gained: Any, n: Any) -> tuple[Any, ...]:
@@ -54,7 +54,8 @@ def _outcome(lost: Any, gained: Any, n: Any) -> tuple[Any, ...]:
     return lost, gained, n
 
 
-def _score(lost: Any, gained: Any, n: Any, null: Any) -> Any:
+def score(lost: Any, gained: Any, n: Any, null: Any) -> Any:
+    """`difference_z` without its questions: any numbers of documents, effective ones too."""
     beyond = gained - lost - n * null
     variance = 2 * most_likely_lost(lost, gained, n, null) + null * (1 - null)
     least = np.abs(null) * (
@@ -90,16 +91,20 @@ def difference_interval(lost: int, gained: int, n: int, confidence: float) -> tu
 
     It has a width where no document changed: ± z²/(n + z²).
     """
+    within(confidence, 0, 1, "confidence")
+    _outcome(lost, gained, n)
+    return accepted_differences(lost, gained, n, NormalDist().inv_cdf(0.5 + confidence / 2))
+
+
+def accepted_differences(lost: float, gained: float, n: float, quantile: float) -> tuple[float, float]:
+    """The ends between which the score statistic stays within ± `quantile`. Numbers of documents may be effective ones."""
     from scipy.optimize import bisect
 
-    within(confidence, 0, 1, "confidence")
-    quantile = NormalDist().inv_cdf(0.5 + confidence / 2)
-    of_lost, of_gained, of_all = _outcome(lost, gained, n)
     value = (gained - lost) / n
 
     def end(limit: float, sign: float) -> float:
         def too_far(null: float) -> float:
-            return sign * float(_score(of_lost, of_gained, of_all, null)) - quantile
+            return sign * float(score(lost, gained, n, null)) - quantile
 
         if too_far(limit) <= 0:
             return limit

@@ -62,9 +62,32 @@ def unit_residuals(values: Any, clusters: Sequence[Hashable] | None, share: Any)
     return mean, np.bincount(unit, weights=share * (values - mean)), len(np.unique(unit[share > 0]))
 
 
-def mean_p(mean: PairedMean, null: float = 0.0, alternative: Alternative = "two-sided") -> float:
-    """The p-value of the hypothesis that the mean is `null` (`less`: `null` or more), by Student's t. See `mean_p_of`."""
-    return mean_p_of(mean.value, mean.stderr or 0.0, mean.freedom, null, alternative)
+def mean_p(
+    mean: PairedMean, null: float = 0.0, alternative: Alternative = "two-sided", unit_interval: bool = False
+) -> float:
+    """The p-value of the hypothesis that the mean is `null` (`less`: `null` or more), by Student's t. See `mean_p_of`.
+
+    `unit_interval`: the metric lies between 0 and 1. Then no p-value is smaller than the chance that `unseen_chance` gives: t
+    is too sure where few units differ, and of a hundred that do not differ at all would exclude any loss.
+    """
+    lower, upper = (mean_p_of(mean.value, mean.stderr or 0.0, mean.freedom, null, side) for side in ("less", "greater"))
+    if unit_interval:
+        unseen = unseen_chance(mean.value, null, mean.units)
+        lower, upper = max(lower, unseen), max(upper, unseen)
+    return p_of_tails(lower, upper, alternative)
+
+
+def unseen_chance(value: float, null: float, units: int) -> float:
+    """The largest chance that `units` units all lie on `value`'s side if the mean is `null`, differences lying within ±1.
+
+    (1 - |value - null|/room)^units, room being how far a unit can lie beyond value on the side of null: a mean of null needs
+    that share of units there at least, and these are none of them. For value 0 it is (1 - loss)^units, by which n patients
+    without harm exclude a risk of 3/n (Hanley and Lippman-Hand, JAMA 1983, 249:1743). ValueError for a null beyond ±1.
+    """
+    if not abs(null) <= 1:
+        raise ValueError("a difference of two numbers between 0 and 1 does not lie beyond -1 and 1")
+    room = 1 + value if null < value else 1 - value
+    return max(0.0, 1 - abs(value - null) / room) ** units if room > 0 else 1.0
 
 
 def mean_p_of(value: Any, stderr: Any, freedom: Any, null: Any = 0.0, alternative: Alternative = "two-sided") -> Any:
@@ -89,10 +112,13 @@ def mean_p_of(value: Any, stderr: Any, freedom: Any, null: Any = 0.0, alternativ
     return p_of_tails(lower, upper, alternative)
 
 
-def mean_interval(mean: PairedMean, confidence: float) -> tuple[float | None, float | None]:
+def mean_interval(
+    mean: PairedMean, confidence: float, unit_interval: bool = False
+) -> tuple[float | None, float | None]:
     """value ± t·stderr. Where all units differ by the same it is the value itself, as the test of signs has it.
 
-    (None, None) of a single unit, and of so few units alike that their signs reject nothing at this confidence.
+    Of a metric between 0 and 1 (`unit_interval`) it reaches as far at least as what so many units could leave unseen. (None,
+    None) of a single unit, and of so few units alike that their signs reject nothing at this confidence.
     """
     from scipy.special import stdtrit
 
@@ -100,7 +126,11 @@ def mean_interval(mean: PairedMean, confidence: float) -> tuple[float | None, fl
     if mean.stderr is None or (mean.stderr == 0 and 2.0 ** (1 - mean.units) > 1 - confidence):
         return None, None
     half = float(stdtrit(mean.freedom, 0.5 + confidence / 2)) * mean.stderr
-    return mean.value - half, mean.value + half
+    if not unit_interval:
+        return mean.value - half, mean.value + half
+    unseen = 1 - ((1 - confidence) / 2) ** (1 / mean.units)
+    below, above = max(half, (1 + mean.value) * unseen), max(half, (1 - mean.value) * unseen)
+    return max(-1.0, mean.value - below), min(1.0, mean.value + above)
 
 
 def sign_flip(

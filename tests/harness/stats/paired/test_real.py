@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.stats.means import mean_estimate, mean_statistics
-from harness.stats.paired.real import PairedMean, mean_interval, mean_p, mean_p_of, paired_mean, sign_flip
+from harness.stats.paired.real import (
+    PairedMean,
+    mean_interval,
+    mean_p,
+    mean_p_of,
+    paired_mean,
+    sign_flip,
+    unseen_chance,
+)
 
 unhurried = settings(deadline=None)  # a busy machine may take its time
 
@@ -124,6 +132,41 @@ def test_the_interval_holds_what_the_test_does_not_reject(listed, null, confiden
     assert 0 <= p <= 1
     assume(lower is not None and mean.stderr and abs(p - (1 - confidence)) > 1e-6)
     assert (lower < null < upper) == (p > 1 - confidence)
+
+
+def test_units_without_a_difference_exclude_a_loss_as_patients_without_harm_a_risk():
+    alike = paired_mean([0.0] * 100)
+    assert mean_p(alike, -0.01, "greater", unit_interval=True) == pytest.approx(0.99**100)
+    assert mean_p(paired_mean([0.0] * 299), -0.01, "greater", unit_interval=True) < 0.05
+    assert mean_p(paired_mean([0.0] * 298), -0.01, "greater", unit_interval=True) > 0.05
+    lower, upper = mean_interval(alike, 0.9, unit_interval=True)
+    assert lower == -upper == pytest.approx(-0.0295, abs=1e-4)  # 3/100, nearly
+    assert unseen_chance(-0.2, 0.1, 10) == pytest.approx((1 - 0.3 / 1.2) ** 10)
+    assert unseen_chance(1.0, 1.0, 3) == 1.0
+
+
+def test_a_hair_of_difference_makes_no_certainty_of_a_bounded_metric():
+    nearly = paired_mean([0.0] * 19 + [1e-6])
+    assert mean_p(nearly, -0.01, "greater") < 1e-9
+    assert mean_p(nearly, -0.01, "greater", unit_interval=True) > 0.8
+
+
+@unhurried
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=30), st.floats(-1, 1), st.sampled_from([0.8, 0.95]))
+def test_the_interval_of_a_bounded_metric_holds_what_its_test_does_not_reject(listed, null, confidence):
+    mean = paired_mean(listed)
+    lower, upper = mean_interval(mean, confidence, unit_interval=True)
+    p = mean_p(mean, null, unit_interval=True)
+    assert mean_p(mean, null) - 1e-12 <= p <= 1
+    assume(lower is not None and mean.stderr and abs(p - (1 - confidence)) > 1e-6)
+    assert -1 <= lower <= mean.value <= upper <= 1
+    if abs(null) < 1:
+        assert (lower < null < upper) == (p > 1 - confidence)
+
+
+def test_a_bounded_metric_has_no_mean_beyond_1():
+    with pytest.raises(ValueError, match="beyond"):
+        mean_p(paired_mean([0.0, 0.1]), -1.5, unit_interval=True)
 
 
 def test_arrays_are_their_elements_and_equal_scipys_t():
