@@ -16,7 +16,7 @@ from harness.stats.paired.clustered_binary import (
 )
 from harness.stats.paired.real import mean_p, paired_mean
 
-unhurried = settings(deadline=None)  # a busy machine may take its time
+unhurried = settings(deadline=None, max_examples=50)  # a busy machine may take its time
 signs = st.lists(st.tuples(st.sampled_from([-1, 0, 0, 0, 1]), st.integers(0, 11)), min_size=2, max_size=60)
 
 
@@ -31,6 +31,7 @@ def drawn(dice, units, size, together, lost, gained):
     return np.where(fate < lost, -1.0, np.where(fate > 1 - gained, 1.0, 0.0)).ravel()
 
 
+@unhurried
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(300, 600), st.floats(-0.2, 0.2))
 def test_of_documents_on_their_own_it_is_nearly_tangos(lost, gained, n, null):
     differences = [-1] * lost + [1] * gained + [0] * (n - lost - gained)
@@ -44,6 +45,7 @@ def test_of_documents_on_their_own_it_is_nearly_tangos(lost, gained, n, null):
     assert interval == pytest.approx(difference_interval(lost, gained, n, 0.95), abs=0.002)
 
 
+@unhurried
 @given(st.integers(0, 12), st.integers(0, 12), st.integers(1, 40), st.integers(2, 6), st.floats(-0.3, 0.3))
 def test_copies_of_documents_in_their_units_change_nothing(lost, gained, alike, copies, null):
     single = [-1] * lost + [1] * gained + [0] * (alike + 1)

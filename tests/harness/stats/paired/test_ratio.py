@@ -12,7 +12,7 @@ from scipy import stats
 from harness.stats.paired.ranks import rank_sum_chances, signed_rank_chances
 from harness.stats.paired.ratio import fewest_pairs, paired_ratio, slowdown_p, unpaired_ratio
 
-unhurried = settings(deadline=None)  # a busy machine may take its time
+unhurried = settings(deadline=None, max_examples=50)  # a busy machine may take its time
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 trials = st.lists(st.floats(0.5, 2), min_size=1, max_size=12, unique=True)
