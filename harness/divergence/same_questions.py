@@ -56,7 +56,7 @@ def asked_of_another(evaluation: Evaluation, request: EvalRequest) -> Evaluation
     asked = evaluation.outline
     if (found.tokenizer_digest(), found.max_length) != (asked.tokenizer_digest(), asked.max_length):
         return None
-    check_vocabulary(units_of(evaluation.plans), rows_of(found.config), HfTokenizer(found.folder))
+    check_vocabulary(units_of(evaluation.plans), rows_of(found.config), HfTokenizer(asked.folder))
     return replace(evaluation, request=request, outline=found, backend=backend, notes=())
 
 

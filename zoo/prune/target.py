@@ -185,7 +185,12 @@ def _check_sizes(shape: ChildShape) -> None:
                 "be split.",
                 f"Take a multiple of {parent.num_kv_heads}, at most {parent.num_attention_heads}.",
             )
-    if parent.hf_class == "LlamaForCausalLM" and shape.hidden % max(shape.heads):
+    check_built(shape)
+
+
+def check_built(shape: ChildShape) -> None:
+    """Raise InvalidTarget for a shape that transformers refuses to build."""
+    if shape.parent.hf_class == "LlamaForCausalLM" and shape.hidden % max(shape.heads):
         raise InvalidTarget(
             f"hidden={shape.hidden} is no multiple of {max(shape.heads)} heads; transformers refuses such a Llama, "
             "though head_dim is explicit.",

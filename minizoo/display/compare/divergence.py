@@ -12,7 +12,7 @@ from minizoo.display.progress import StepBar
 from minizoo.output import Column, Output, note
 
 if TYPE_CHECKING:
-    from harness.divergence.axes import AxisLoss, AxisLosses
+    from harness.divergence.axis_loss import AxisLoss, AxisLosses
     from harness.divergence.figures import Diverged, Divergence, Mean, Percentiles
 
 HOW_FAR = (
