@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.compare.factors import Factor, Split
     from harness.compare.items import Side
     from harness.compare.sides.speed_ratios import SpeedRatio
-    from harness.divergence.axes import AxisLosses
+    from harness.divergence.axis_loss import AxisLosses
     from harness.divergence.figures import Divergence
     from harness.imports.drafts import Given
     from minizoo.display.compare.blocks import Block
@@ -112,7 +112,7 @@ class Shown:
         """With what running the models tells. Raises what running them does."""
         from dataclasses import replace
 
-        from minizoo.display.divergence import DivergenceProgress
+        from minizoo.display.compare.divergence import DivergenceProgress
 
         a, b = requests
         found = self
@@ -146,7 +146,7 @@ class Shown:
         """Tables and lines, in the order in which they are read."""
         from minizoo.display.compare.blocks import comparison_blocks, speed_block, split_block
         from minizoo.display.compare.flips import flips_blocks
-        from minizoo.display.divergence import axes_blocks, divergence_blocks
+        from minizoo.display.compare.divergence import axes_blocks, divergence_blocks
 
         if self.comparison:
             yield from comparison_blocks(self.comparison)
