@@ -145,8 +145,8 @@ class Shown:
     def blocks(self) -> Iterator[Block]:
         """Tables and lines, in the order in which they are read."""
         from minizoo.display.compare.blocks import comparison_blocks, speed_block, split_block
-        from minizoo.display.compare.flips import flips_blocks
         from minizoo.display.compare.divergence import axes_blocks, divergence_blocks
+        from minizoo.display.compare.flips import flips_blocks
 
         if self.comparison:
             yield from comparison_blocks(self.comparison)
