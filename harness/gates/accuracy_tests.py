@@ -223,6 +223,4 @@ def _notes(evidence: Evidence, entry: AccuracyEntry, gold: GoldNumbers | None) -
     notes = list(evidence.notes)
     if entry.gold_margin is not None and gold is None:
         notes.append("gold log-probabilities are not kept of this task on both sides: not tested")
-    if left := evidence.only_a + evidence.only_b:
-        notes.append(f"{left:,} documents that one side alone has are left out")
     return tuple(notes)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
+from harness.compare.evidence import Evidence, evidence_of
 from harness.compare.groups import compare_key
 from harness.compare.items import ScoreKey, Side
+from harness.compare.task import notes_of
 from harness.gates.accuracy_tests import find
 from harness.gates.judge import Row, judge
 from harness.gates.loading import PolicyFile, unfiled
@@ -59,16 +61,25 @@ def findings(file: PolicyFile, row: Row, trials_of: TrialsOf = no_trials) -> Fin
     known = {result.score.higher_is_better for result in (row.a, row.b) if result} - {None}
     if len(known) == 2:
         return "INCOMPARABLE", f"the two sides do not agree whether more {row.key.metric} is better"
-    compared = compare_key(row.pair.a, row.pair.b, row.key)
-    if compared.evidence is None:
-        return "INCOMPARABLE", compared.refused or "the two were not compared"
-    if compared.evidence.way.likelihood:
+    evidence = _evidence(row)
+    if isinstance(evidence, str):
+        return "INCOMPARABLE", evidence
+    if evidence.way.likelihood:
         _check_likelihood(file, row)
     elif not known:
         what = f"nobody knows whether more {row.key.metric} of {row.key.task} is better or worse"
         raise file.error((*row.path, "task"), f"{what}: its records do not say.", "Ask about another metric.")
-    found = find(compared.evidence, known != {False}, row.entry, file.policy)
-    return replace(found, notes=tuple(dict.fromkeys([*found.notes, *compared.notes])))
+    found = find(evidence, known != {False}, row.entry, file.policy)
+    told = notes_of(row.a, row.b, evidence) if row.a and row.b else ()
+    return replace(found, notes=tuple(dict.fromkeys([*found.notes, *told])))
+
+
+def _evidence(row: Planned) -> Evidence | str:
+    """The documents in common; or why the two must not be compared."""
+    if row.a and row.b and not row.a.record.members and not row.b.record.members:
+        return evidence_of(row.a, row.b)
+    compared = compare_key(row.pair.a, row.pair.b, row.key)
+    return compared.evidence or compared.refused or "the two were not compared"
 
 
 def _check_likelihood(file: PolicyFile, row: Planned) -> None:

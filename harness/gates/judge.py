@@ -21,7 +21,6 @@ UNCALIBRATED = (
     "uncalibrated: nobody has run identical code again here to see how many answers flip "
     "(`minizoo gate --calibrate N`); the tests hold without it."
 )
-UNITS = {"accuracy": "documents", "speed": "pairs of trials"}
 
 
 def judge(
@@ -98,7 +97,7 @@ def _verdict(
     if status == "UNDERPOWERED":
         needs = found.needed(1 - policy.confidence if answers.release else alpha, policy.power)
         found = replace(found, numbers=replace(found.numbers, needs=needs))
-    told = words.reason(found, answers, status, alarms, row.total, UNITS[row.kind])
+    told = words.reason(found, answers, status, alarms, row.total)
     return Verdict(
         row.pair.names, row.kind, *row.about, row.entry.tier, row.entry.ask, status, told, found.numbers, alarms,
         where=file.where(row.path),

@@ -90,6 +90,11 @@ class Findings(ABC):
     """As it was written, for words."""
     notes: tuple[str, ...]
 
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "documents"
+
     @abstractmethod
     def would_find(self, alpha: float, power: float, flips: float | None) -> bool:
         """Whether detect at `alpha` had found a loss of the margin with that power. `flips`: the share of documents that

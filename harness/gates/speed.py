@@ -83,6 +83,11 @@ class SpeedFindings(Findings):
     slowdown: float
     in_turn: bool
 
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "pairs of trials" if self.in_turn else "files a side"
+
     def would_find(self, alpha: float, power: float, flips: float | None) -> bool:
         """By the spread of the log ratios, and never with fewer pairs than a p-value of `alpha` needs."""
         if self.numbers.n < self._fewest(alpha):

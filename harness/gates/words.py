@@ -11,13 +11,13 @@ from harness.gates.outcome import Findings, Numbers
 def reason(
     found: Findings, answers: Answers, status: Status, alarms: Collection[str], total: int | None, unit: str
 ) -> str:
-    """Why a row has its status. `unit`: what is counted, `documents` or `pairs of trials`; `total`: how many there can be."""
+    """Why a row has its status. `total`: how many documents there are in all, None where there is no end of them."""
     if status == "REGRESSED":
         told = _regressed(found, answers, alarms)
     elif status == "PASS":
         told = _passed(found, answers)
     else:
-        told = [_underpowered(found, answers), _needs(found.numbers, total, unit)]
+        told = [_underpowered(found, answers), _needs(found.numbers, total, found.unit)]
     return "; ".join(dict.fromkeys([*told, *found.notes]))
 
 
@@ -63,7 +63,7 @@ def _underpowered(found: Findings, answers: Answers) -> str:
     return f"no loss found, but one of {found.margin} could have been missed"
 
 
-def _needs(numbers: Numbers, total: int | None, unit: str) -> str:
+def _needs(numbers: Numbers, total: int | None) -> str:
     needs = numbers.needs
     if needs is None:
         return f"how many {unit} would tell is not known"
