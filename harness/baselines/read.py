@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -109,7 +108,7 @@ def _table(baseline: Baseline, path: Path, name: str, content: bytes, columns: M
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(io.BytesIO(content))
+        table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _altered(baseline, path, f"{name} cannot be read as Parquet ({one_line(error)[:200]})") from None
     if absent := [column for column in columns if column not in table.column_names]:
