@@ -8,16 +8,14 @@ from harness.gates.decision import Answers, Status
 from harness.gates.outcome import Findings, Numbers
 
 
-def reason(
-    found: Findings, answers: Answers, status: Status, alarms: Collection[str], total: int | None, unit: str
-) -> str:
+def reason(found: Findings, answers: Answers, status: Status, alarms: Collection[str], total: int | None) -> str:
     """Why a row has its status. `total`: how many documents there are in all, None where there is no end of them."""
     if status == "REGRESSED":
         told = _regressed(found, answers, alarms)
     elif status == "PASS":
         told = _passed(found, answers)
     else:
-        told = [_underpowered(found, answers), _needs(found.numbers, total, found.unit)]
+        told = [_underpowered(found, answers), _needs(found, total)]
     return "; ".join(dict.fromkeys([*told, *found.notes]))
 
 
@@ -63,12 +61,15 @@ def _underpowered(found: Findings, answers: Answers) -> str:
     return f"no loss found, but one of {found.margin} could have been missed"
 
 
-def _needs(numbers: Numbers, total: int | None) -> str:
+def _needs(found: Findings, total: int | None) -> str:
+    numbers = found.numbers
     needs = numbers.needs
     if needs is None:
-        return f"how many {unit} would tell is not known"
+        return f"how many {found.unit} would tell is not known"
     if needs <= numbers.n:
-        return f"its {numbers.n:,} {unit} would tell a loss of the margin from none, so the loss is near the margin"
+        return (
+            f"its {numbers.n:,} {found.unit} would tell a loss of the margin from none, so the loss is near the margin"
+        )
     if total is not None and needs > total:
-        return f"needs {needs:,} {unit}, and there are {total:,} in all: it cannot be told, whatever is run"
-    return f"needs {needs:,} {unit}, not {numbers.n:,}"
+        return f"needs {needs:,} {found.unit}, and there are {total:,} in all: it cannot be told, whatever is run"
+    return f"needs {needs:,} {found.unit}, not {numbers.n:,}"
