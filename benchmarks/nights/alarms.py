@@ -60,7 +60,7 @@ def heavy_nights(seed: Any, series: int, nights: int) -> Any:
     return np.tile(by_gpu, (1, 1, plan.MODELS))
 
 
-def tests_of_nights(dice: np.random.Generator, discordance: float, heavy: Any, rule: Rule) -> NightTests:
+def nights_tested(dice: np.random.Generator, discordance: float, heavy: Any, rule: Rule) -> NightTests:
     """Nights without a loss: each series has new documents and, for each cell, a new baseline. `heavy` as above."""
     series, nights, cells = heavy.shape
     shape = (series, nights, cells)
@@ -119,11 +119,11 @@ class LossNights:
 def loss_nights(
     dice: np.random.Generator, task: Task, discordance: float, loss: Loss | None, nights: int, rule: Rule
 ) -> LossNights:
-    """Each night with new documents, a new baseline, and the loss planted."""
-    heavy = dice.random((nights, 1)) < plan.HEAVY_SHARE
+    """Each a usual night with new documents, a new baseline, and the loss planted."""
+    usual = np.zeros(1, dtype=bool)
     rows = [
-        binary_nights(dice, Documents.drawn(dice, discordance, task.documents), heavy[night], loss, (task,))
-        for night in range(nights)
+        binary_nights(dice, Documents.drawn(dice, discordance, task.documents), usual, loss, (task,))
+        for _ in range(nights)
     ]
     lost, gained, clustered, gold, squares = (np.concatenate(column) for column in zip(*rows, strict=True))
     p = clustered if task.name == CLUSTERED else np.asarray(mcnemar(lost, gained, "less"))[:, 0]

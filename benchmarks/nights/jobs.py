@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.nights import plan
-from benchmarks.nights.alarms import Rule, heavy_nights, loss_nights, smallest, tests_of_nights
+from benchmarks.nights.alarms import Rule, heavy_nights, loss_nights, nights_tested, smallest
 from benchmarks.nights.items import Loss, scale_of, shift_of
 from benchmarks.nights.plan import BINARY, DISCORDANCES, SPEED_NOISES, TASKS
 
@@ -63,7 +63,7 @@ def done(job: Job) -> tuple[Job, dict[str, Any]]:
 def _accuracy(job: Job) -> dict[str, Any]:
     """Series of nights without a loss."""
     heavy = heavy_nights((job.seed, job.part), job.many, plan.NIGHTS_OF_A_BASELINE)
-    tests = tests_of_nights(job.dice(), job.level, heavy, job.rule)
+    tests = nights_tested(job.dice(), job.level, heavy, job.rule)
     reached = tests.accuracy <= job.rule.threshold("accuracy")
     gold = tests.gold_plain <= job.rule.threshold("gold")
     return {

@@ -12,7 +12,7 @@ from benchmarks.nights.plan import BAR_DISCORDANCE, BARS
 
 HEAD = """# The nightly gate's certificate
 
-<!-- made by benchmarks/gate_calibration.py; `make` nothing by hand here -->
+<!-- made by benchmarks/gate_calibration.py; nothing here is written by hand -->
 
 How often `minizoo gate --policy nightly` alarms of nothing, and what it finds. Every figure is from
 [benchmarks/gate_calibration.json](../benchmarks/gate_calibration.json), which one command made:
@@ -99,10 +99,9 @@ def _false_alarms(document: dict[str, Any]) -> Iterator[str]:
     yield "## False alarms"
     yield ""
     yield (
-        f"{made['models']} models × {len(made['tasks'])} tasks × {made['gpus']} GPUs: {made['tests']['accuracy']} tests "
-        "of accuracy, "
-        f"{made['tests']['gold']} of gold log-probability, {made['tests']['speed']} of speed a night, and whether a loss "
-        "is beyond "
+        f"{made['models']} models × {len(made['tasks'])} tasks × {made['gpus']} GPUs: {made['tests']['accuracy']} tests of "
+        f"accuracy, {made['tests']['gold']} of gold log-probability, {made['tests']['speed']} of speed a night, and whether a "
+        "loss is beyond "
         f"the margin. Smallest p that alarms: " + ", ".join(f"{k} {v:.2g}" for k, v in made["thresholds"].items()) + "."
     )
     yield ""
@@ -118,9 +117,8 @@ def _false_alarms(document: dict[str, Any]) -> Iterator[str]:
     ])  # fmt: skip
     yield ""
     yield (
-        f"A series is {made['nights_of_a_baseline']} nights against one baseline. Nights of one baseline are not "
-        "independent (a "
-        "lucky baseline is lucky every night), so the interval that takes series as clusters stands beside the plain one."
+        f"A series is {made['nights_of_a_baseline']} nights against one baseline. Nights of one baseline are not independent "
+        "(a lucky baseline is lucky every night), so the interval that takes series as clusters stands beside the plain one."
     )
     yield ""
     yield from table("discordant|seen|on heavy nights|alarms a million tests, usual|heavy|gold, were its margin 0", [
@@ -150,17 +148,11 @@ def _losses(document: dict[str, Any]) -> Iterator[str]:
     ])  # fmt: skip
     yield ""
     yield (
-        f"{document['losses'][0]['nights']:,} nights a row, each with a baseline of its own; a share of 80 % is known to "
-        "± 2 points. "
-        "'McNemar' is what the gate uses to detect, at the whole plan's threshold (of HellaSwag the exact test by "
-        "sources). 'exact "
-        "power' is what `minizoo power` says of it where documents change in all as often as 'discordant' says. Where "
-        "few documents "
-        "carry the loss it comes on top, so more change. At 10 % the power is printed, not promised. 'margin': the "
-        "release verdict "
-        "alone, by Tango's statistic; neither PASS nor REGRESSED is UNDERPOWERED. Gold sees nothing of a loss in which "
-        "only wrong "
-        "answers gain."
+        f"{document['losses'][0]['nights']:,} usual nights a row, each with a baseline of its own. 'McNemar' is what the gate "
+        "detects by, at the whole plan's threshold (of HellaSwag the exact test by sources). 'exact power' is what `minizoo "
+        "power` says where as many documents change in all as 'discordant' says; where few documents carry the loss it comes "
+        "on top, so more change. At 10 % the power is printed, not promised. 'margin': the release verdict alone, by Tango's "
+        "statistic; neither PASS nor REGRESSED is UNDERPOWERED. Gold sees nothing of a loss in which only wrong answers gain."
     )
 
 
@@ -176,9 +168,8 @@ def _slowdowns(document: dict[str, Any]) -> Iterator[str]:
     ])  # fmt: skip
     yield ""
     yield (
-        f"The plan has {plan.PAIRS} pairs of trials a night for each model and GPU. With 20 a single slow trial of the "
-        "canary takes "
-        "the highest rank and can hide the slow-down at so small an alpha: 20 pairs are too few."
+        f"The plan has {plan.PAIRS} pairs of trials a night for each model and GPU. With 20 a single slow trial of the canary "
+        "takes the highest rank and can hide the slow-down at so small an alpha: 20 pairs are too few."
     )
 
 
@@ -196,11 +187,9 @@ def _others(document: dict[str, Any]) -> Iterator[str]:
     ])  # fmt: skip
     yield ""
     yield (
-        "Otava analyses each series anew every night by its defaults (window 50, p 0.001, no least change); a change for "
-        "the worse "
-        "that no earlier night showed alarms. It is told nothing of a canary; given the ratio to one, it does as shown. "
-        "It was made "
-        "to find the night of a change afterwards, and 'first night' asks more of it than that."
+        "Otava analyses each series anew every night by its defaults (window 50, p 0.001, no least change); a change for the "
+        "worse that no earlier night showed alarms. It is told nothing of a canary; given the ratio to one, it does as shown. "
+        "It was made to find the night of a change afterwards, and 'first night' asks more of it than that."
     )
 
 
@@ -209,7 +198,7 @@ def _gated(document: dict[str, Any]) -> Iterator[str]:
     yield ""
     first = document["gated"][0]
     yield (
-        f"`gate_pairs` with the shipped policy on sides in memory: one model on one GPU a night, nine tasks at their sizes "
+        "`gate_pairs` with the shipped policy on sides in memory: one model on one GPU a night, nine tasks at their sizes "
         f"({first['documents']:,} documents), {percent(first['discordance'])} discordant, no speed."
     )
     yield ""
@@ -227,10 +216,9 @@ def _gated(document: dict[str, Any]) -> Iterator[str]:
     ])  # fmt: skip
     yield ""
     yield (
-        "R is REGRESSED, P is PASS, U is UNDERPOWERED, as shares of the nights. Exit 3 is a critical task whose loss is "
-        "not shown to be "
-        "within its margin: at this discordance half a point is about what HellaSwag's documents can show. Code that flips "
-        "less (below) passes."
+        "R is REGRESSED, P is PASS, U is UNDERPOWERED, as shares of the nights. Exit 3 is a critical task whose loss is not "
+        "shown to be within its margin: at this discordance half a point is about what HellaSwag's documents can show. Code "
+        "that flips less (below) passes."
     )
 
 
@@ -246,20 +234,18 @@ def _reruns(reruns: dict[str, Any] | None) -> Iterator[str]:
         yield "Not made yet: `python benchmarks/gate_reruns.py --out benchmarks/gate_reruns.json`."
         return
     yield (
-        f"`{reruns['command']}`, {reruns['made'][:10]}, {reruns['processors']} processors ({reruns['cpu']}): "
-        f"{reruns['model']} on suite "
-        f"{reruns['suite']}, once as it is run ({reruns['first']}) and {reruns['runs']} times otherwise, each gated "
-        "against the first "
-        f"under `{reruns['policy']}`: {reruns['passed']} of {reruns['runs']} pass."
+        f"`{reruns['command']}`, {reruns['made'][:10]}, {reruns['processors']} processors ({reruns['cpu']}): {reruns['model']} "
+        f"on suite {reruns['suite']}, once as it is run ({reruns['first']}) and {reruns['runs']} times otherwise, each gated "
+        f"against the first under `{reruns['policy']}`: {reruns['passed']} of {reruns['runs']} pass."
     )
     yield ""
     yield from table("how|runs|pass|seconds a run", [
         [row["how"], str(row["runs"]), str(row["passed"]), f"{row['seconds']:.0f}"] for row in reruns["variations"]
     ])  # fmt: skip
     yield ""
-    yield from table("task|metric|documents|changed, mean|at most|gold log-probability: bias|sd|largest", [
+    yield from table("task|metric|documents|runs|changed, mean|at most|gold log-probability: bias|sd|largest", [
         [
-            f"`{task['task']}`", task["metric"], str(task["documents"]),
+            f"`{task['task']}`", task["metric"], str(task["documents"]), str(task["runs"]),
             *([percent(task["discordance"]), percent(task["highest"])] if task["right_or_wrong"] else ["–", "–"]),
             *(f"{task['gold'][name]:.1e}" if task["gold"] else "–" for name in ("mean", "sd", "largest")),
         ]

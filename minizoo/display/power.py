@@ -115,9 +115,8 @@ def _never(rows: Sequence[Foresight], question: Question) -> Iterator[str]:
             least = "; ".join(f"{_shown(prospect.least)} at {prospect.level.alpha:.2g}" for prospect in small)
             everywhere = "" if len(small) == len(row.prospects) else f" at {small[0].level.alpha:.2g}"
             yield (
-                f"{row.documents.task}: its {n} can never gate {told_points(question.loss)}{everywhere}: all of them show "
-                "a loss "
-                f"of {least} ({100 * question.power:g} % power, {100 * row.usual:.2g} % discordant)."
+                f"{row.documents.task}: its {n} can never gate {told_points(question.loss)}{everywhere}: all of them show a "
+                f"loss of {least} ({100 * question.power:g} % power, {100 * row.usual:.2g} % discordant)."
             )
 
 
@@ -129,9 +128,8 @@ def _footnotes(rows: Sequence[Foresight], question: Question) -> Iterator[str]:
     usual = "as measured, else at " if question.measured else "at "
     rate = question.rates[len(question.rates) // 2]
     yield (
-        f"'needs': documents that find it with {100 * question.power:g} % {usual}{100 * rate:g} % discordant; '--limit': "
-        "the same "
-        "a leaf task. 'unpaired': against another run's documents, at 50 % right."
+        f"'needs': documents that find it with {100 * question.power:g} % {usual}{100 * rate:g} % discordant; '--limit': the "
+        "same a leaf task. 'unpaired': against another run's documents, at 50 % right."
     )
     yield NIGHTS
     if any(row.documents.real for row in rows):

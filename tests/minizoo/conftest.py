@@ -1,9 +1,11 @@
-"""`minizoo bench` on the nano teacher, and a fake backend in its place."""
+"""`minizoo bench` on the nano teacher, a fake backend in its place, and files of noise."""
 
 import pytest
+from support.noisy import noise, task_noise
 from support.speed_fakes import FakeBackend, FakeProbe, Hand
 
 import harness.speed.loading as loading
+from harness.gates.noise.file import save_noise
 
 
 @pytest.fixture
@@ -31,3 +33,15 @@ def fake(monkeypatch):
         return made
 
     return behave
+
+
+@pytest.fixture
+def noise_file(tmp_path):
+    """Write a file of noise of one task; returns its path."""
+
+    def write(task, highest):
+        path = tmp_path / "noise.json"
+        save_noise(path, noise(task_noise(task, highest)))
+        return path
+
+    return write

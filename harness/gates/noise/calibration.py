@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from harness.accuracy.prepare import EvalRequest
 from harness.gates.noise.file import NoiseFile
 from harness.gates.noise.measured import noise_of
-from harness.gates.noise.reruns import Reruns, Told, rerun
+from harness.gates.noise.reruns import Reruns, Told, Ways, rerun
 
 
-def calibrate(
-    request: EvalRequest, runs: int, told: Told, threads: Sequence[int] = (), dtypes: Sequence[str] = ()
-) -> NoiseFile:
+def calibrate(request: EvalRequest, runs: int, told: Told, ways: Ways | None = None) -> NoiseFile:
     """Run the request `runs` times more with other dtypes, row budgets and thread counts, and count what changes.
 
     Writes nothing; `save_noise` does. `told` gets a line a run. Raises what an evaluation raises, and TaskFailed where a task
     has no number in one of the runs.
     """
-    return noise_file(rerun(request, runs, told, threads, dtypes))
+    return noise_file(rerun(request, runs, told, ways))
 
 
 def noise_file(made: Reruns) -> NoiseFile:

@@ -32,16 +32,25 @@ class _Seen:
 
 
 def noise_of(reference: Side, reruns: Sequence[Side]) -> list[TaskNoise]:
-    """A row a task, a group's leaves with it as one. Raises TaskFailed where a re-run has no number, or other documents."""
+    """A row a task, a group's leaves with it as one, over the re-runs that ran it.
+
+    Raises TaskFailed where one of those has no number of it, or other documents.
+    """
     leaves = {leaf for result in reference.results.values() for leaf in result.record.members}
     tasks = [task for task in dict.fromkeys(key.task for key in reference.results) if task not in leaves]
     found: list[TaskNoise] = []
     for task in tasks:
         keys = keys_of_task(reference, task)
         key = primary_key(reference.results[keys[0]].record, keys)
-        if key is not None:
-            found.append(_task(key, [_seen(reference, rerun, key) for rerun in reruns]))
+        seen = [_seen(reference, rerun, key) for rerun in reruns if key and task in tasks_of(rerun)]
+        if key is not None and seen:
+            found.append(_task(key, seen))
     return found
+
+
+def tasks_of(side: Side) -> set[str]:
+    """The tasks that a side ran, whatever came of them."""
+    return {key.task for key in side.results} | set(side.failed)
 
 
 def _seen(reference: Side, rerun: Side, key: ScoreKey) -> _Seen:

@@ -45,14 +45,26 @@ class Reruns:
     others: tuple[Rerun, ...]
 
 
-def rerun(
-    request: EvalRequest, runs: int, told: Told, threads: Sequence[int] = (), dtypes: Sequence[str] = ()
-) -> Reruns:
+@dataclass(frozen=True)
+class Ways:
+    """How re-runs vary."""
+
+    threads: tuple[int, ...] = ()
+    """Else 1 and as many as there are."""
+    dtypes: tuple[str, ...] = ()
+    """Else the model's own and another."""
+    plain: int = 0
+    """Re-runs by the engine's plain form, which generate nothing: it is slow."""
+    generate_every: int = 1
+    """Tasks that generate text are in every re-run, or in every n-th."""
+
+
+def rerun(request: EvalRequest, runs: int, told: Told, ways: Ways | None = None) -> Reruns:
     """Evaluate the request once as it is and `runs` times otherwise. Nothing is written where records are kept.
 
-    Prompts are made once; a model is opened once for each dtype and number of tokens a row. `threads` and `dtypes`: those to
-    vary over, else 1 and as many as there are, and the model's own with another. Raises what an evaluation raises.
+    Prompts are made once; a model is opened once for each dtype and number of tokens a row. Raises what an evaluation raises.
     """
+    ways = ways or Ways()
     evaluation = prepare(request, told)
     checkpoint = locate(evaluation.outline, None)
     with tempfile.TemporaryDirectory(prefix="minizoo-noise-") as folder, _own_threads():
@@ -64,32 +76,40 @@ def rerun(
         finally:
             backend.close()
         told(f"{first.how}: {first.seconds:.1f} s")
-        planned = variations(runs, dtypes or (own, OTHER_DTYPE.get(own, "float32")), threads or _thread_counts())
+        dtypes = ways.dtypes or (own, OTHER_DTYPE.get(own, "float32"))
+        planned = variations(runs, dtypes, ways.threads or _thread_counts(), plain=ways.plain)
         others: list[Rerun] = []
-        for other in _each(evaluation, checkpoint, planned, results):
+        for other in _each(evaluation, checkpoint, planned, results, ways.generate_every):
             others.append(other)
             told(f"{len(others)} of {runs}: {other.how}: {other.seconds:.1f} s")
     return Reruns(evaluation, device, versions, first, tuple(others))
 
 
 def _each(
-    evaluation: Evaluation, checkpoint: Checkpoint, planned: Iterable[Variation], results: Path
+    evaluation: Evaluation, checkpoint: Checkpoint, planned: Iterable[Variation], results: Path, generate_every: int
 ) -> Iterator[Rerun]:
-    """The variations in turn, those of one dtype and budget by one backend."""
+    """The variations in turn, those of one dtype, budget and form by one backend."""
     import torch
 
     number = 0
-    for (dtype, budget), alike in groupby(planned, key=lambda one: (one.dtype, one.budget)):
-        options = replace(evaluation.request.options, dtype=dtype, token_budget=budget)
+    for (dtype, budget, plain), alike in groupby(planned, key=lambda one: (one.dtype, one.budget, one.plain)):
+        options = replace(evaluation.request.options, dtype=dtype, token_budget=budget, eager=plain)
         varied = replace(evaluation, request=replace(evaluation.request, options=options))
         backend = open_backend(checkpoint, evaluation.backend, options)
         try:
             for variation in alike:
                 torch.set_num_threads(variation.threads)
                 number += 1
-                yield _run(varied, checkpoint, backend, results / str(number), str(variation))
+                asked = varied if number % generate_every == 0 and not plain else _scoring_only(varied)
+                yield _run(asked, checkpoint, backend, results / str(number), str(variation))
         finally:
             backend.close()
+
+
+def _scoring_only(evaluation: Evaluation) -> Evaluation:
+    """Without the tasks that generate text, unless all do."""
+    plans = [plan for plan in evaluation.plans if plan.loaded.task.OUTPUT_TYPE != "generate_until"]
+    return replace(evaluation, plans=plans or evaluation.plans)
 
 
 def _run(evaluation: Evaluation, checkpoint: Checkpoint, backend: Backend, results: Path, how: str) -> Rerun:

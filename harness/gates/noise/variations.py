@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 BUDGETS = (256, 512, 1024, 2048, 3072)
 """Tokens in one row or padded batch."""
@@ -19,18 +19,27 @@ class Variation:
     budget: int
     threads: int
     """Of a CPU; a GPU's kernels take no notice."""
+    plain: bool = False
+    """By the engine's plain form, without shared prefixes: on a CPU the only one whose products are in a half precision."""
 
     def __str__(self) -> str:
-        return f"{self.dtype}, rows of {self.budget} tokens, {self.threads} thread{'' if self.threads == 1 else 's'}"
+        form = ", plain" if self.plain else ""
+        return (
+            f"{self.dtype}{form}, rows of {self.budget} tokens, {self.threads} thread{'' if self.threads == 1 else 's'}"
+        )
 
 
 def variations(
-    runs: int, dtypes: Sequence[str], threads: Sequence[int], budgets: Sequence[int] = BUDGETS
+    runs: int, dtypes: Sequence[str], threads: Sequence[int], budgets: Sequence[int] = BUDGETS, plain: int = 0
 ) -> list[Variation]:
-    """So many, in the order in which they are run. The first few differ in everything; after all of them they begin again."""
+    """So many, in the order in which they are run. The first few differ in everything; after all of them they begin again.
+
+    `plain` of those of the last dtype are in the plain form.
+    """
     several = len(dtypes)
     made = [
         Variation(dtypes[at % several], budgets[at % len(budgets)], threads[at // several % len(threads)])
         for at in range(runs)
     ]
-    return sorted(made)
+    last = [at for at, one in enumerate(made) if one.dtype == dtypes[-1]][:plain]
+    return sorted(replace(one, plain=at in last) for at, one in enumerate(made))
