@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,14 +13,10 @@ from minizoo.output import Output, json_option, note
 
 if TYPE_CHECKING:
     from harness.accuracy.prepare import EvalRequest
-    from harness.compare.comparison import Comparison
-    from harness.compare.factors import Factor, Split
+    from harness.compare.factors import Factor
     from harness.compare.items import Side
-    from harness.compare.sides.speed_ratios import SpeedRatio
-    from harness.divergence.axis_loss import AxisLosses
-    from harness.divergence.figures import Divergence
     from harness.imports.drafts import Given
-    from minizoo.display.compare.blocks import Block
+    from minizoo.display.compare.shown import Shown
 
 FLIPS = 5
 """Documents that --show-flips lists of each task."""
@@ -75,6 +70,8 @@ def compare(
         raise click.UsageError("--markdown and --json exclude each other.")
     if not (kl or axes) and (limit is not None or (device, dtype) != ("auto", "auto")):
         raise click.UsageError("--limit, --device and --dtype go with --kl or --axes: records have their own.")
+    from minizoo.display.compare.shown import Shown
+
     sides = _sides((a, b), results, baselines, bool(kl or axes))
     shown = Shown(a, b)
     if sides:
@@ -82,103 +79,9 @@ def compare(
     if kl or axes:
         models = [_model_of(side) for side in sides] or [a, b]
         requests = [_request(model, suite, names_of(tasks), limit, device, dtype, data) for model in models]
-        shown = shown.with_models(requests, kl, axes, as_json)
+        shown = _with_models(shown, requests, kl, axes, as_json)
     shown.show(Output(as_json), markdown)
     return shown.exit_code
-
-
-@dataclass(frozen=True)
-class Shown:
-    """All that one call compares."""
-
-    a: str
-    b: str
-    comparison: Comparison | None = None
-    speed: tuple[SpeedRatio, ...] = ()
-    split: Split | None = None
-    flips: int | None = None
-    divergence: Divergence | None = None
-    axes: AxisLosses | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """3 where a task was refused, or nothing at all was compared."""
-        found = self.comparison
-        if found is not None and (found.compared or found.refused_tasks):
-            return found.exit_code
-        return 0 if self.speed or self.divergence or self.axes else 3
-
-    def with_models(self, requests: list[EvalRequest], kl: bool, axes: str | None, quiet: bool) -> Shown:
-        """With what running the models tells. Raises what running them does."""
-        from dataclasses import replace
-
-        from minizoo.display.compare.divergence import DivergenceProgress
-
-        a, b = requests
-        found = self
-        with DivergenceProgress(quiet) as progress:
-            if kl:
-                from harness.divergence.run import diverge
-
-                found = replace(found, divergence=diverge(a, b, progress))
-            if axes:
-                from harness.divergence.axes import axis_losses
-
-                found = replace(found, axes=axis_losses(a.model, axes, a, progress))
-            progress.finished()
-        return found
-
-    def show(self, output: Output, markdown: bool) -> None:
-        """In the form that is asked for."""
-        from minizoo.display.compare.render import markdown as as_markdown
-        from minizoo.display.compare.render import show_blocks
-
-        if output.as_json:
-            output.document("compare", self.document())
-        elif markdown:
-            output.text(as_markdown(self.blocks()).rstrip("\n"))
-        else:
-            show_blocks(output, self.blocks())
-        if self.comparison and not self.comparison.rows and not self.speed:
-            note("Nothing was compared: the two have no task in common.")
-
-    def blocks(self) -> Iterator[Block]:
-        """Tables and lines, in the order in which they are read."""
-        from minizoo.display.compare.blocks import comparison_blocks, speed_block, split_block
-        from minizoo.display.compare.divergence import axes_blocks, divergence_blocks
-        from minizoo.display.compare.flips import flips_blocks
-
-        if self.comparison:
-            yield from comparison_blocks(self.comparison)
-            if self.split:
-                yield split_block(self.split)
-            if self.flips:
-                yield from flips_blocks(self.comparison, self.flips)
-            yield speed_block(self.speed, self.a, self.b)
-        if self.divergence:
-            yield from divergence_blocks(self.divergence)
-        if self.axes:
-            yield from axes_blocks(self.axes)
-
-    def document(self) -> dict[str, Any]:
-        """The same as JSON."""
-        from minizoo.display.compare.document import (
-            comparison_document,
-            flips_document,
-            plain,
-            speed_document,
-            split_document,
-        )
-
-        return {
-            **(comparison_document(self.comparison) if self.comparison else {"rows": []}),
-            "split": split_document(self.split) if self.split else None,
-            "flips": flips_document(self.comparison, self.flips) if self.comparison and self.flips else None,
-            "speed": speed_document(self.speed),
-            "divergence": plain(self.divergence.document()) if self.divergence else None,
-            "axes": plain(self.axes.document()) if self.axes else None,
-            "exit_code": self.exit_code,
-        }
 
 
 def _compared(
@@ -187,14 +90,31 @@ def _compared(
     from harness.compare.comparison import Asked, compare_sides
     from harness.compare.factors import split
     from harness.compare.sides.speed_ratios import speed_ratios
+    from minizoo.display.compare.shown import Shown
 
-    for told in dict.fromkeys(told for side in sides for told in side.notes):
-        note(f"{told}.")
     comparison = compare_sides(*sides, Asked(tasks, every_metric))
     speed = tuple(speed_ratios(*sides, results))
     return Shown(
         sides[0].name, sides[1].name, comparison, speed, split(comparison.rows, by) if by else None, flips
     )  # fmt: skip
+
+
+def _with_models(shown: Shown, requests: list[EvalRequest], kl: bool, axes: str | None, quiet: bool) -> Shown:
+    """With what running the models tells. Raises what running them does."""
+    from minizoo.display.compare.divergence import DivergenceProgress
+
+    a, b = requests
+    with DivergenceProgress(quiet) as progress:
+        if kl:
+            from harness.divergence.run import diverge
+
+            shown = replace(shown, divergence=diverge(a, b, progress))
+        if axes:
+            from harness.divergence.axes import axis_losses
+
+            shown = replace(shown, axes=axis_losses(a.model, axes, a, progress))
+        progress.finished()
+    return shown
 
 
 def _sides(

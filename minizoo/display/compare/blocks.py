@@ -57,9 +57,11 @@ def comparison_blocks(comparison: Comparison) -> Iterator[Block]:
         Column("finds", True, 2),
         Column("so", importance=8),
     ]
-    lines = [side_line("A", a), side_line("B", b), *(BESIDE,) * bool(comparison.compared), *_beside_rows(comparison)]
+    told = dict.fromkeys((*a.notes, *b.notes))
+    lines = [side_line("A", a), side_line("B", b), *(f"{each}." for each in told)]
+    lines += [*(BESIDE,) * bool(comparison.compared), *_beside_rows(comparison)]
     title = f"{b.name} (B) beside {a.name} (A)"
-    yield Block(title, columns, [_row(row) for row in comparison.rows], lines)
+    yield Block(title, columns if comparison.rows else (), [_row(row) for row in comparison.rows], lines)
     if comparison.compared:
         yield _how_block(comparison)
 
