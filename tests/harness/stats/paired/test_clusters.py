@@ -12,7 +12,7 @@ from scipy.stats import wilcoxon
 from harness.stats.paired.binary import mcnemar
 from harness.stats.paired.clusters import clustered_sign_test, unit_numbers, unit_sums
 
-unhurried = settings(deadline=None)  # a busy machine may take its time
+unhurried = settings(deadline=None, max_examples=50)  # a busy machine may take its time
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 small_sums = st.lists(st.integers(-6, 6), min_size=1, max_size=10)

@@ -21,7 +21,7 @@ from harness.stats.paired.power import (
     unpaired_power,
 )
 
-unhurried = settings(deadline=None)  # a busy machine may take its time
+unhurried = settings(deadline=None, max_examples=50)  # a busy machine may take its time
 
 
 def enumerated_power(n, discordant, loss, alpha):

@@ -20,7 +20,7 @@ from harness.stats.paired.real import (
     unseen_chance,
 )
 
-unhurried = settings(deadline=None)  # a busy machine may take its time
+unhurried = settings(deadline=None, max_examples=50)  # a busy machine may take its time
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 values = st.floats(-100, 100).map(lambda v: round(v, 3))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.stats.paired.real import mean_p, paired_mean
 from harness.stats.paired.retained import Retained, retained
 
-unhurried = settings(deadline=None)  # a busy machine may take its time
+unhurried = settings(deadline=None, max_examples=50)  # a busy machine may take its time
 
 
 def right_or_wrong(n, seed, keeps=0.85):
