@@ -25,7 +25,7 @@ SELECT run_id, suite, backend, coalesce(gpu, device) AS place, max(finished_at) 
 FROM records
 WHERE lower(?) IN (lower(model), lower(subject), lower(given_name)) AND source = 'measured' AND run_id > ?
   AND (run_id, task) NOT IN (SELECT run_id, task FROM speed_points)
-GROUP BY ALL ORDER BY finished"""
+GROUP BY ALL ORDER BY finished, run_id"""
 BAD = """
 SELECT path, reason, (SELECT any_value(model) FROM records WHERE run_id = string_split(path, '/')[-3]) AS model
 FROM bad_records ORDER BY path"""
