@@ -31,7 +31,7 @@ def show_power(output: Output, suite: str, question: Question, rows: Sequence[Fo
         title = f"Suite {suite}: chance to find a loss of {points} in {nights}, at {level.alpha:.2g} one-sided ({level.told})"
         output.table(_columns(question), [_cells(row, at, question) for row in rows], title)
         output.text()
-    for line in (*_never(rows, question), *_footnotes(rows, question)):
+    for line in (*_too_small(rows, question), *_footnotes(rows, question)):
         output.text(line)
 
 
@@ -54,7 +54,7 @@ def document(suite: str, question: Question, rows: Sequence[Foresight]) -> dict[
             }
             for row in rows
         ],
-        "never": list(_never(rows, question)),
+        "too_small": list(_too_small(rows, question)),
     }
 
 
@@ -93,7 +93,7 @@ def _cells(row: Foresight, at: int, question: Question) -> list[str]:
 
 def _limit(limit: int | None, leaves: int, total: int) -> str:
     if limit is None:
-        return "never"
+        return "too few"
     return "all" if limit * leaves >= total else _count(limit)
 
 
@@ -106,18 +106,26 @@ def _least(row: Foresight) -> str:
     return "≥ " if row.documents.real else ""
 
 
-def _never(rows: Sequence[Foresight], question: Question) -> Iterator[str]:
-    """A line a task that is too small, whatever is run of it."""
+def _too_small(rows: Sequence[Foresight], question: Question) -> Iterator[str]:
+    """A line a task that is too small whatever is run of it, and what it would show."""
     for row in rows:
         small = [prospect for prospect in row.prospects if prospect.limit is None]
-        if small:
-            n = f"{row.documents.total:,} documents"
-            least = "; ".join(f"{_shown(prospect.least)} at {prospect.level.alpha:.2g}" for prospect in small)
-            everywhere = "" if len(small) == len(row.prospects) else f" at {small[0].level.alpha:.2g}"
-            yield (
-                f"{row.documents.task}: its {n} can never gate {told_points(question.loss)}{everywhere}: all of them show a "
-                f"loss of {least} ({100 * question.power:g} % power, {100 * row.usual:.2g} % discordant)."
-            )
+        if not small:
+            continue
+        loss, n = told_points(question.loss), f"its {row.documents.total:,} documents"
+        never = [prospect.level.alpha for prospect in small if prospect.never]
+        if len(never) == len(row.prospects):
+            said = f"{n} can never gate {loss}, even where nothing else changes"
+        else:
+            said = f"{n} are too few for {loss} at {' and '.join(f'{p.level.alpha:.2g}' for p in small)}"
+        least = "; ".join(f"{_shown(prospect.least)} at {prospect.level.alpha:.2g}" for prospect in small)
+        basis = f"{100 * question.power:g} % power, {100 * row.usual:.2g} % discordant{_one_answer(row)}"
+        yield f"{row.documents.task}: {said}. All of them show a loss of {least} ({basis})."
+
+
+def _one_answer(row: Foresight) -> str:
+    """What is assumed of a task whose answers are drawn: the mean of many varies less."""
+    return ", one answer a problem" if row.documents.sampled else ""
 
 
 def _shown(least: float | None) -> str:

@@ -41,9 +41,15 @@ def test_pairs_of_models_and_gpus_share_the_alpha(minizoo, suite):
 
 def test_humaneval_can_never_gate_two_points_and_it_is_said(minizoo, suite):
     call = minizoo("power", "--detect", "2pp", "--suite", suite)
-    assert "humaneval: its 164 documents can never gate 2 points" in call.out
+    assert "humaneval: its 164 documents can never gate 2 points, even where nothing else changes" in call.out
     assert "hellaswag: its" not in call.out
     assert "Greedy answers of one build are the same every night" in call.out
+
+
+def test_what_is_too_small_at_the_usual_rate_is_not_called_never(minizoo, suite):
+    call = minizoo("power", "--detect", "0.5pp", "--suite", suite, "--discordant", "0.1")
+    assert "hellaswag: its 10,042 documents are too few for 0.5 points at" in call.out
+    assert "hellaswag: its 10,042 documents can never" not in call.out
 
 
 def test_more_nights_count_as_more_documents_and_one_baseline_as_twice_at_most(minizoo, suite):

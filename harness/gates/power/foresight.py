@@ -66,6 +66,8 @@ class Prospect:
     """The same with a baseline that stays; None where no number is enough."""
     least: float | None
     """The smallest loss that all documents of the task would show in one night."""
+    never: bool
+    """Whether they would not find it even if nothing changed but what is lost."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def _prospect(task: TaskDocuments, total: int, taken: int, question: Question, l
         nights=None if needs is None else math.ceil(needs / taken),
         nights_of_one_baseline=None if needs is None else with_one_baseline(needs / taken),
         least=detectable(total, usual, level.alpha, power),
+        never=power_of(total, loss, loss, level.alpha) < power,
     )
 
 
