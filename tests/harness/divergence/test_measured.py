@@ -64,7 +64,7 @@ def test_a_token_without_probability_counts_by_what_the_other_gives_it():
 def test_blocks_of_any_size_give_the_same(sizes, monkeypatch):
     a, b = rows_of(1), rows_of(2)
     whole = measure_all(a, b, 1000, 1000)
-    monkeypatch.setattr(measured, "WIDE", 8 * 50)
+    monkeypatch.setattr(measured, "WIDE", {"cpu": 8 * 50})
     parts = measure_all(a, b, *sizes)
     assert np.allclose(whole.kl, parts.kl, rtol=1e-6)
     assert np.allclose(whole.reverse, parts.reverse, rtol=1e-6)
