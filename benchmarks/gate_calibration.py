@@ -65,7 +65,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--nights", type=int, default=10_000, help="without a loss, for each discordance")
-    words.add_argument("--losses", type=int, default=4_000, help="nights for each task, discordance and loss")
+    words.add_argument("--losses", type=int, default=2_500, help="nights for each task, discordance and loss")
     words.add_argument("--gated", type=int, default=1_000, help="nights through gate_pairs, with and without a loss")
     words.add_argument(
         "--otava", type=Path, help="a Python that has apache-otava; without it that comparison is left out"

@@ -20,7 +20,7 @@ from harness.gates.noise.variations import OTHER_DTYPE, Variation, variations
 from harness.records.files import folder_name, run_folder
 from harness.records.record import Record
 from zoo.checkpoint.locate import Checkpoint, locate
-from zoo.errors import UnsupportedRequest
+from zoo.errors import TaskFailed
 
 Told = Callable[[str], None]
 
@@ -126,7 +126,9 @@ def side_of(records: Sequence[Record], results: Path, name: str, where: str) -> 
             folder = run_folder(results, record.run_id) / folder_name(record.task)
             made, problem = results_of(record, folder / "samples.parquet")
             if problem:
-                raise UnsupportedRequest(problem)
+                raise TaskFailed(
+                    f"The samples of {record.task} cannot be read: {problem}.", "Nothing can be calibrated by it."
+                )
             found |= made
     failed = {record.task: record for record in records if record.status != "ok"}
     runs = tuple(dict.fromkeys(record.run_id for record in records))

@@ -8,14 +8,9 @@ from scipy.stats import binomtest
 from support.gated import policy, side, task
 from support.noisy import noise, task_noise
 
-from backends.contract import Options
-from harness.accuracy.prepare import DocumentRules, EvalRequest
-from harness.gates.noise.calibration import calibrate
 from harness.gates.noise.file import load_noise, save_noise
 from harness.gates.noise.measured import noise_of, upper_end
-from harness.gates.noise.reruns import Ways
 from harness.gates.noise.variations import BUDGETS, variations
-from harness.suites.suite import TaskSelection
 from zoo.errors import FileMissing, InvalidFile, TaskFailed
 
 
@@ -28,6 +23,25 @@ def test_the_first_re_runs_differ_in_everything_and_twenty_are_all_different():
 def test_a_model_is_opened_once_for_each_dtype_and_budget():
     ways = [(one.dtype, one.budget) for one in variations(100, ("float32", "bfloat16"), (1, 2))]
     assert sum(a != b for a, b in itertools.pairwise(ways)) + 1 == 2 * len(BUDGETS)
+
+
+def test_a_few_of_the_last_dtype_are_in_the_plain_form():
+    plain = [one for one in variations(10, ("float32", "bfloat16"), (1, 2), plain=2) if one.plain]
+    assert [one.dtype for one in plain] == ["bfloat16"] * 2
+    assert "plain" in str(plain[0])
+
+
+def test_a_task_is_counted_over_the_re_runs_that_ran_it():
+    first = side("m", task("m", [1.0] * 4), task("m", [1.0] * 4, name="gsm8k"))
+    reruns = [
+        side("m", task("m", [1.0] * 4)),
+        side("m", task("m", [1.0] * 4), task("m", [0.0, 1.0, 1.0, 1.0], name="gsm8k")),
+    ]
+    counted = {found.task: (found.runs, found.lost) for found in noise_of(first, reruns)}
+    assert counted == {
+        "winogrande": (2, 0),
+        "gsm8k": (1, 1),
+    }
 
 
 def test_flips_are_counted_both_ways_and_the_worst_run_is_told():
@@ -94,19 +108,3 @@ def test_a_gold_margin_is_widened_to_twice_the_worst_fall_and_it_is_told():
     assert len(told) == 1
     assert "0.005 to 0.012 nats" in told[0]
     assert "mmlu_art" in told[0]
-
-
-def test_identical_code_is_run_again_and_counted_task_by_task():
-    told = []
-    request = EvalRequest(
-        "nano-teacher",
-        selection=TaskSelection(tasks=("nano_words",)),
-        options=Options("cpu"),
-        rules=DocumentRules(limit=6),
-    )
-    made = calibrate(request, 2, told.append, Ways(threads=(1,)))
-    (words,) = made.tasks
-    assert (made.model, words.task, words.documents, words.runs) == ("nano-teacher", "nano_words", 6, 2)
-    assert len(told) >= 3
-    assert made.variations[0] != made.variations[1]
-    assert words.gold.largest < 0.1
