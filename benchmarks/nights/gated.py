@@ -49,6 +49,7 @@ def _row(kind: str, found: list[dict[str, str]]) -> dict[str, Any]:
     return {
         "loss_in": kind, "nights": len(found), "documents": plan.DOCUMENTS, "discordance": DISCORDANCE,
         "regressed": share(alarmed, len(found)),
+        "by": {test: sum(test in night["by"].split() for night in found) for test in ("accuracy", "gold", "release")},
         "exit_codes": {code: codes[code] for code in sorted(codes)},
         "by_task": {
             task.name: dict(sorted(Counter(night[task.name] for night in found).items())) for task in TASKS
@@ -57,7 +58,7 @@ def _row(kind: str, found: list[dict[str, str]]) -> dict[str, Any]:
 
 
 def _gated(seed: int, kind: str, night: int) -> dict[str, str]:
-    """The verdict of each task, and `exit`."""
+    """The verdict of each task, `exit` the code, and `by` the tests that alarmed."""
     dice = np.random.default_rng((seed, 9, list(KINDS).index(kind), night))
     heavy = bool(dice.random() < plan.HEAVY_SHARE)
     before, after = {}, {}
@@ -68,7 +69,12 @@ def _gated(seed: int, kind: str, night: int) -> dict[str, str]:
         load_policy("nightly"), [(_side("baseline", before), _side("tonight", after))], today=WHEN.date()
     )
     told = {verdict.task: str(verdict.status) for verdict in outcome.verdicts}
-    return {**{task.name: told[task.name] for task in TASKS}, "exit": str(outcome.exit_code)}
+    by = {test for verdict in outcome.verdicts for test in verdict.alarms}
+    return {
+        **{task.name: told[task.name] for task in TASKS},
+        "exit": str(outcome.exit_code),
+        "by": " ".join(sorted(by)),
+    }
 
 
 def _both(dice: np.random.Generator, task: Task, heavy: bool, loss: float) -> tuple[tuple[Any, Any], tuple[Any, Any]]:

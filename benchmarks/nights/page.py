@@ -202,10 +202,11 @@ def _gated(document: dict[str, Any]) -> Iterator[str]:
         f"({first['documents']:,} documents), {percent(first['discordance'])} discordant, no speed."
     )
     yield ""
-    yield from table("loss of 1 point in|nights|REGRESSED|95 % interval|exit 0|exit 1|exit 3", [
+    yield from table("loss of 1 point in|nights|REGRESSED|95 % interval|by accuracy|by gold|by margin|exit 0|exit 1|exit 3", [
         [
             {"none": "nothing (A/A)", "all": "every task"}.get(row["loss_in"], f"`{row['loss_in']}`"), f"{row['nights']:,}",
             f"{row['regressed']['found']:,}", interval(row["regressed"]),
+            *(f"{row['by'][test]:,}" for test in ("accuracy", "gold", "release")),
             *(f"{row['exit_codes'].get(code, 0):,}" for code in "013"),
         ]
         for row in document["gated"]
@@ -243,10 +244,12 @@ def _reruns(reruns: dict[str, Any] | None) -> Iterator[str]:
         [row["how"], str(row["runs"]), str(row["passed"]), f"{row['seconds']:.0f}"] for row in reruns["variations"]
     ])  # fmt: skip
     yield ""
-    yield from table("task|metric|documents|runs|changed, mean|at most|gold log-probability: bias|sd|largest", [
+    columns = "task|metric|documents|runs|changed, mean|at most|largest change of the score"
+    yield from table(f"{columns}|gold log-probability: bias|sd|largest", [
         [
             f"`{task['task']}`", task["metric"], str(task["documents"]), str(task["runs"]),
             *([percent(task["discordance"]), percent(task["highest"])] if task["right_or_wrong"] else ["–", "–"]),
+            f"{task['largest_difference']:+.1e}",
             *(f"{task['gold'][name]:.1e}" if task["gold"] else "–" for name in ("mean", "sd", "largest")),
         ]
         for task in reruns["tasks"]
