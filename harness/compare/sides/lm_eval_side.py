@@ -15,9 +15,9 @@ from zoo.errors import FileMissing, InvalidImport
 
 
 def holds_lm_eval(path: Path) -> bool:
-    """Whether it is a file, or a folder with results of lm-eval in it."""
+    """Whether it is a file as lm-eval writes them, or a folder with results of it."""
     if path.is_file():
-        return True
+        return path.suffix in (".json", ".jsonl")
     if not path.is_dir():
         return False
     try:

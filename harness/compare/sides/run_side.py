@@ -106,7 +106,8 @@ def _side(word: str, results: Path, rows: Sequence[Row], good: Sequence[Row], no
         folder = run_folder(results, record.run_id) / folder_name(record.task)
         made, problem = results_of(record, folder / "samples.parquet")
         found |= made
-        told += [problem] if problem else []
+        if problem and not any(str(folder) in line for line in told):
+            told.append(problem)
     failed = _failed(rows)
     return Side(
         word=word,

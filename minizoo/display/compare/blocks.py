@@ -156,7 +156,7 @@ def _beside_rows(comparison: Comparison) -> Iterator[str]:
     for row in comparison.rows:
         if row.refused:
             z = row.unpaired
-            unpaired = f" Unpaired, as lm-eval compares: z = {z.z:.2f}, p = {chance(z.p_value)}." if z else ""
+            unpaired = f" Unpaired, as lm-eval compares: z {z.z:.2f}, p {chance(z.p_value)}." if z else ""
             yield f"{row.key.task} refused: {row.refused}.{unpaired}"
         for told in row.notes:
             yield f"{row.key.task}: {told}."
