@@ -39,6 +39,8 @@ def gate_pairs(
     told: list[str] = []
     if noise is not None:
         widened, told = noise.widened(file.policy)
+        reruns = f"{len(noise.variations)} re-runs of {noise.model} on {noise.suite} ({noise.device})"
+        told.insert(0, f"Calibrated on {noise.made:%Y-%m-%d} by {reruns}.")
         file = replace(file, policy=widened)
     rows: list[Row] = []
     idle: dict[str, None] = {}
