@@ -48,7 +48,7 @@ def power(
     from harness.gates.power.documents import documents_of_suite
     from harness.gates.power.foresight import RATES, Question, foresee, levels_of
     from harness.suites.suite import load_suite
-    from minizoo.display.power import show_power
+    from minizoo.display.gate.power import show_power
 
     chosen, wanted = load_policy(policy).policy, load_suite(suite)
     measured = load_noise(noise).flips if noise else {}
