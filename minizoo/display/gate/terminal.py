@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from harness.gates.outcome import GateOutcome, Verdict
 
 BESIDE = (
-    "difference: candidate (B) − reference (A) in the metric's own unit, of speed in per cent (negative is slower). p: of no loss "
-    "where detect is asked, else of a loss within the margin; adjusted over the plan by Holm. Δ log p: nats an item."
+    "difference: candidate (B) − reference (A) in the metric's own unit, of speed in per cent (negative is slower). p: of no "
+    "loss where detect is asked, else of a loss within the margin; adjusted over the plan by Holm. Δ log p: nats an item."
 )
 
 
