@@ -19,7 +19,7 @@ class Asked:
     """Which rows are wanted."""
 
     tasks: tuple[str, ...] = ()
-    """By name or pattern; empty is all that both sides have."""
+    """By name or pattern; empty is all that both sides have. Tasks of a group have rows where they are named and it is not."""
     every_metric: bool = False
     """A row for every metric and filter, in place of the one that stands for the task."""
 
@@ -58,7 +58,7 @@ def compare_sides(a: Side, b: Side, asked: Asked | None = None) -> Comparison:
     """Compare every task that both have (a group for its tasks), by the metric that stands for it."""
     asked = asked or Asked()
     ours, theirs = _tasks(a), _tasks(b)
-    hidden = _behind_groups(a) & _behind_groups(b)
+    hidden = _behind_groups(a, asked) & _behind_groups(b, asked)
     wanted = [task for task in ours if task in theirs and task not in hidden and _is_asked(task, asked)]
     rows = [row for task in wanted for row in _rows_of_task(a, b, task, asked.every_metric)]
     shown = {row.key for row in rows}
@@ -67,8 +67,8 @@ def compare_sides(a: Side, b: Side, asked: Asked | None = None) -> Comparison:
         a,
         b,
         _adjusted(rows),
-        tuple(task for task in ours if task not in theirs and task not in _behind_groups(a) and _is_asked(task, asked)),
-        tuple(task for task in theirs if task not in ours and task not in _behind_groups(b) and _is_asked(task, asked)),
+        tuple(task for task in ours if task not in {*theirs, *_behind_groups(a, asked)} and _is_asked(task, asked)),
+        tuple(task for task in theirs if task not in {*ours, *_behind_groups(b, asked)} and _is_asked(task, asked)),
         len(in_common - shown),
     )
 
@@ -77,9 +77,10 @@ def _tasks(side: Side) -> list[str]:
     return list(dict.fromkeys([*(key.task for key in side.results), *side.failed]))
 
 
-def _behind_groups(side: Side) -> set[str]:
-    """Tasks that a group stands for."""
-    return {task for result in side.results.values() for task in result.record.members}
+def _behind_groups(side: Side, asked: Asked) -> set[str]:
+    """Tasks that a group stands for, which is asked for itself."""
+    groups = (result.record for result in side.results.values() if _is_asked(result.key.task, asked))
+    return {task for group in groups for task in group.members}
 
 
 def _is_asked(task: str, asked: Asked) -> bool:

@@ -75,10 +75,11 @@ def test_weights_that_a_file_does_not_tell_are_those_that_give_its_number(compar
     assert [row.a_value, row.b_value] == pytest.approx(values_of(sides))
 
 
-def test_tasks_stand_behind_their_group_and_appear_by_name_alone(compared):
+def test_tasks_stand_behind_their_group_unless_they_are_named_without_it(compared):
     sides = both(SIZES)
     assert [row.key.task for row in compared(*sides).rows] == ["mmlu"]
-    assert compared(*sides, Asked(tasks=("mmlu_*",))).rows == ()
+    assert [row.key.task for row in compared(*sides, Asked(tasks=("mmlu*",))).rows] == ["mmlu"]
+    assert [row.key.task for row in compared(*sides, Asked(tasks=("mmlu_*",))).rows] == list(TASKS)
 
 
 def test_a_group_that_is_no_weighted_mean_of_its_tasks_is_refused(compared):
