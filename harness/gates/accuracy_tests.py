@@ -223,4 +223,6 @@ def _notes(evidence: Evidence, entry: AccuracyEntry, gold: GoldNumbers | None) -
     notes = list(evidence.notes)
     if entry.gold_margin is not None and gold is None:
         notes.append("gold log-probabilities are not kept of this task on both sides: not tested")
+    if gold is not None and gold.n < len(evidence):
+        notes.append(f"log-probabilities are known of {gold.n:,} of {len(evidence):,} documents")
     return tuple(notes)

@@ -1,6 +1,7 @@
 """`minizoo gate` on the command line: exit codes, what is bad input and how it is told, baselines."""
 
 import shutil
+from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -8,6 +9,7 @@ from support.compared import keep
 from support.gated import flips
 
 from harness.baselines.accept import accept
+from harness.gates.noise.file import GoldNoise, NoiseFile, TaskNoise, save_noise
 from harness.records.files import new_run_id
 
 OLD, WORSE = flips(400, 60, 0)
@@ -113,6 +115,29 @@ def test_nothing_compared_is_no_pass(gate, candidate, status, words):
 def test_nothing_in_common_is_no_pass_in_any_tier(gate):
     ran = gate("old", "elsewhere", policy=POLICY.replace("critical", "advisory"))
     assert ran.code == 3
+
+
+def test_what_was_calibrated_is_said_and_a_margin_below_the_noise_of_identical_code_widened(gate, tmp_path):
+    gold = GoldNoise(documents=400, mean=0.0, lowest_mean=-0.02, highest_mean=0.01, sd=0.1, largest=1.0)
+    seen = TaskNoise(
+        task="winogrande", metric="acc", filter="none", documents=400, runs=2, lost=1, gained=1, discordance=0.0025,
+        highest=0.005, upper=0.02, largest_difference=0.0, sd=0.05, gold=gold,
+    )  # fmt: skip
+    made = NoiseFile(
+        model="old", suite="smoke", backend="hf", device="cpu", versions={}, made=datetime(2026, 11, 30, tzinfo=UTC),
+        first="float32", variations=("bfloat16", "float32"), seconds=(1.0, 1.0), tasks=(seen,),
+    )  # fmt: skip
+    save_noise(tmp_path / "gate-noise.json", made)
+    ran = gate("old", "same", policy=POLICY.replace("2pp", "2pp, gold_margin: 0.01"))
+    assert ran.code == 0
+    assert "Calibrated on 2026-11-30 by 2 re-runs of old on smoke (cpu)." in ran.out
+    assert "widened from 0.01 to 0.04 nats" in ran.out
+    assert "uncalibrated" not in ran.out
+
+
+def test_calibrating_compares_nothing(gate, minizoo):
+    assert "--calibrate compares nothing" in minizoo("gate", "old", "same", "--calibrate", 1, "--model", "old").err
+    assert "--calibrate needs --model" in minizoo("gate", "--calibrate", 1).err
 
 
 def test_a_policy_is_needed(minizoo):
