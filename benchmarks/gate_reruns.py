@@ -3,7 +3,7 @@
     python benchmarks/gate_reruns.py --out benchmarks/gate_reruns.json
     python benchmarks/gate_reruns.py --runs 4 --limit 20                     # a look
 
-Scores are computed in every run, generated answers in every fifth (`--generate-every`); a run is gated by what it ran. On a
+Scores are computed in every run, generated answers in every tenth (`--generate-every`); a run is gated by what it ran. On a
 CPU packed products are in fp32 whatever the dtype, so a few runs are in the plain form, in bfloat16 throughout. Exits 1 unless
 every run passes (exit code 0 of the gate). `benchmarks/gate_calibration.py --of … --page …` puts it on the certificate.
 """
@@ -65,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     words.add_argument(
         "--plain", type=int, default=2, help="of the runs, in the last dtype by the engine's plain form, slow"
     )
-    words.add_argument("--generate-every", type=int, default=5, help="runs of which one generates text too")
+    words.add_argument("--generate-every", type=int, default=10, help="runs of which one generates text too")
     words.add_argument("--policy", default="nightly")
     words.add_argument("--out", type=Path, help="write the figures to this JSON file")
     words.add_argument("--noise", type=Path, help="write the noise to this file, as `minizoo gate --calibrate` does")
@@ -84,7 +84,7 @@ def document_of(made: Reruns, args: argparse.Namespace) -> dict[str, Any]:
     verdicts = [_gated(made, run, args.policy) for run in made.others]
     return {
         "command": shlex.join(["python", "benchmarks/gate_reruns.py", "--runs", str(args.runs), *_limit(args)]),
-        "made": datetime.now(UTC).isoformat(timespec="seconds"), **_provenance(),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"), **_provenance(), "generate_every": args.generate_every,
         "seconds": round(sum(run.seconds for run in (made.first, *made.others))),
         "model": noise.model, "suite": noise.suite, "policy": args.policy, "first": noise.first,
         "runs": len(verdicts), "passed": sum(code == 0 for code, _ in verdicts),

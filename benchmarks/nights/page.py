@@ -237,7 +237,10 @@ def _reruns(reruns: dict[str, Any] | None) -> Iterator[str]:
     yield (
         f"`{reruns['command']}`, {reruns['made'][:10]}, {reruns['processors']} processors ({reruns['cpu']}): {reruns['model']} "
         f"on suite {reruns['suite']}, once as it is run ({reruns['first']}) and {reruns['runs']} times otherwise, each gated "
-        f"against the first under `{reruns['policy']}`: {reruns['passed']} of {reruns['runs']} pass."
+        f"against the first under `{reruns['policy']}`: {reruns['passed']} of {reruns['runs']} pass. Every run computes all "
+        f"scores anew; answers are generated in every {reruns['generate_every']}th, and a run is gated by what it ran. On a "
+        "CPU the packed form computes in fp32 whatever the weights' dtype, so digits differ little; the plain form computes "
+        "in bfloat16 throughout."
     )
     yield ""
     yield from table("how|runs|pass|seconds a run", [
