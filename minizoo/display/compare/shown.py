@@ -70,7 +70,8 @@ class Shown:
                 yield split_block(self.split)
             if self.flips:
                 yield from flips_blocks(self.comparison, self.flips)
-            yield speed_block(self.speed, self.a, self.b)
+            if "lm-eval" not in (self.comparison.a.kind, self.comparison.b.kind):  # its files hold no speeds
+                yield speed_block(self.speed, self.a, self.b)
         if self.divergence:
             yield from divergence_blocks(self.divergence)
         if self.axes:
