@@ -52,7 +52,7 @@ def resolve_side(
     if word in names:
         return baseline_side(word, word, file)
     if (side := reference_side(word, reference)) is not None:
-        told = f"there is no result of {word} in {results}: the record of reference that comes with minizoo is compared"
+        told = f"There is no result of {word} in {results}: the record of reference that comes with minizoo is compared"
         return replace(side, notes=(*side.notes, told))
     raise _nothing(word, path, results, names)
 

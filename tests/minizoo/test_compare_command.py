@@ -56,6 +56,15 @@ def test_a_pruned_model_beside_its_teacher(minizoo, evaluated):
     assert (document["further_metrics"], document["exit_code"]) == (2, 0)
 
 
+def test_a_checkout_without_results_compares_the_records_of_reference_and_says_so(minizoo, results):
+    ran = minizoo("compare", "nano-teacher", "nano-width-pruned", "--results", results)
+    assert ran.code == 0, ran.err
+    assert "There is no result of nano-width-pruned in" in ran.out
+    rows = [line.split() for line in ran.out.splitlines() if line.startswith("nano_") and "<0.0001" in line]
+    assert {row[-1] for row in rows if "McNemar" not in row} >= {"worse"}
+    assert not results.exists()
+
+
 def test_the_tables_say_what_was_lost_and_how_to_measure_the_rest(minizoo, evaluated):
     ran = minizoo(
         "compare", "nano-teacher", "nano-width-pruned", "--results", evaluated, "--show-flips", 1, "--by", "length"

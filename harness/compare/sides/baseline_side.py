@@ -43,14 +43,14 @@ def reference_side(word: str, folder: Path | None) -> Side | None:
     found = next((one for one in known.values() if {one.name.lower(), one.model.lower()} & wanted), None)
     if found is None:
         return None
-    return _side(word, "reference", found, folder, f"the record of reference that comes with minizoo ({FILE} there)")
+    return _side(word, "reference", found, folder, "the record of reference that comes with minizoo")
 
 
 def _side(word: str, kind: SideKind, baseline: Baseline, folder: Path, where: str) -> Side:
     results: dict[ScoreKey, TaskResult] = {}
     failed: dict[str, Record] = {}
     speed: list[Record] = []
-    for outcome in read_outcomes(baseline, folder):
+    for outcome in sorted(read_outcomes(baseline, folder), key=lambda outcome: outcome.record.finished_at):
         record = outcome.record
         if record.speed is not None:
             speed.append(record)

@@ -102,6 +102,6 @@ def test_a_baseline_by_its_name_and_the_record_of_reference_where_there_is_nothi
     nowhere = tmp_path / "nowhere"
     reference = resolve_side("nano-teacher", nowhere, reference=tmp_path)
     assert (reference.kind, values(reference)) == ("reference", SOME)
-    assert reference.notes[0].startswith(f"there is no result of nano-teacher in {nowhere}: the record of reference")
+    assert reference.notes[0].startswith(f"There is no result of nano-teacher in {nowhere}: the record of reference")
     with pytest.raises(NotComparable, match="the same results"):
         refuse_same(side, model)
