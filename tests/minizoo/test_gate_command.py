@@ -67,6 +67,15 @@ def test_an_equal_candidate_passes(gate):
     assert "detect: false alarms at most 0.008 a night over the whole plan" in ran.out
 
 
+def test_a_fresh_clone_has_records_of_reference_to_gate(minizoo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = minizoo("gate", "nano-teacher", "nano-width-pruned", "--policy", "release")
+    assert ran.code == 1
+    assert "REGRESSED: 6 REGRESSED of 6: nano-width-pruned nano_words (acc)" in ran.out
+    assert "record of reference" in ran.out
+    assert not list(tmp_path.iterdir())
+
+
 def test_exit_zero_holds_the_code_back_and_says_so(gate):
     ran = gate("old", "worse", "--exit-zero")
     assert (ran.code, "exit code 1 is held back" in ran.err) == (0, True)
