@@ -43,7 +43,8 @@ class Diverged:
     scoring: str
     """`packed`, or `plain` and why."""
     device: str
-    dtype: str
+    precision: str
+    """The dtype of the weights, and that of the products where it is another."""
     perplexity: float
     """exp of the mean negative log-probability of the requests' tokens."""
 

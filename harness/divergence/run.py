@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import NamedTuple
 
-from backends.contract import DistributionBackend, Options
+from backends.contract import DistributionBackend, Options, compute_dtype_of
 from backends.opening import open_backend
 from harness.accuracy.prepare import EvalRequest, Evaluation, prepare
 from harness.divergence.figures import Diverged, Divergence, figures
@@ -18,6 +18,7 @@ from harness.divergence.same_questions import Vocabulary, asked_of_another, same
 from harness.divergence.watcher import DivergenceWatcher, Silent
 from harness.lmeval.finite import remedy
 from harness.records.outcome import failure_of
+from harness.records.record import precision
 from harness.suites.suite import TaskSelection
 from zoo.checkpoint.locate import Outline, locate
 from zoo.checkpoint.model_ref import resolve
@@ -117,7 +118,8 @@ def _measured(
 
 def _diverged(name: str, backend: DistributionBackend) -> Diverged:
     scoring = backend.versions.get("scoring", "")
-    return Diverged(name, backend.name, scoring, backend.device, backend.dtype, math.nan)
+    how = precision(backend.dtype, compute_dtype_of(backend))
+    return Diverged(name, backend.name, scoring, backend.device, how, math.nan)
 
 
 def _told_of(measured: Measured) -> Iterator[str]:

@@ -171,7 +171,7 @@ def _together(losses: AxisLosses) -> Iterator[str]:
 
 
 def _side(letter: str, model: Diverged) -> str:
-    how = ", ".join(filter(None, (model.backend, model.device, model.dtype, model.scoring)))
+    how = ", ".join(filter(None, (model.backend, model.device, model.precision, model.scoring)))
     return f"{letter}: {model.name} ({how}), perplexity {number(model.perplexity)} on the same tokens."
 
 

@@ -41,7 +41,7 @@ def test_all_figures_of_a_small_case():
         *logs,
         rows=(9, 8),
     )
-    model = {"backend": "hf", "scoring": "packed", "device": "cpu", "dtype": "float32", "perplexity": math.nan}
+    model = {"backend": "hf", "scoring": "packed", "device": "cpu", "precision": "float32", "perplexity": math.nan}
     found = figures(positions, documents, measured, [Diverged("a", **model), Diverged("b", **model)], "nano", ["told"])
     assert (found.positions, found.tokens, found.vocabulary) == (3, 4, 8)
     assert (found.kl.value, found.kl.documents, found.top1.value) == (3, 2, pytest.approx(2 / 3))
