@@ -57,6 +57,12 @@ class Evidence:
         return bool(((self.a == 0) | (self.a == 1)).all() and ((self.b == 0) | (self.b == 1)).all())
 
     @property
+    def in_unit_interval(self) -> bool:
+        """Whether every value lies between 0 and 1, as a share does, and is no log-likelihood."""
+        both = (self.a, self.b)
+        return not self.way.likelihood and all(bool(((side >= 0) & (side <= 1)).all()) for side in both)
+
+    @property
     def is_even(self) -> bool:
         """Whether every document counts alike."""
         return bool(abs(self.weights * len(self) - 1).max(initial=0.0) < 1e-9)

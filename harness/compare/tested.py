@@ -10,6 +10,7 @@ from typing import Any
 from harness.compare.evidence import Evidence
 from harness.stats import constants
 from harness.stats.paired.binary import difference_interval, mcnemar
+from harness.stats.paired.clustered_binary import clustered_difference_interval
 from harness.stats.paired.clusters import clustered_sign_test, unit_sums
 from harness.stats.paired.effect import cohens_g, standardised
 from harness.stats.paired.power import paired_detectable, paired_power, real_detectable
@@ -66,7 +67,7 @@ def tested(evidence: Evidence, better: bool | None) -> Tested:
         least = _detectable_share(len(evidence), lost + gained)
     else:
         p_value, name = _p_of_mean(evidence, mean, binary)
-        ends = mean_interval(mean, constants.CONFIDENCE)
+        ends = _ends(evidence, mean, binary)
         least = real_detectable(mean.stderr, mean.freedom, _alpha(), constants.POWER)
     value_a = way.number(mean_a)
 
@@ -82,6 +83,12 @@ def tested(evidence: Evidence, better: bool | None) -> Tested:
         effect=cohens_g(lost, gained) if binary else standardised(sign * mean.value, spread),
         effect_name="g" if binary else "d_z",
     )  # fmt: skip
+
+
+def _ends(evidence: Evidence, mean: PairedMean, binary: bool) -> tuple[float | None, float | None]:
+    if binary:
+        return clustered_difference_interval(evidence.b - evidence.a, mean, constants.CONFIDENCE)
+    return mean_interval(mean, constants.CONFIDENCE, evidence.in_unit_interval)
 
 
 def _p_of_mean(evidence: Evidence, mean: PairedMean, binary: bool) -> tuple[float, str]:

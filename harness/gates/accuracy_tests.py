@@ -13,6 +13,7 @@ from harness.compare.evidence import Evidence
 from harness.gates.outcome import Findings, GoldNumbers, Numbers
 from harness.gates.policy import AccuracyEntry, Policy
 from harness.stats.paired.binary import difference_interval, difference_p, mcnemar
+from harness.stats.paired.clustered_binary import clustered_difference_interval, clustered_difference_p
 from harness.stats.paired.clusters import clustered_sign_test, unit_sums
 from harness.stats.paired.power import paired_power, real_detectable
 from harness.stats.paired.real import PairedMean, mean_interval, mean_p, paired_mean
@@ -71,6 +72,8 @@ class Loss:
     margin: float
     binary: bool
     """Right or wrong, every document alike."""
+    unit_interval: bool
+    """The values lie between 0 and 1, and so their differences between -1 and 1."""
     clusters: Any
     weights: Any
     """None where all count alike."""
@@ -141,6 +144,7 @@ def loss_of(evidence: Evidence, higher_is_better: bool, entry: AccuracyEntry) ->
         sign,
         margin,
         evidence.is_even and evidence.is_binary,
+        evidence.in_unit_interval,
         evidence.clusters,
         weights,
     )
@@ -159,9 +163,12 @@ def _detect_p(evidence: Evidence, loss: Loss, mean: PairedMean | None) -> float 
 
 def _margin_p(loss: Loss, mean: PairedMean | None, alternative: Any) -> float:
     """`greater`: of a loss of the margin or more; `less`: of one of the margin or less."""
+    null = -min(loss.margin, 1.0) if loss.unit_interval else -loss.margin
     if mean is None:
-        return difference_p(loss.lost, loss.gained, len(loss.values), -min(loss.margin, 1.0), alternative)
-    return mean_p(mean, -loss.margin, alternative)
+        return difference_p(loss.lost, loss.gained, len(loss.values), null, alternative)
+    if loss.binary:
+        return clustered_difference_p(loss.values, mean, null, alternative)
+    return mean_p(mean, null, alternative, loss.unit_interval)
 
 
 def _interval(
@@ -171,8 +178,10 @@ def _interval(
     confidence = 2 * policy.confidence - 1
     if mean is None:
         ends = difference_interval(loss.lost, loss.gained, len(evidence), confidence)
+    elif loss.binary:
+        ends = clustered_difference_interval(loss.values, mean, confidence)
     else:
-        ends = mean_interval(mean, confidence)
+        ends = mean_interval(mean, confidence, loss.unit_interval)
     start = math.fsum(evidence.weights * evidence.a)
     return in_metric(ends, lambda end: evidence.way.number(start + loss.sign * end) - reference)
 
@@ -215,7 +224,7 @@ def _words(evidence: Evidence, loss: Loss) -> str:
         return "exact McNemar; Tango's score statistic at the margin"
     shared = ", by cluster" if evidence.clusters is not None else ""
     if loss.binary:
-        return "exact signs of clusters; t at the margin, by cluster"
+        return "exact signs of clusters; Tango's score statistic at the margin, at the effective number of documents"
     return f"t of the mean{' ' + evidence.way.of if evidence.way.of else ''}{shared}"
 
 
