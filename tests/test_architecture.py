@@ -41,7 +41,7 @@ STOREYS: dict[str, list[set[str]]] = {
 
 HARNESS_GROUND = {"named_files", "nvml"}
 HARNESS: dict[str, set[str]] = {
-    "gates": {"compare", "baselines", "accuracy", "store", "suites", "metrics", "records", "stats"},
+    "gates": {"compare", "baselines", "accuracy", "lmeval", "data", "store", "suites", "metrics", "records", "stats"},
     "divergence": {"accuracy", "compare", "lmeval", "suites", "metrics", "records", "stats"},
     "compare": {"baselines", "imports", "store", "suites", "metrics", "records", "stats"},
     "baselines": {"bundles", "store", "metrics", "records", "stats"},

@@ -38,7 +38,7 @@ def accept(run: str, reason: str, by: str | None, name: str | None, file: Path, 
     machine), so that a fresh clone can compare with it. A run that failed in part, is invalid or was imported is refused.
     """
     from harness.baselines.accept import accept as accept_run
-    from minizoo.display.baselines import accepted_document, show_accepted
+    from minizoo.display.gate.baselines import accepted_document, show_accepted
 
     accepted = accept_run(results, run, file, reason, by, name)
     output = Output(as_json)
@@ -54,7 +54,7 @@ def accept(run: str, reason: str, by: str | None, name: str | None, file: Path, 
 def list_baselines(file: Path, as_json: bool) -> int:
     """List the baselines of a file, each with whether its bundle is as it was accepted; exit code 4 where one is not."""
     from harness.baselines.file import load_baselines
-    from minizoo.display.baselines import list_document, show_list, states
+    from minizoo.display.gate.baselines import list_document, show_list, states
 
     found = states(load_baselines(file), file.parent)
     output = Output(as_json)

@@ -19,8 +19,8 @@ def house() -> SourceTree:
     return SourceTree(ROOT, ROOMS)
 
 
-def test_there_are_three_walks():
-    assert len(WALKS) == 3
+def test_there_are_four_walks():
+    assert len(WALKS) == 4
 
 
 @pytest.mark.parametrize("walk", WALKS)
