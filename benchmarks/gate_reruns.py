@@ -4,7 +4,7 @@
     python benchmarks/gate_reruns.py --runs 4 --limit 20                     # a look
 
 Scores are computed in every run, generated answers in every tenth (`--generate-every`); a run is gated by what it ran. On a
-CPU packed products are in fp32 whatever the dtype, so a few runs are in the plain form, in bfloat16 throughout. Exits 1 unless
+CPU packed products are in fp32 whatever the dtype, so one run is in the plain form, in bfloat16 throughout. Exits 1 unless
 every run passes (exit code 0 of the gate). `benchmarks/gate_calibration.py --of … --page …` puts it on the certificate.
 """
 
@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     words.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     words.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
     words.add_argument(
-        "--plain", type=int, default=2, help="of the runs, in the last dtype by the engine's plain form, slow"
+        "--plain", type=int, default=1, help="of the runs, in the last dtype by the engine's plain form, slow"
     )
     words.add_argument("--generate-every", type=int, default=10, help="runs of which one generates text too")
     words.add_argument("--policy", default="nightly")

@@ -41,5 +41,6 @@ def variations(
         Variation(dtypes[at % several], budgets[at % len(budgets)], threads[at // several % len(threads)])
         for at in range(runs)
     ]
-    last = [at for at, one in enumerate(made) if one.dtype == dtypes[-1]][:plain]
-    return sorted(replace(one, plain=at in last) for at, one in enumerate(made))
+    of_last_dtype = [at for at, one in enumerate(made) if one.dtype == dtypes[-1]]
+    in_plain_form = of_last_dtype[len(of_last_dtype) - plain :]
+    return sorted(replace(one, plain=at in in_plain_form) for at, one in enumerate(made))
