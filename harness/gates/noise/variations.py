@@ -42,5 +42,5 @@ def variations(
         for at in range(runs)
     ]
     of_last_dtype = [at for at, one in enumerate(made) if one.dtype == dtypes[-1]]
-    in_plain_form = of_last_dtype[len(of_last_dtype) - plain :]
+    in_plain_form = of_last_dtype[max(0, len(of_last_dtype) - plain) :]
     return sorted(replace(one, plain=at in in_plain_form) for at, one in enumerate(made))
