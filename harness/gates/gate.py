@@ -41,6 +41,7 @@ def gate_pairs(
         widened, told = noise.widened(file.policy)
         reruns = f"{len(noise.variations)} re-runs of {noise.model} on {noise.suite} ({noise.device})"
         told.insert(0, f"Calibrated on {noise.made:%Y-%m-%d} by {reruns}.")
+        told += _uncalibrated(noise, pairs)
         file = replace(file, policy=widened)
     rows: list[Row] = []
     idle: dict[str, None] = {}
@@ -74,6 +75,14 @@ def findings(file: PolicyFile, row: Row, trials_of: TrialsOf = no_trials) -> Fin
     found = find(evidence, known != {False}, row.entry, file.policy)
     told = notes_of(row.a, row.b, evidence) if row.a and row.b else ()
     return replace(found, notes=tuple(dict.fromkeys([*found.notes, *told])))
+
+
+def _uncalibrated(noise: NoiseFile, pairs: Sequence[tuple[Side, Side] | Pair]) -> list[str]:
+    """What was not run again itself: candidates of another model, or on another device."""
+    sides = [pair.b if isinstance(pair, Pair) else pair[1] for pair in pairs]
+    made = {(side.name, result.record.setting.device) for side in sides for result in side.results.values()}
+    others = sorted(f"{name} on {device}" for name, device in made - {(noise.model, noise.device)})
+    return [f"Not calibrated: {', '.join(others)}. What {noise.model} showed is taken for it."] if others else []
 
 
 def _evidence(row: Planned) -> Evidence | str:
