@@ -218,8 +218,8 @@ def _gated(document: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         "R is REGRESSED, P is PASS, U is UNDERPOWERED, as shares of the nights. Exit 3 is a critical task whose loss is not "
-        "shown to be within its margin: at this discordance half a point is about what HellaSwag's documents can show. Code "
-        "that flips less (below) passes."
+        "shown to be within its margin: with one of half a point HellaSwag would often be so (the table of losses, rows "
+        "without one). Code that flips less (below) passes."
     )
 
 
