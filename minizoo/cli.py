@@ -32,7 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("minizoo.commands.bench:bench", "Measure a model's speed, beside what the hardware allows."),
     "compare": ("minizoo.commands.compare:compare", "Compare two models or runs, document by document."),
     "gate": ("minizoo.commands.gate:gate", "Judge a candidate by a policy: passed, regressed, or not to be told."),
-    "baseline": ("minizoo.commands.baseline:baseline", "Accept a run as the one to compare with, or list those accepted."),
+    "baseline": (
+        "minizoo.commands.baseline:baseline",
+        "Accept a run as the one to compare with, or list those accepted.",
+    ),
     "power": ("minizoo.commands.power:power", "Say what a suite could find, before it is run."),
     "import": (
         "minizoo.commands.import_results:import_results",
