@@ -32,7 +32,7 @@ ASSUMED = (
 )
 BEYOND = (
     "Perturbations of different documents are independent. A kernel that errs in one direction is no noise but a bias: "
-    "`minizoo gate --calibrate` measures it, and a gold margin is widened to twice what identical code was seen to fall.",
+    "`minizoo gate --calibrate N` measures it, and a gold margin is widened to twice what identical code was seen to fall.",
     "Baselines of different GPUs are independent draws; the documents of one model are the same on all four.",
     "Sampled answers (pass@1 of 20), which vary less than one answer a problem does.",
 )
