@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from backends.contract import Backend, ScoreRequest
+from backends.contract import Backend
 from harness.accuracy.plan import TaskPlan
-from harness.lmeval.encoding import Unit, UnitKey
-from harness.lmeval.finite import is_finite, remedy
+from harness.lmeval.answering import answers
+from harness.lmeval.encoding import UnitKey
 from harness.lmeval.responses import Answer, answer_of, clear_responses, fill_responses
 from harness.lmeval.scores import score_task
 from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS
-from harness.records.outcome import failure_of
-from zoo.errors import MinizooError, ScoresNotFinite
 
 KINDS = ("multiple_choice", "loglikelihood")
 """lm-eval's kinds of task whose right answer is scored."""
+HINT = "Report it with the traceback that `minizoo --debug` shows, unless memory or the device is the cause."
+"""What to do where the engine broke."""
 
 
 @dataclass(frozen=True)
@@ -47,28 +47,16 @@ def right_answers(
 ) -> RightAnswers:
     """Ask the model all requests of the plans in one call; `told` hears of the tokens of each request that is answered.
 
-    Raises ScoresNotFinite, what a task's own code raises, and DeviceMemory, DeviceLost or BackendBroke where the engine breaks.
+    Raises what `answers` does, and what a task's own code raises.
     """
     units = [unit for plan in plans for unit in plan.units]
-    answers: dict[UnitKey, Answer] = {}
-    try:
-        for score in backend.score([unit.request for unit in units if isinstance(unit.request, ScoreRequest)]):
-            _refuse_no_number(units[score.index], score, backend)
-            answers[units[score.index].key] = answer_of(score, backend.tokenizer)
-            told(units[score.index].tokens)
-        if len(answers) < len(units):
-            raise RuntimeError(f"{len(units) - len(answers):,} of {len(units):,} requests have no answer")
-    except MinizooError:
-        raise
-    except Exception as error:  # whatever an engine raises
-        failure = failure_of(error)
-        raise failure.cause(
-            f"The {backend.name} backend broke on {backend.device} ({failure.message}).",
-            "Report it with the traceback that `minizoo --debug` shows, unless memory or the device is the cause.",
-        ) from error
+    by_unit: dict[UnitKey, Answer] = {}
+    for at, score in answers(backend, units, None, HINT):
+        by_unit[units[at].key] = answer_of(score, backend.tokenizer)
+        told(units[at].tokens)
     found: list[dict[str, Any]] = []
     for plan in plans:
-        fill_responses(plan.sets, plan.units, answers)
+        fill_responses(plan.sets, plan.units, by_unit)
         found.extend(_of_task(plan))
         clear_responses(plan.documents)
     return RightAnswers(
@@ -98,11 +86,3 @@ def _judging(plan: TaskPlan, rows: Sequence[dict[str, Any]]) -> tuple[str, str]:
     keys = list(dict.fromkeys((row["metric"], row["filter"]) for row in rows))
     named = [key for key in keys if key[0] == plan.loaded.entry.metric and key[0] in UNIT_INTERVAL_METRICS]
     return (named or [key for key in keys if key[0] == "acc"] or keys)[0]
-
-
-def _refuse_no_number(unit: Unit, score: Any, backend: Backend) -> None:
-    if not is_finite(score):
-        raise ScoresNotFinite(
-            f"A log-probability is NaN or infinite, first in task {unit.task}, document {unit.key.doc_id}.",
-            remedy(backend.dtype),
-        )

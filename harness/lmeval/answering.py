@@ -18,6 +18,10 @@ from zoo.errors import MinizooError, ScoresNotFinite
 
 UNNAMED = "unnamed"
 """The task of a request that names none."""
+HINT = (
+    "Try eager=True, another backend or dtype; with lm-eval's request cache (`--use_cache`) what was answered is kept."
+)
+"""What to do where the engine of a call of lm-eval's broke."""
 
 
 @dataclass
@@ -67,11 +71,14 @@ def generation_key(instance: Any) -> tuple[str, str] | None:
     return context, json.dumps(gen_kwargs, sort_keys=True, default=repr)
 
 
-def answers(engine: Backend, units: Sequence[Unit], rows: int | None) -> Iterator[tuple[int, Score | Generation]]:
+def answers(
+    engine: Backend, units: Sequence[Unit], rows: int | None, hint: str = HINT
+) -> Iterator[tuple[int, Score | Generation]]:
     """Yield (place among `units`, answer) as each is there: all of one kind, in one call of the engine.
 
     `rows` are those of the model's embedding, None where nobody says. Raises TokenOutsideVocabulary before anything runs,
-    ScoresNotFinite for the first answer that is NaN or infinite, and what `failure_of` makes of what the engine raises.
+    ScoresNotFinite for the first answer that is NaN or infinite, and what `failure_of` makes of what the engine raises, with
+    `hint` for what to do then.
     """
     if not units:
         return
@@ -92,10 +99,7 @@ def answers(engine: Backend, units: Sequence[Unit], rows: int | None) -> Iterato
         raise
     except Exception as error:  # whatever an engine raises
         failure = failure_of(error)
-        raise failure.cause(
-            f"The {engine.name} backend broke on {engine.device} ({failure.message}).",
-            "Try eager=True, another backend or dtype; with lm-eval's request cache (`--use_cache`) what was answered is kept.",
-        ) from error
+        raise failure.cause(f"The {engine.name} backend broke on {engine.device} ({failure.message}).", hint) from error
 
 
 def _not_finite(engine: Backend, unit: Unit, answered: int, whole: int) -> ScoresNotFinite:

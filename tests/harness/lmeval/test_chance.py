@@ -1,9 +1,7 @@
 """What guessing gives is computed from the choices of the documents, whatever else lm-eval asks about them."""
 
-import json
-
 import pytest
-import yaml
+from support.quiz import quiz_suite
 
 from harness.lmeval.chance import chance_of, group_chance
 from harness.lmeval.loading.tasks import load_tasks
@@ -11,18 +9,7 @@ from harness.lmeval.prompts import build_documents
 from harness.records.record import MetricScore
 from harness.suites.suite import load_suite
 
-QUIZ = {
-    "task": "quiz",
-    "output_type": "multiple_choice",
-    "dataset_path": "json",
-    "test_split": "test",
-    "num_fewshot": 0,
-    "doc_to_text": "{{q}}",
-    "doc_to_target": "gold",
-    "doc_to_choice": "{{choices}}",
-}
 FOUR = [{"q": f"Lily saw {n} dogs. She", "choices": ["ran", "sat", "hid", "ate"], "gold": n % 4} for n in range(8)]
-OWN = "def judge(doc, results):\n    return {'acc': 1.0}\n"
 
 
 @pytest.fixture
@@ -30,17 +17,7 @@ def suite(tmp_path, monkeypatch):
     """The path of a suite with one task of these documents and keys; its data is a file of its own."""
 
     def make(docs, metrics, **keys):
-        folder = tmp_path / "quiz_tasks"
-        folder.mkdir()
-        (tmp_path / "quiz.jsonl").write_text("".join(json.dumps(doc) + "\n" for doc in docs))
-        (folder / "own.py").write_text(OWN)
-        config = {**QUIZ, "dataset_kwargs": {"data_files": {"test": str(tmp_path / "quiz.jsonl")}}, **keys}
-        config["metric_list"] = [{"metric": metric} for metric in metrics]
-        text = yaml.safe_dump(config).replace("'!function own.judge'", "!function own.judge")
-        (folder / "quiz.yaml").write_text(text)
-        (tmp_path / "suite.yaml").write_text("name: own\nfolders: [quiz_tasks]\ntasks: [{task: quiz}]\n")
-        monkeypatch.syspath_prepend(tmp_path)
-        return str(tmp_path / "suite.yaml")
+        return quiz_suite(tmp_path, monkeypatch, docs, metrics, **keys)
 
     return make
 

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-import yaml
+from support.quiz import quiz_suite
 
 from harness.lmeval.loading.tasks import load_tasks
 from harness.lmeval.prompts import build_documents
@@ -12,19 +12,8 @@ from harness.lmeval.scores import score_task
 from harness.store.query import query
 from harness.suites.suite import load_suite
 
-CHOICE = {
-    "task": "quiz",
-    "output_type": "multiple_choice",
-    "dataset_path": "json",
-    "test_split": "test",
-    "num_fewshot": 0,
-    "doc_to_text": "{{q}}",
-    "doc_to_target": "gold",
-    "doc_to_choice": "{{choices}}",
-}
 FOUR = [{"q": f"Lily saw {n} dogs. She", "choices": ["ran", "sat", "hid", "ate"], "gold": n % 4} for n in range(12)]
 BOTH = [{"q": f"{n} dogs", "choices": [f"One {n}", f"Two {n}"], "end": "ran off.", "gold": n % 2} for n in range(12)]
-OWN = "def judge(doc, results):\n    return {'acc': 1.0}\ndef place(doc):\n    return doc['gold']\n"
 
 
 @pytest.fixture
@@ -32,22 +21,8 @@ def rows(tmp_path, monkeypatch):
     """The rows of a task of these documents, whose answers are drawn."""
 
     def score(docs, metrics=("acc",), name="quiz", **keys):
-        folder = tmp_path / "quiz_tasks"
-        folder.mkdir()
-        (tmp_path / "quiz.jsonl").write_text("".join(json.dumps(doc) + "\n" for doc in docs))
-        (folder / "own.py").write_text(OWN)
-        config = {
-            **CHOICE,
-            "dataset_kwargs": {"data_files": {"test": str(tmp_path / "quiz.jsonl")}},
-            **keys,
-            "task": name,
-        }
-        config["metric_list"] = [{"metric": metric} for metric in metrics]
-        text = yaml.safe_dump(config).replace("'!function own.judge'", "!function own.judge")
-        (folder / "quiz.yaml").write_text(text.replace("'!function own.place'", "!function own.place"))
-        (tmp_path / "suite.yaml").write_text(f"name: own\nfolders: [quiz_tasks]\ntasks: [{{task: {name}}}]\n")
-        monkeypatch.syspath_prepend(tmp_path)
-        (loaded,) = load_tasks(load_suite(str(tmp_path / "suite.yaml")), None).tasks.values()
+        suite = quiz_suite(tmp_path, monkeypatch, docs, metrics, name, **keys)
+        (loaded,) = load_tasks(load_suite(suite), None).tasks.values()
         documents, _ = build_documents(loaded)
         draws = random.Random(7)
         for instance in (instance for document in documents for instance in document.instances):
