@@ -105,7 +105,7 @@ def assets_folder() -> Path | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests their markers from the table."""
+    """Give the tests their markers from the table, and the marked ones the first place."""
     for marker, paths in MARKED.items():
         for path in (Path(__file__).parent / name for name in paths):
             if not path.exists():
