@@ -23,7 +23,14 @@ STOREYS: dict[str, list[set[str]]] = {
         {"output"},
         {"failures", "run_log", "streams", "table"},
     ],
-    "reports": [{"publish"}, {"page"}, {"charts", "speed"}, {"cells"}],
+    "reports": [
+        {"publish"},
+        {"pages"},
+        {"site"},
+        {"compare", "runs", "models", "tables", "speed", "charts"},
+        {"board"},
+        {"cells"},
+    ],
     "backends": [
         {"opening"},
         {"pruned", "random", "memory"},

@@ -1,4 +1,4 @@
-"""One read-only query of the results."""
+"""Read-only queries of the results."""
 
 from __future__ import annotations
 
@@ -12,6 +12,20 @@ from harness.store.connection import connected, database_path, fetched, locked
 
 def query(results: Path, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Catch up with the records (see `catch_up` for what it raises), run one query and return its rows as dictionaries."""
-    catch_up(results)
-    with locked(results), connected(database_path(results), read_only=True) as connection:
-        return fetched(connection.execute(sql, list(parameters)))
+    return Reader(results).rows(sql, parameters)
+
+
+class Reader:
+    """Many queries of one state of the results: catches up with the records once, when it is made.
+
+    Each query opens a connection of its own and holds the lock no longer. Raises what `catch_up` does.
+    """
+
+    def __init__(self, results: Path) -> None:
+        catch_up(results)
+        self._results = results
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """The rows of one query as dictionaries."""
+        with locked(self._results), connected(database_path(self._results), read_only=True) as connection:
+            return fetched(connection.execute(sql, list(parameters)))
