@@ -42,7 +42,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Take in rows that others contributed, and results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval.",
     ),
     "prune": ("minizoo.commands.prune:prune", "Cut a checkpoint to a smaller one, streamed."),
-    "report": ("minizoo.commands.report:report", "Write the results as one self-contained HTML page."),
+    "report": (
+        "minizoo.commands.report:report",
+        "Write the leaderboard as a site of static pages, or its table as Markdown, JSON or CSV.",
+    ),
+    "export": ("minizoo.commands.export:export", "Write results in the forms of lm-eval and of the Hugging Face hub."),
     "db": ("minizoo.commands.db:db", "Find, check or rebuild the results database."),
     "data": ("minizoo.commands.data:data", "Fill or check a local mirror of the data sets that suites read."),
     "doctor": (

@@ -56,6 +56,7 @@ HARNESS: dict[str, set[str]] = {
     "speed": {"metrics", "records", "stats"},
     "bundles": {"store", "metrics", "records", "stats"},
     "imports": {"store", "metrics", "records", "stats"},
+    "exports": {"store", "metrics", "records", "stats"},
     "store": {"suites", "metrics", "records", "stats"},
     "lmeval": {"data", "suites", "metrics", "records", "stats"},
     "data": {"suites"},
