@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from harness.imports.drafts import LARGEST, NOT_STORED, one_line
 from harness.imports.run_files import AGAIN, raw_rows
+from harness.records.asked import asked
 from harness.records.gold import Answered, golds_of
 from zoo.errors import FileMissing, InvalidImport
 
@@ -45,6 +46,8 @@ class Row:
     filtered: str
     endings: tuple[str, ...]
     length: int
+    texts: Mapping[str, str | None]
+    """What its requests say, as `asked` tells it."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ class _Reading:
             _answers(raw.get("filtered_resps"), requests),
             _endings(requests),
             max(sum(len(part) for part in request if isinstance(part, str)) for request in requests),
+            asked(requests),
         )
 
     def file(self) -> SamplesFile:
@@ -234,6 +238,7 @@ def _samples(rows: list[Row]) -> Iterator[dict[str, Any]]:
                 "gold": gold.place,
                 "gold_logprob": gold.logprob,
                 "length": row.length,
+                **row.texts,
             }
 
 

@@ -14,6 +14,7 @@ from harness.lmeval.estimates import Size, clusters_of, in_all, noise_of, statis
 from harness.lmeval.gold import document_facts
 from harness.lmeval.loading.tasks import LoadedTask
 from harness.lmeval.prompts import Document
+from harness.records.asked import asked
 from harness.records.record import MetricScore
 
 
@@ -120,6 +121,7 @@ def _columns(task: Any, document: Document, facts: Mapping[str, Any]) -> dict[st
         "prompt_hash": document.prompt_hash,
         "target": str(task.doc_to_target(document.doc)),
         "responses": json.dumps([i.resps for i in document.instances], ensure_ascii=False, default=str),
+        **asked([instance.args for instance in document.instances]),
         **facts,
     }
 

@@ -46,6 +46,11 @@ both. `responses` is what the model answered to each request of the document, `f
 `cluster` is the unit that the document shares with others, `gold` the right answer's place among the choices, `gold_logprob`
 its Σ log p in nats, `length` the characters of the longest request; null where there is none. Files of before them lack them.
 """
+TEXT_COLUMNS: dict[str, str] = {"prompt": "VARCHAR", "choices": "VARCHAR"}
+"""Further columns of the file that no table of the database has, since they are long: what `harness.records.asked` tells of a
+document's requests. `prompt` is the first request's context (`prompt_hash` is of it), `choices` the texts to choose from
+(JSON), null where there were none. Older files lack them.
+"""
 
 
 def new_run_id() -> str:
@@ -118,7 +123,7 @@ def _write_samples(path: Path, samples: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow as pa
 
     rows = [{name: None if _is_none(value) else value for name, value in row.items()} for row in samples]
-    _write_table(path, pa.Table.from_pylist(rows, schema=arrow_schema(SAMPLE_COLUMNS)))
+    _write_table(path, pa.Table.from_pylist(rows, schema=arrow_schema({**SAMPLE_COLUMNS, **TEXT_COLUMNS})))
 
 
 def _is_none(value: Any) -> bool:

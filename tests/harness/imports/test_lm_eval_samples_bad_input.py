@@ -13,7 +13,7 @@ from harness.imports.importing import import_files
 from harness.imports.lm_eval_samples import read_samples
 from harness.lmeval.estimates import aggregated
 from harness.records.columns import arrow_schema
-from harness.records.files import SAMPLE_COLUMNS
+from harness.records.files import SAMPLE_COLUMNS, TEXT_COLUMNS
 from zoo.errors import FileMissing, InvalidImport
 
 
@@ -164,7 +164,7 @@ def test_any_value_in_a_row_is_taken_or_refused_in_words(files, key):
         files["adding"].write_text("\n".join([json.dumps(row), *lines[1:]]) + "\n", "utf-8")
         rows, refused = read_or_refused(files["adding"])
         assert len(rows) in (39, 40) or (refused.startswith(f"{files['adding']}, line 1: ") and len(refused) < 900)
-        pa.Table.from_pylist(rows, schema=arrow_schema(SAMPLE_COLUMNS))  # it can be written
+        pa.Table.from_pylist(rows, schema=arrow_schema({**SAMPLE_COLUMNS, **TEXT_COLUMNS}))  # it can be written
 
 
 def read_or_refused(path):

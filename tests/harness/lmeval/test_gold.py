@@ -1,5 +1,6 @@
 """A document's right answer, its log-probability, length and cluster stand in its row, as lm-eval's own judgement has them."""
 
+import hashlib
 import json
 import random
 
@@ -102,3 +103,10 @@ def test_a_real_evaluation_writes_them(minizoo, tmp_path):
         assert row["length"] > 0
         if row["metric"] == "acc":
             assert row["value"] == float(likeliest(row, len(answers(row))) == row["gold"])
+
+
+def test_a_row_says_what_the_model_was_asked(rows):
+    found = rows(FOUR)[0]
+    assert hashlib.sha256(found["prompt"].encode()).hexdigest() == found["prompt_hash"]
+    assert FOUR[0]["q"] in found["prompt"]
+    assert [choice.strip() for choice in json.loads(found["choices"])] == FOUR[0]["choices"]
