@@ -119,3 +119,7 @@ class ResultsMissing(EnvironmentIssue):
 
 class NewerResults(EnvironmentIssue):
     """A record was written by a newer minizoo than this one; its version is named."""
+
+
+class NewerSite(EnvironmentIssue):
+    """The site in that folder was written by a newer minizoo than this one."""

@@ -37,6 +37,10 @@ class OutputExists(InputError):
     """The folder or file to write is there already, and nothing is overwritten."""
 
 
+class NotASite(InputError):
+    """The folder to write the report to holds something that minizoo did not write; nothing of it is touched."""
+
+
 class FileMissing(InputError):
     """A file that was named is not there or cannot be read."""
 
