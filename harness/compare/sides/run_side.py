@@ -10,7 +10,7 @@ from harness.compare.items import ScoreKey, Side, TaskResult
 from harness.compare.sides.samples import results_of
 from harness.records.files import folder_name, run_folder
 from harness.records.record import Record
-from harness.store.query import query
+from harness.store.query import Reader, query
 from zoo.errors import NotComparable
 from zoo.registry.loader import load_registry
 
@@ -40,23 +40,27 @@ class Row(NamedTuple):
     """Whether it is among the results that count (the view latest_valid)."""
 
 
-def runs_beginning(results: Path, word: str) -> list[str]:
-    """The ids of runs that begin with that word; none where it is too short to be one."""
+def runs_beginning(results: Path, word: str, reader: Reader | None = None) -> list[str]:
+    """The ids of runs that begin with that word; none where it is too short to be one.
+
+    Here and below, `reader` is one over the same results that has caught up already.
+    """
     if len(word) < SHORTEST_PREFIX or not set(word.lower()) <= set("0123456789abcdef-") or not results.is_dir():
         return []
-    rows = query(results, "SELECT DISTINCT run_id FROM records WHERE starts_with(run_id, ?) ORDER BY 1", [word.lower()])
+    sql = "SELECT DISTINCT run_id FROM records WHERE starts_with(run_id, ?) ORDER BY 1"
+    rows = (reader or Reader(results)).rows(sql, [word.lower()])
     return [row["run_id"] for row in rows]
 
 
-def run_side(word: str, results: Path, run_id: str) -> Side:
+def run_side(word: str, results: Path, run_id: str, reader: Reader | None = None) -> Side:
     """All results of one run."""
-    found = query(results, OF_RUN, [run_id])
+    found = (reader or Reader(results)).rows(OF_RUN, [run_id])
     rows = _rows(found)
     good = [row for row in rows if _is_accuracy(row.record) and row.record.status == "ok"]
     return _side(word, results, rows, good, corrupt_records(results, found, run_id))
 
 
-def model_side(word: str, results: Path) -> Side | None:
+def model_side(word: str, results: Path, reader: Reader | None = None) -> Side | None:
     """The newest valid result of each task of a model, by any name it has; None where the folder has none of it.
 
     NotComparable where the name stands for several models: two folders, or two sets of weights.
@@ -64,7 +68,8 @@ def model_side(word: str, results: Path) -> Side | None:
     if not results.is_dir():
         return None
     known = load_registry().find(word)
-    found = query(results, OF_MODEL, [word, known.id if known else word, str(Path(word).expanduser().resolve())])
+    names = [word, known.id if known else word, str(Path(word).expanduser().resolve())]
+    found = (reader or Reader(results)).rows(OF_MODEL, names)
     exact = [row for row in found if row["model"] == word]
     rows = _rows(exact or found)
     if not rows:

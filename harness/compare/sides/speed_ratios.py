@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.compare.items import Side
 from harness.stats.paired.holm import holm
-from harness.store.query import query
+from harness.store.query import Reader
 
 BETWEEN = """
 SELECT * FROM speed_ratios WHERE (model = ? AND against = ?) OR (model = ? AND against = ?)
@@ -45,12 +45,12 @@ class SpeedRatio:
     """Of A and of B."""
 
 
-def speed_ratios(a: Side, b: Side, results: Path) -> list[SpeedRatio]:
+def speed_ratios(a: Side, b: Side, results: Path, reader: Reader | None = None) -> list[SpeedRatio]:
     """The newest ratio of each point, rule and metric between two models of the results folder; either may have been the one
-    that was named first. Where a side is a run of speed itself, only ratios of that run."""
+    that was named first. Where a side is a run of speed itself, only ratios of that run. `reader` as in `run_side`."""
     if not results.is_dir() or "lm-eval" in (a.kind, b.kind):
         return []
-    rows = query(results, BETWEEN, [b.name, a.name, a.name, b.name])
+    rows = (reader or Reader(results)).rows(BETWEEN, [b.name, a.name, a.name, b.name])
     turned = [_turned(row, b.name) for row in rows]
     asked = [row for row in turned if _of_run(a, row["a_run"]) and _of_run(b, row["b_run"])]
     newest = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from minizoo.display.compare.blocks import Block
-from minizoo.display.compare.cells import ABSENT, chance, interval, number, signed
 from minizoo.display.compare.render import show_blocks
 from minizoo.display.progress import StepBar
-from minizoo.output import Column, Output, note
+from minizoo.output import Output, note
+from reports.compare.blocks import Block, Column
+from reports.compare.cells import ABSENT, chance, interval, number, signed
 
 if TYPE_CHECKING:
     from harness.divergence.axis_loss import AxisLoss, AxisLosses

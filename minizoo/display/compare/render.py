@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from minizoo.table import harmless
+from minizoo.table import Column, harmless
 
 if TYPE_CHECKING:
-    from minizoo.display.compare.blocks import Block
     from minizoo.output import Output
+    from reports.compare.blocks import Block
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$^]|(?<![a-zA-Z0-9])@|:(?=//)|(?<=www)\.)")
 """What Markdown, HTML or GitHub (references, maths, links) would read as more than text."""
@@ -24,7 +24,7 @@ def show_blocks(output: Output, blocks: Iterable[Block]) -> None:
         if at:
             output.text()
         if block.columns:
-            output.table(block.columns, block.rows, block.title)
+            output.table([Column(*column) for column in block.columns], block.rows, block.title)
         for line in block.lines:
             output.text(line)
 

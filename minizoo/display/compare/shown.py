@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from minizoo.display.compare.blocks import Block, comparison_blocks, speed_block, split_block
 from minizoo.display.compare.divergence import axes_blocks, divergence_blocks
 from minizoo.display.compare.document import (
     comparison_document,
@@ -15,10 +14,11 @@ from minizoo.display.compare.document import (
     speed_document,
     split_document,
 )
-from minizoo.display.compare.flips import flips_blocks
 from minizoo.display.compare.render import markdown as as_markdown
 from minizoo.display.compare.render import show_blocks
 from minizoo.output import Output, note
+from reports.compare.blocks import Block, comparison_blocks, speed_block, split_block
+from reports.compare.flips import flips_blocks
 
 if TYPE_CHECKING:
     from harness.compare.comparison import Comparison

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minizoo.display.compare.cells import ABSENT, chance, interval, score, signed
+from reports.compare.cells import ABSENT, chance, interval, score, signed
 
 if TYPE_CHECKING:
     from harness.gates.outcome import GateOutcome, Numbers, Verdict

@@ -1,12 +1,12 @@
-"""What a comparison is shown as: blocks of a table and lines, which a terminal and Markdown render each in its own way."""
+"""What a comparison is shown as: blocks of a table and lines, which terminal, Markdown and page each render in their way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from minizoo.display.compare.cells import (
+from reports.compare.cells import (
     ABSENT,
     chance,
     gold_cells,
@@ -17,13 +17,20 @@ from minizoo.display.compare.cells import (
     side_line,
     so,
 )
-from minizoo.output import Column
 
 if TYPE_CHECKING:
     from harness.compare.comparison import Comparison
     from harness.compare.factors import Split
     from harness.compare.sides.speed_ratios import SpeedRatio
     from harness.compare.task import TaskComparison
+
+
+class Column(NamedTuple):
+    """A column's heading, and whether its cells are numbers. Where room is short those of less importance go first."""
+
+    heading: str
+    number: bool = False
+    importance: int = 1
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,8 @@ SENSITIVE = (
 )
 
 
-def comparison_blocks(comparison: Comparison) -> Iterator[Block]:
-    """The two tables of a comparison: what changed, and how it was tested."""
+def comparison_blocks(comparison: Comparison, command: str = "") -> Iterator[Block]:
+    """The two tables of a comparison: what changed, and how it was tested. `command` shows more, on a page, with an option."""
     a, b = comparison.a, comparison.b
     columns = [Column("task", importance=9), Column("metric", importance=4), Column("n", True, 4), Column("A", True, 6)]
     columns += [Column("B", True, 6), Column("B − A", True, 7), Column("95 % interval", True, 5), Column("p", True, 6)]
@@ -59,7 +66,7 @@ def comparison_blocks(comparison: Comparison) -> Iterator[Block]:
     ]
     told = dict.fromkeys((*a.notes, *b.notes))
     lines = [side_line("A", a), side_line("B", b), *(f"{each}." for each in told)]
-    lines += [*(BESIDE,) * bool(comparison.compared), *_beside_rows(comparison)]
+    lines += [*(BESIDE,) * bool(comparison.compared), *_beside_rows(comparison, command)]
     title = f"{b.name} (B) beside {a.name} (A)"
     yield Block(title, columns if comparison.rows else (), [_row(row) for row in comparison.rows], lines)
     if comparison.compared:
@@ -151,7 +158,7 @@ def _how(row: TaskComparison) -> list[str]:
     ]  # fmt: skip
 
 
-def _beside_rows(comparison: Comparison) -> Iterator[str]:
+def _beside_rows(comparison: Comparison, command: str) -> Iterator[str]:
     """What is to be said of rows, and of what has none."""
     for row in comparison.rows:
         if row.refused:
@@ -164,4 +171,10 @@ def _beside_rows(comparison: Comparison) -> Iterator[str]:
         if tasks:
             yield f"Only {name} has {', '.join(tasks)}."
     if comparison.further:
-        yield f"{comparison.further:,} further metrics of the same answers: --every-metric shows them."
+        shows = with_option(command, "--every-metric")
+        yield f"{comparison.further:,} further metrics of the same answers: {shows} shows them."
+
+
+def with_option(command: str, option: str) -> str:
+    """The option alone where the reader has just typed the command; else both, as code."""
+    return f"`{command} {option}`" if command else option

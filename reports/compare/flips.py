@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from minizoo.display.compare.blocks import Block
-from minizoo.display.compare.cells import ABSENT, number
-from minizoo.output import Column
+from reports.compare.blocks import Block, Column, with_option
+from reports.compare.cells import ABSENT, number
 
 if TYPE_CHECKING:
     from harness.compare.comparison import Comparison
     from harness.compare.flips import Answer, Flip
+    from harness.compare.task import TaskComparison
 
 LONGEST_ANSWER = 160
 """Characters of a text in a table; --json has all of it."""
@@ -22,14 +22,24 @@ def flips_blocks(comparison: Comparison, most: int) -> Iterator[Block]:
     from harness.compare.flips import flips_of
 
     for row in comparison.compared:
-        found = row.tested
-        if found is None or not found.lost + found.gained:
-            continue
-        flips = flips_of(row, most)
-        title = f"{row.key.task}, {row.key.metric}: {found.lost:,} lost, {found.gained:,} gained"
-        left = found.lost + found.gained - len(flips)
-        lines = [f"{left:,} more: --show-flips {found.lost + found.gained} shows all."] * (left > 0)
-        yield Block(title, COLUMNS, [_row(flip, row.key.task) for flip in flips], [*lines, *_lines(flips)])
+        if changed(row):
+            yield flips_block(row, flips_of(row, most))
+
+
+def changed(row: TaskComparison) -> int:
+    """How many documents of a row B answered worse or better."""
+    return row.tested.lost + row.tested.gained if row.tested else 0
+
+
+def flips_block(row: TaskComparison, flips: Sequence[Flip], command: str = "") -> Block:
+    """The table of one task's changed documents. `command` shows more, on a page, with an option."""
+    found = row.tested
+    lost, gained = (found.lost, found.gained) if found else (0, 0)
+    title = f"{row.key.task}, {row.key.metric}: {lost:,} lost, {gained:,} gained"
+    left = lost + gained - len(flips)
+    shows = with_option(command, f"--show-flips {lost + gained}")
+    lines = [f"{left:,} more: {shows} shows all."] * (left > 0)
+    return Block(title, COLUMNS, [_row(flip, row.key.task) for flip in flips], [*lines, *_lines(flips)])
 
 
 COLUMNS = (
