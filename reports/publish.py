@@ -1,81 +1,106 @@
-"""From the store to a page on disk."""
+"""From the results to the site on disk: every page maker once, each page written as it is made."""
 
 from __future__ import annotations
 
-import os
-from datetime import UTC, datetime
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from harness.store.query import query
-from reports.page import PageMeta, render_page
-from reports.speed.section import SpeedRows
-from zoo.errors import InvalidOption, NotWritable
-from zoo.files import write_atomically
+from harness.store.query import Reader
+from reports.board.build import build_board
+from reports.board.model import Board
+from reports.site.addresses import HOME
+from reports.site.input import SiteInput
+from reports.site.writing import Site, check_replaceable, site_in, write_file
+from zoo.errors import UnknownModel
+from zoo.names import unknown
+from zoo.registry.loader import load_registry
 
-EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
-
-POINTS = """
-SELECT r.run_id, r.task, r.finished_at, r.model, r.backend, r.device, r.gpu, r.processor, r.dtype, r.compute_dtype,
-       r.status, r.reason, r.source, r.contributed_by,
-       json_extract_string(r.record, '$.speed.machine.capability') AS capability,
-       p.workload, p.point, p.input_tokens, p.output_tokens, p.batch, p.rate, p.weights, p.valid, p.reasons, p.note_codes,
-       p.peak_allocator, p.peak_device, p.peak_resident, l.percent AS roofline_percent, l.bound_by
-FROM speed_points p JOIN records r USING (run_id, task)
-     LEFT JOIN (SELECT run_id, task, max(percent) AS percent, any_value(bound_by) AS bound_by FROM speed_limits
-                WHERE step = 'decode' AND against = 'data sheet' GROUP BY run_id, task) l USING (run_id, task)
-"""
-"""A row a point, failed ones too, which the view `speed` leaves out as they have no figures."""
-FIGURES = "SELECT run_id, task, metric, statistic, value, lower, upper, n FROM speed WHERE statistic IN ('p50', 'mean')"
-RATIOS = "SELECT v.*, r.processor FROM speed_ratios v JOIN records r USING (run_id, task)"
-SCORING = """
-SELECT v.*, r.processor, r.status, r.reason FROM scoring v JOIN records r USING (run_id, task)
-UNION ALL BY NAME
-SELECT run_id, task, finished_at, model, backend, device, gpu, dtype, shots, source, contributed_by, processor, status, reason
-FROM records WHERE status <> 'ok' AND suite = 'scoring' AND starts_with(task, 'scoring.')
-"""
-"""A row a task that was scored beside another engine, or was to be: the view `scoring` leaves failures out."""
+PARQUET = "board.parquet"
+"""Beside the home page, which leads to it."""
+SINGLE = "leaderboard.html"
+MAKERS = ("board", "models", "claims", "gate", "waiting", "comparisons", "speed")
+"""Modules of reports.pages."""
+Pair = tuple[str, str]
 
 
-def publish(results: Path, out: Path, version: str) -> Path:
-    """Write `out/index.html` from the results, whole or not at all, and return its path.
+@dataclass(frozen=True)
+class Published:
+    """What became of a site."""
 
-    The page carries the time of SOURCE_DATE_EPOCH where that is set (reproducible-builds.org), else of now. Raises
-    ResultsMissing when there are no results, NotWritable for the page, InvalidOption for a broken SOURCE_DATE_EPOCH.
+    path: Path
+    """Its first page."""
+    files: int
+    written: int
+    """Files that were written, where the others stood as they are already."""
+
+
+def publish(results: Path, out: Path, version: str, asked: Sequence[Pair] = ()) -> Published:
+    """Write the site to `out` from the results, and return what was written. `asked`: pairs to compare, the reference first.
+
+    Pages are written one by one, those that are no longer made are taken away at the end. Raises ResultsMissing, Busy and
+    NewerResults as the store does, UnknownModel for a pair, and NotASite, NewerSite and NotWritable as `site_in`.
     """
-    scores = query(results, "SELECT * FROM scores")
-    runs = query(results, "SELECT * FROM runs")
-    records = sum(run["tasks"] for run in runs)
-    page = render_page(scores, runs, PageMeta(_generated_at(), version, records), _speed(results))
-    path = out / "index.html"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, page.encode())
-    except OSError as error:
-        raise NotWritable(
-            f"The report cannot be written to {path}: {error.strerror or error}.",
-            "Give a folder that can be written, with room for it: `minizoo report --out DIR`.",
-        ) from error
+    reader = Reader(results)
+    with site_in(out) as site:
+        source = site_input(results, reader, version, asked)
+        for make in _makers():
+            for address, html in make(source):
+                site.put(address, html)
+        _put_runs(site, source)
+        _put_board(site, source.board)
+    return Published(out / HOME, site.files, site.written)
+
+
+def publish_single(results: Path, out: Path, version: str) -> Path:
+    """Write the leaderboard as one file, and return its path: `out` where that is named `.html`, else a file in that folder.
+
+    Raises as `publish` does, NotASite where a file of that name is not minizoo's.
+    """
+    from reports.pages.single import single_file
+
+    path = out if out.suffix.lower() in (".html", ".htm") else out / SINGLE
+    check_replaceable(path)
+    write_file(path, single_file(site_input(results, Reader(results), version)).encode())
     return path
 
 
-def _speed(results: Path) -> SpeedRows:
-    return SpeedRows(
-        points=query(results, POINTS),
-        figures=query(results, FIGURES),
-        ratios=query(results, RATIOS),
-        scoring=query(results, SCORING),
-        suites=query(results, "SELECT * FROM scoring_suites"),
-    )
+def table(results: Path, form: str) -> str:
+    """The leaderboard as `markdown`, `json` or `csv`. Raises as the store does."""
+    from reports.tables.formats import written
+
+    return written(build_board(Reader(results), load_registry()), form)
 
 
-def _generated_at() -> datetime:
-    epoch = os.environ.get(EPOCH_VARIABLE)
-    if not epoch:
-        return datetime.now(UTC)
-    try:
-        return datetime.fromtimestamp(int(epoch), UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise InvalidOption(
-            f"{EPOCH_VARIABLE} is '{epoch}', which is no time in seconds since 1970.",
-            "Unset it, or set a whole number.",
-        ) from error
+def site_input(results: Path, reader: Reader, version: str, asked: Sequence[Pair] = ()) -> SiteInput:
+    """What the pages are made from. UnknownModel for a pair with a name that neither results nor registry know."""
+    registry = load_registry()
+    board = build_board(reader, registry)
+    shown = {row.facts.id for row in board.rows}
+    for name in (name for pair in asked for name in pair):
+        if name not in shown and registry.find(name) is None:
+            known = [*shown, *(each for model in registry.models.values() for each in model.names)]
+            raise unknown(UnknownModel, "model", name, known, "`minizoo report` names all that were measured.")
+    return SiteInput(results, reader, registry, board, version, tuple(asked))
+
+
+def _makers() -> Iterator[Callable[[SiteInput], Iterator[tuple[str, str]]]]:
+    for name in MAKERS:
+        try:
+            module: Any = importlib.import_module(f"reports.pages.{name}")
+        except ModuleNotFoundError:
+            continue
+        if hasattr(module, "pages"):
+            yield module.pages
+
+
+def _put_runs(site: Site, source: SiteInput) -> None:
+    """The pages of runs: only those that are new, or of which something changed."""
+
+
+def _put_board(site: Site, board: Board) -> None:
+    from reports.tables.formats import board_parquet
+
+    site.put(PARQUET, board_parquet(board))
