@@ -1,52 +1,127 @@
-"""The picture of the lineage: a box a model, indented under its parent, as a static SVG drawn by Vega-Lite."""
+"""The picture of the lineage: a box a model, indented under its parent, as a static SVG drawn by Vega-Lite.
+
+On a page it is drawn in the page's colours, one model marked, and hidden from screen readers: the page names the same
+relatives in words, as links.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from reports.cells import writable
 from zoo.registry.lineage import LineageRow
 
-ROW, BOX, INDENT, WIDTH = 34, 26, 40, 640
-"""Pixels: from one row to the next, the height of a box, an indent, the width of a box."""
+ROW, BOX, INDENT, WIDEST = 50, 42, 40, 640
+"""Pixels: from one row to the next, the height of a box, an indent, the width of the widest box."""
+PADDING, NAME_SIZE, DETAIL_SIZE = 10, 13, 11
+"""Pixels: inside a box at its left, letters of a model's name, letters of how it was made."""
+LETTER = 0.58
+"""Width of a letter as a share of its size: the reader's font is not known here, so boxes are made a little too wide."""
 
 
-def lineage_svg(rows: Sequence[LineageRow]) -> str:
-    """The SVG of these rows, parents above their children. Names are text in it and never markup."""
+class Colours(NamedTuple):
+    """What lines, boxes and letters are drawn in."""
+
+    paper: str
+    ink: str
+    soft: str
+    line: str
+    mark: str
+
+
+ALONE = Colours("white", "black", "#555", "#888", "#1f66ad")
+"""Of a picture that is a file of its own."""
+ON_PAGE = Colours("var(--paper)", "currentColor", "var(--soft)", "var(--soft)", "var(--accent)")
+"""Of one in a page: they follow light, dark and print."""
+
+
+def lineage_svg(rows: Sequence[LineageRow], mark: str | None = None, colours: Colours = ALONE) -> str:
+    """The SVG of these rows, parents above their children, the model of id `mark` framed. Names are text and never markup."""
     import vl_convert
 
-    return vl_convert.vegalite_to_svg(_spec(rows))
+    drawn: str = vl_convert.vegalite_to_svg(_spec(rows, mark, colours))
+    if colours is ALONE:
+        return drawn
+    return re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', drawn, count=1)
 
 
-def _spec(rows: Sequence[LineageRow]) -> dict[str, Any]:
-    width = max((row.depth for row in rows), default=0) * INDENT + WIDTH
+def family_of(rows: Sequence[LineageRow], model: str) -> list[LineageRow]:
+    """Of the rows of all trees, those of the tree that holds the model; none where no tree does."""
+    at = next((index for index, row in enumerate(rows) if row.id == model), None)
+    if at is None:
+        return []
+    start = next(index for index in range(at, -1, -1) if rows[index].depth == 0)
+    end = next((index for index in range(at + 1, len(rows)) if rows[index].depth == 0), len(rows))
+    return [
+        LineageRow(
+            row.id, row.label, row.made_by, row.depth, None if row.parent_row is None else row.parent_row - start
+        )
+        for row in rows[start:end]
+    ]
+
+
+def _spec(rows: Sequence[LineageRow], mark: str | None, colours: Colours) -> dict[str, Any]:
+    wide = _width(rows)
+    width = max((row.depth for row in rows), default=0) * INDENT + wide
     height = max(len(rows), 1) * ROW
     x = {"type": "quantitative", "axis": None, "scale": {"domain": [0, width]}}
     y = {"type": "quantitative", "axis": None, "scale": {"domain": [0, height], "reverse": True}}
     span = {"x": {"field": "x", **x}, "x2": {"field": "x2"}, "y": {"field": "y", **y}, "y2": {"field": "y2"}}
     at = {"x": {"field": "x", **x}, "y": {"field": "middle", **y}, "text": {"field": "text", "type": "nominal"}}
-    boxes = [_box(index, row) for index, row in enumerate(rows)]
+    boxes = [_box(index, row, wide) for index, row in enumerate(rows)]
     lines = [line for index, row in enumerate(rows) for line in _lines(index, row)]
-    layers = (
-        (lines, {"type": "rule", "color": "#888"}, span),
-        (boxes, {"type": "rect", "fill": "white", "stroke": "#444", "cornerRadius": 4}, span),
-        (boxes, {"type": "text", "align": "left", "baseline": "middle", "dx": 8, "limit": WIDTH - 16}, at),
-    )
+    letters = {"type": "text", "align": "left", "baseline": "middle", "dx": PADDING, "limit": wide - 2 * PADDING}
+    frame = {"type": "rect", "fill": colours.paper, "cornerRadius": 4}
+    name = {**letters, "fontSize": NAME_SIZE, "color": colours.ink}
+    layers = [
+        (lines, {"type": "rule", "color": colours.line}, span),
+        ([b for b in boxes if b["id"] != mark], {**frame, "stroke": colours.line}, span),
+        ([b for b in boxes if b["id"] == mark], {**frame, "stroke": colours.mark, "strokeWidth": 2.5}, span),
+        (_texts(boxes, "label", lambda b: b["id"] != mark), name, at),
+        (_texts(boxes, "label", lambda b: b["id"] == mark), {**name, "fontWeight": "bold"}, at),
+        (_texts(boxes, "made_by", lambda b: True), {**letters, "fontSize": DETAIL_SIZE, "color": colours.soft}, at),
+    ]
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "description": "Lineage of the models",
+        "background": None if colours is ON_PAGE else "white",
         "width": width,
         "height": height,
-        "config": {"view": {"stroke": None}, "font": "sans-serif"},
+        "padding": 2,
+        "config": {"view": {"stroke": None}, "font": "system-ui, sans-serif", "aria": colours is ALONE},
         "layer": [{"data": {"values": data}, "mark": mark, "encoding": encoding} for data, mark, encoding in layers],
     }
 
 
-def _box(index: int, row: LineageRow) -> dict[str, Any]:
+def _width(rows: Sequence[LineageRow]) -> int:
+    """Of every box: what the longest text needs."""
+    letters = (max(len(row.label) * NAME_SIZE, len(row.made_by) * DETAIL_SIZE) for row in rows)
+    return min(WIDEST, int(max(letters, default=0) * LETTER) + 2 * PADDING)
+
+
+def _box(index: int, row: LineageRow, wide: int) -> dict[str, Any]:
     left, top = row.depth * INDENT, index * ROW
-    text = writable(" – ".join(filter(None, (row.label, row.made_by))))
-    return {"x": left, "x2": left + WIDTH, "y": top, "y2": top + BOX, "middle": top + BOX / 2, "text": text}
+    return {
+        "id": row.id,
+        "label": writable(row.label),
+        "made_by": writable(row.made_by),
+        "x": left,
+        "x2": left + wide,
+        "y": top,
+        "y2": top + BOX,
+    }
+
+
+def _texts(boxes: Sequence[dict[str, Any]], what: str, wanted: Any) -> list[dict[str, Any]]:
+    """The texts of one kind with their places: a name alone stands in the middle of its box, with a second line above it."""
+    found: list[dict[str, Any]] = []
+    for box in boxes:
+        if wanted(box) and box[what]:
+            share = 0.5 if not box["made_by"] else 0.33 if what == "label" else 0.72
+            found.append({"x": box["x"], "middle": box["y"] + share * BOX, "text": box[what]})
+    return found
 
 
 def _lines(index: int, row: LineageRow) -> list[dict[str, float]]:

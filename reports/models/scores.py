@@ -1,0 +1,209 @@
+"""What a model scores: its figures on the board, measured ones held against published, speed-ups, runs, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from harness.store.reproduction import verdict_words
+from reports.board.model import Board, BoardRow, ColumnKey, Figure, Share, SpeedUp, TaskColumn
+from reports.cells import ABSENT, interval, moment, number, text
+from reports.models.grid import Cell, Column, Grid, Group, Line, Target, absent, grid, percent, short
+from reports.models.subject import Subject
+
+Row = Mapping[str, Any]
+
+MOST_RUNS = 50
+"""Runs listed on a model's page; the page of all runs has the others."""
+ARROWS = {True: "↑", False: "↓", None: ""}
+MARKED_VERDICTS = {"reproduced": "good", "differs": "bad"}
+SELECTED = "† The task was used to choose the model's shape."
+SCORES = (
+    Column("Task"),
+    Column("Source"),
+    Column("Value", number=True),
+    Column("95 % interval", number=True),
+    Column("n", number=True),
+    Column("Kept of parent", number=True),
+    Column("Run or source"),
+    Column("To be read with", wide=True),
+)
+
+
+def scores(subject: Subject, board: Board) -> Grid | None:
+    """Every figure, task by task in the order of the board, what counts first; None for a model without any."""
+    lines: list[Line] = []
+    for column in board.columns:
+        for row in subject.rows:
+            lines.extend(Line(_figure(column, row, figure)) for figure in row.figures.get(column.key, ()))
+    if not lines:
+        return None
+    caption = "Every figure of this model, in the metric's own unit; ↑ higher is better, ↓ lower is better."
+    chosen = any(figure.selected_on for _, _, figure in subject.figures())
+    approximate = any(figure.approximate for _, _, figure in subject.figures())
+    notes = (
+        *(
+            ("≈ The sampling error of a printed share of n documents: nobody measured this interval.",)
+            if approximate
+            else ()
+        ),
+        *((SELECTED,) if chosen else ()),
+    )
+    return Grid(caption, SCORES, (Group("", tuple(lines)),), notes)
+
+
+def task_words(key: ColumnKey, higher: bool | None) -> Cell:
+    """A column of the board as a cell: the task, and metric, filter and shots beside it."""
+    shots = "" if key.shots is None else f"{key.shots}-shot"
+    told = (short(key.metric) or "metric not stated", "" if key.filter in ("", "none") else short(key.filter), shots)
+    return Cell(short(key.task), f"{', '.join(filter(None, told))} {ARROWS[higher]}".rstrip())
+
+
+def share_words(share: Share) -> tuple[str, str]:
+    """What is kept of the parent's score above chance, and its interval, the raw ratio and how it was got."""
+    ends = "" if share.lower is None or share.upper is None else f"{percent(share.lower)} to {percent(share.upper)}, "
+    raw = "" if share.raw is None else f"raw {percent(share.raw)}"
+    how = "same documents" if share.paired else "" if share.source == "measured" else share.source
+    value = "parent not above chance" if share.value is None else percent(share.value)
+    return value, f"{ends}{', '.join(filter(None, (raw, how)))}".removesuffix(", ")
+
+
+def way(row: BoardRow) -> str:
+    """How a line of the board was run, in words."""
+    return " · ".join(short(part, 60) for part in (row.hardware, row.backend, row.dtype) if part)
+
+
+def against_published(rows: Sequence[Row]) -> Grid | None:
+    """The newest measured score of each task beside the published one that it is best held against, with the verdict."""
+    columns = (
+        Column("Task"),
+        Column("Measured", number=True),
+        Column("Published", number=True),
+        Column("Difference", number=True),
+        Column("Margin", number=True),
+        Column("Verdict", wide=True),
+        Column("Source"),
+        Column("Run"),
+    )
+    lines = [_beside(row) for row in rows]
+    note = "Reproduced: the whole interval of the difference is within the margin. Differs: all of it is outside."
+    return grid("Measured scores beside the published ones.", columns, lines, (note,))
+
+
+def speedups(ups: Sequence[SpeedUp]) -> Grid | None:
+    """How much faster than its parent, by each rule on each piece of hardware."""
+    columns = (
+        Column("Hardware"), Column("At"), Column("Speed-up", number=True), Column("95 % interval", number=True),
+        Column("Over"), Column("Source"), Column("Of what", wide=True), Column("Run"),
+    )  # fmt: skip
+    rows = [
+        [
+            Cell(short(up.hardware), to=Target("speed", up.hardware) if up.hardware else None),
+            Cell(up.rule),
+            Cell(f"{up.ratio:.2f}×"),
+            Cell(interval(up.lower, up.upper)),
+            Cell(short(up.against), to=Target("model", up.against)),
+            Cell(up.source, mark=up.source),
+            Cell(up.detail),
+            Cell("run", to=Target("run", up.run_id)) if up.run_id else Cell(""),
+        ]
+        for up in ups
+    ]
+    return grid("Speed against the model it was made from.", columns, rows)
+
+
+def runs(rows: Sequence[Row]) -> Grid | None:
+    """The newest runs of a model."""
+    columns = (
+        Column("Run"), Column("Finished (UTC)"), Column("Suite"), Column("On"), Column("Tasks", number=True),
+        Column("Failed", number=True), Column("Source"),
+    )  # fmt: skip
+    lines = [
+        [
+            Cell(text(row["run_id"]), to=Target("run", text(row["run_id"]))),
+            Cell(moment(row["finished_at"])),
+            Cell(short(text(row["suite"]))),
+            Cell(short(text(row["gpu"]) or text(row["processor"]) or text(row["device"])), _software(row)),
+            Cell(f"{row['tasks']:,}"),
+            Cell(f"{row['failed']:,}" if row["failed"] else "", mark="bad" if row["failed"] else ""),
+            Cell(text(row["source"]), mark=text(row["source"])),
+        ]
+        for row in rows[:MOST_RUNS]
+    ]
+    left = len(rows) - MOST_RUNS
+    notes = (f"The newest {MOST_RUNS} of {len(rows):,}; the page of all runs has the others.",) if left > 0 else ()
+    return grid("Runs, the newest first.", columns, lines, notes)
+
+
+def failures(subject: Subject, board: Board) -> Grid | None:
+    """Tasks whose newest run failed."""
+    lost = [failure for failure in board.failures if failure.model == subject.facts.id]
+    columns = (Column("Task"), Column("Finished (UTC)"), Column("Why", wide=True), Column("Run"))
+    rows = [
+        [
+            Cell(short(failure.task)),
+            absent(Cell(moment(failure.finished_at or None))),
+            Cell(failure.reason, mark="bad"),
+            Cell("run", to=Target("run", failure.run_id)),
+        ]
+        for failure in lost
+    ]
+    return grid("Tasks whose newest run failed. A failure hides no older figure.", columns, rows)
+
+
+def grouped_by_task(drawn: Grid) -> Grid:
+    """The same table with a line's task said once: lines of one task that follow each other have it in the first alone."""
+    groups: list[Group] = []
+    for _, found in groupby(drawn.lines, key=lambda line: (line.cells[0].text, line.cells[0].detail)):
+        groups.append(Group("", tuple(found)))
+    return Grid(drawn.caption, drawn.columns, tuple(groups), drawn.notes)
+
+
+def _figure(column: TaskColumn, row: BoardRow, figure: Figure) -> tuple[Cell, ...]:
+    published = figure.source == "published"
+    kept = share_words(figure.retained) if figure.retained is not None else ("", "")
+    origin = Target("source", figure.origin) if published else Target("run", figure.run_id) if figure.run_id else None
+    where = figure.origin if published else moment(figure.finished_at or None) or "run"
+    printed = f"printed {figure.printed}" if figure.printed else ""
+    of = f"of {figure.total:,}" if figure.total and figure.n != figure.total else ""
+    disagree = f"{figure.conflicts} other printed {'figure differs' if figure.conflicts == 1 else 'figures differ'}"
+    told = (*figure.notes, disagree if figure.conflicts else "", figure.verdict, _rank(figure))
+    return (
+        task_words(column.key, column.higher_is_better),
+        Cell(figure.source, "" if published else way(row), mark=figure.source),
+        Cell(f"{number(figure.value)}{' †' if figure.selected_on else ''}", printed),
+        Cell(("≈ " if figure.approximate else "") + interval(figure.lower, figure.upper) if figure.lower is not None else ""),
+        Cell("" if figure.n is None else f"{figure.n:,}", of),
+        Cell(*kept),
+        Cell(short(where), to=origin),
+        Cell(", ".join(short(part) for part in told if part)),
+    )  # fmt: skip
+
+
+def _rank(figure: Figure) -> str:
+    if figure.rank is None:
+        return ""
+    return f"place {figure.rank} of its kind" + (f", shared by {figure.tied}" if figure.tied > 1 else "")
+
+
+def _beside(row: Row) -> list[Cell]:
+    shots = "" if row["shots"] is None else f"{row['shots']}-shot"
+    filtered = "" if row["filter"] in (None, "none") else text(row["filter"])
+    ends = interval(row["difference_lower"], row["difference_upper"])
+    part = f", {row['n']:,} of {row['total']:,}" if row["total"] and row["n"] != row["total"] else ""
+    theirs = "" if row["published_shots"] is None else f"{row['published_shots']}-shot"
+    return [
+        Cell(short(text(row["task"])), ", ".join(filter(None, (text(row["metric"]), filtered, shots)))),
+        Cell(number(row["measured"]), interval(row["lower"], row["upper"]) + part),
+        Cell(number(row["published"]), ", ".join(filter(None, (f"printed {row['printed']:g}", theirs)))),
+        Cell(ABSENT if row["difference"] is None else f"{row['difference']:+.4f}", ends),
+        Cell("" if row["margin"] is None else f"± {row['margin']:.4f}", text(row["margin_basis"])),
+        Cell(verdict_words(row), mark=MARKED_VERDICTS.get(row["verdict"], "")),
+        Cell(text(row["origin"]), text(row["protocol"]), Target("source", text(row["origin"]))),
+        Cell(moment(row["finished_at"]), to=Target("run", text(row["run_id"]))),
+    ]
+
+
+def _software(row: Row) -> str:
+    return " · ".join(short(part, 60) for part in (text(row["backend"]), text(row["dtype"])) if part)
