@@ -1,0 +1,285 @@
+"""The first picture of the leaderboard: each small model beside its parent, by size and by what it keeps of some tasks.
+
+A line a model. First its size as a share of its parent's, then a panel a task: how much of the parent's score above chance
+is kept, with its interval; the parent itself is the line at 100 %. A mark is filled where minizoo measured it and hollow where
+somebody published it. Where no share is known the panels show scores instead. The marks are hidden from screen readers,
+which read the summary, and the table holds the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.board.model import Board, BoardRow, Figure, TaskColumn
+from reports.cells import writable
+from reports.charts.scores import ACCENT, CONFIG, Chart
+
+MOST_LINES, MOST_TASKS = 12, 4
+LONGEST_NAME = 34
+WIDE, NARROW = (150, 62, 24), (150, 0, 24)
+"""Width of a task's panel, width of the panel of sizes (0: none), height of a line."""
+SHAPES = {"measured": "circle", "imported": "diamond", "contributed": "triangle-up", "published": "circle"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A model of the picture."""
+
+    name: str
+    size: float | None
+    """Parameters as a share of the parent's."""
+    points: tuple[tuple[int, Figure], ...]
+    """(Number of the panel, the figure shown there.)"""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The same picture for a wide and for a narrow window; `kept` where it shows shares of the parent, not scores."""
+
+    wide: Chart
+    narrow: Chart
+    kept: bool
+    tasks: int
+
+
+def picture(board: Board, group: str) -> Picture | None:
+    """Draw the models of a task group; None where there is nothing to draw."""
+    for kept in (True, False):
+        columns = _columns(board, group, kept)
+        lines = _lines(board.rows, columns, kept)
+        if lines and columns:
+            return Picture(
+                _chart(lines, columns, kept, WIDE), _chart(lines, columns[:1], kept, NARROW), kept, len(columns)
+            )
+    return None
+
+
+def _columns(board: Board, group: str, kept: bool) -> list[TaskColumn]:
+    """The columns of most figures, in the board's order; scores share an axis only where they lie between 0 and 1."""
+    filled: Counter[int] = Counter()
+    columns = [column for column in board.columns if column.group == group]
+    for at, column in enumerate(columns):
+        filled[at] = sum(_shown(row.figures.get(column.key, ()), column, kept) is not None for row in board.rows)
+    best = [at for at, number in filled.most_common(MOST_TASKS) if number]
+    return [columns[at] for at in sorted(best)]
+
+
+def _lines(rows: Sequence[BoardRow], columns: Sequence[TaskColumn], kept: bool) -> list[Line]:
+    found: list[Line] = []
+    for row in rows:
+        shown = ((at, _shown(row.figures.get(column.key, ()), column, kept)) for at, column in enumerate(columns))
+        points = tuple((at, figure) for at, figure in shown if figure is not None)
+        facts = row.facts
+        ratio = facts.parameters / facts.parent_parameters if facts.parameters and facts.parent_parameters else None
+        if points and (not kept or ratio is None or ratio < 1):
+            found.append(Line(_name(row), ratio, points))
+    found.sort(key=lambda line: (-len({at for at, _ in line.points}), -_surely(line.points[0][1], kept)))
+    unique = {line.name: line for line in reversed(found[:MOST_LINES])}
+    return sorted(unique.values(), key=lambda line: (line.points[0][0], -_surely(line.points[0][1], kept), line.name))
+
+
+def _shown(figures: Sequence[Figure], column: TaskColumn, kept: bool) -> Figure | None:
+    """The first figure of a cell that can be drawn."""
+    for figure in figures:
+        value = _value(figure, kept)
+        whole = figure.n is None or figure.total is None or figure.n >= figure.total
+        share = kept or (column.higher_is_better is True and value is not None and 0 <= value <= 1)
+        if value is not None and math.isfinite(value) and whole and share:
+            return figure
+    return None
+
+
+def _value(figure: Figure, kept: bool) -> float | None:
+    if not kept:
+        return figure.value
+    return figure.retained.value if figure.retained else None
+
+
+def _ends(figure: Figure, kept: bool) -> tuple[float | None, float | None]:
+    owner = figure.retained if kept else figure
+    return (owner.lower, owner.upper) if owner else (None, None)
+
+
+def _surely(figure: Figure, kept: bool) -> float:
+    lower, value = _ends(figure, kept)[0], _value(figure, kept)
+    return next((each for each in (lower, value) if each is not None and math.isfinite(each)), 0.0)
+
+
+def _name(row: BoardRow) -> str:
+    name = re.sub(r"\s+", " ", writable(row.facts.display or row.facts.id))
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _chart(lines: Sequence[Line], columns: Sequence[TaskColumn], kept: bool, sizes: tuple[int, int, int]) -> Chart:
+    lines = [line for line in lines if any(at < len(columns) for at, _ in line.points)]
+    tasks = ", ".join(writable(column.key.task)[:60] for column in columns)
+    what = "How much of its parent's score above chance" if kept else "The score that"
+    summary = (
+        f"{what} each of {len(lines)} models {'keeps' if kept else 'has'} on {tasks}, with 95 % intervals"
+        f"{', beside its size as a share of its parent' if kept else ''}. The table below holds the same numbers."
+    )
+    return Chart(_svg(_spec(lines, columns, kept, sizes)), summary, 0)
+
+
+def _spec(
+    lines: Sequence[Line], columns: Sequence[TaskColumn], kept: bool, sizes: tuple[int, int, int]
+) -> dict[str, Any]:
+    width, size_width, height = sizes
+    names = [line.name for line in lines]
+    y = {"field": "name", "type": "nominal", "sort": names, "title": None, "scale": {"paddingInner": 0.2}}
+    labelled = {**y, "axis": {"labelLimit": 230 if size_width else 150, "labelFontSize": 12, "labelPadding": 8}}
+    domain = _domain(lines, kept)
+    panels = [_size_panel(lines, size_width, height, labelled)] if kept and size_width else []
+    for at, column in enumerate(columns):
+        axis = labelled if not panels else {**y, "axis": None}
+        panels.append(_task_panel(lines, at, column, kept, domain, width, height, axis))
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "background": None,
+        "padding": {"left": _spare(names, size_width), "right": 8, "top": 2, "bottom": 2},
+        "hconcat": panels,
+        "spacing": 26,
+        "config": {
+            **CONFIG,
+            "title": {"color": "currentColor", "fontSize": 12, "fontWeight": 600, "anchor": "start", "frame": "group", "offset": 8},
+        },
+    }
+
+
+def _size_panel(lines: Sequence[Line], width: int, height: int, y: dict[str, Any]) -> dict[str, Any]:
+    """Bars: what is left of the parent's parameters."""
+    values = [
+        {
+            "name": line.name,
+            "whole": 1,
+            "size": line.size,
+            "words": "" if line.size is None else f"{100 * line.size:.0f} %",
+        }
+        for line in lines
+    ]
+    x = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": None}
+    thick = {"type": "bar", "height": 9, "cornerRadius": 2}
+    return {
+        "title": {"text": "parameters"},
+        "width": width,
+        "height": {"step": height},
+        "data": {"values": values},
+        "layer": [
+            {
+                "mark": {**thick, "color": "currentColor", "opacity": 0.1},
+                "encoding": {"y": y, "x": {**x, "field": "whole"}},
+            },
+            {
+                "mark": {**thick, "color": "currentColor", "opacity": 0.5},
+                "encoding": {"y": y, "x": {**x, "field": "size"}},
+            },
+            {
+                "mark": {"type": "text", "align": "left", "dx": 5, "color": "currentColor", "fontSize": 11},
+                "encoding": {"y": y, "x": {**x, "field": "whole"}, "text": {"field": "words", "type": "nominal"}},
+            },
+        ],
+    }
+
+
+def _task_panel(
+    lines: Sequence[Line],
+    at: int,
+    column: TaskColumn,
+    kept: bool,
+    domain: list[float],
+    width: int,
+    height: int,
+    y: dict[str, Any],
+) -> dict[str, Any]:
+    """Points with their intervals; the line is the parent, or what guessing scores."""
+    values = [
+        {"name": line.name, **_point(figure, kept)} for line in lines for panel, figure in line.points if panel == at
+    ]
+    values += [{"name": line.name} for line in lines]  # a line in every panel, so that rows stay beside each other
+    x = {
+        "type": "quantitative",
+        "scale": {"domain": domain, "nice": False, "zero": False},
+        "axis": {"values": _ticks(domain), "format": ".0%" if kept else ".2~f", "labelOpacity": 0.75},
+        "title": None,
+    }
+    line_at = 1.0 if kept else column.chance
+    layers: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "rule", "color": ACCENT, "strokeWidth": 2, "opacity": 0.75, "clip": True},
+            "encoding": {"y": y, "x": {**x, "field": "lower"}, "x2": {"field": "upper"}},
+        }
+    ]
+    if line_at is not None:
+        rule = {
+            "mark": {"type": "rule", "color": "currentColor", "opacity": 0.55},
+            "encoding": {"x": {**x, "datum": line_at}},
+        }
+        layers.insert(0, rule)
+    for source, shape in SHAPES.items():
+        fill = "var(--paper)" if source == "published" else ACCENT
+        layers.append(
+            {
+                "transform": [{"filter": f"datum.source === '{source}'"}],
+                "mark": {
+                    "type": "point", "shape": shape, "fill": fill, "stroke": ACCENT, "strokeWidth": 1.6, "size": 52,
+                    "opacity": 1, "clip": True,
+                },
+                "encoding": {"y": y, "x": {**x, "field": "value"}},
+            }
+        )  # fmt: skip
+    return {
+        "title": {"text": _heading(column)},
+        "width": width,
+        "height": {"step": height},
+        "data": {"values": values},
+        "layer": layers,
+    }
+
+
+def _heading(column: TaskColumn) -> str:
+    shots = "" if column.key.shots is None else f", {column.key.shots}-shot"
+    task = writable(column.key.task)
+    return f"{task if len(task) <= 20 else task[:19] + '…'}{shots}"
+
+
+def _point(figure: Figure, kept: bool) -> dict[str, Any]:
+    lower, upper = _ends(figure, kept)
+    ends = lower is not None and upper is not None and math.isfinite(lower) and math.isfinite(upper)
+    drawn = {"value": _value(figure, kept), "source": figure.source}
+    return {**drawn, "lower": lower, "upper": upper} if ends else drawn
+
+
+def _domain(lines: Sequence[Line], kept: bool) -> list[float]:
+    """From a round number under the lowest point to one over the highest; never further than a sensible share goes."""
+    values = [value for line in lines for _, f in line.points for value in (_value(f, kept), *_ends(f, kept))]
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not kept:
+        return [0, 1]
+    low = max(0.0, math.floor(10 * min(known) - 0.2) / 10)
+    return [min(low, 0.9), min(1.3, max(1.05, max(known) + 0.02))]
+
+
+def _ticks(domain: list[float]) -> list[float]:
+    """Round numbers that leave room for their labels, 1 among them."""
+    low, high = domain
+    step = next(step for step in (0.05, 0.1, 0.2, 0.25, 0.5) if (high - low) / step <= 4)
+    most = math.floor((high - 1) / step + 1e-9)
+    least = math.ceil((low - 1) / step - 1e-9)
+    return [round(1 + step * at, 4) for at in range(least, most + 1)]
+
+
+def _spare(names: Sequence[str], size_width: int) -> int:
+    """Labels are measured with another font than the reader's: a fifth of their width more, on the left."""
+    return min(230 if size_width else 150, 7 * max(map(len, names))) // 5
+
+
+def _svg(spec: dict[str, Any]) -> str:
+    import vl_convert
+
+    drawn: str = vl_convert.vegalite_to_svg(spec)
+    return re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', drawn, count=1)
