@@ -1,0 +1,197 @@
+"""The comparison pages: one for each pair that is compared beforehand, and one on which any other pair is compared."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.compare.comparison import Comparison
+from harness.compare.items import ScoreKey, Side
+from harness.compare.resolve import refuse_same
+from reports.board.model import ModelFacts
+from reports.charts.differences import Change, draw
+from reports.charts.scores import Chart
+from reports.compare.beside import Beside, beside, outcome
+from reports.compare.blocks import Block, comparison_blocks, speed_block
+from reports.compare.cells import kept
+from reports.compare.pairs import Pair, pairs
+from reports.compare.sides import Sides
+from reports.site.addresses import comparison_page, model_page, run_page
+from reports.site.frame import page
+from reports.site.input import SiteInput
+from zoo.errors import MinizooError
+
+LONGEST_NAME = 80
+MOST_SHARES = 6
+"""Tasks of which the first sentences say what is kept."""
+STYLES = ("compare.css",)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table; `address` is where its number comes from."""
+
+    text: str
+    number: bool = False
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A side in words: a name short enough to read, and the model's page where it has one."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A pair in the list of comparison pages."""
+
+    a: Named
+    b: Named
+    outcome: str
+    address: str
+
+
+def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
+    """A page a pair, then the list of them."""
+    maker = Maker(site)
+    for pair in pairs(site.board, site.registry, site.asked_pairs):
+        yield comparison_page(*pair), maker.comparison(pair)
+
+
+class Maker:
+    """Makes the comparison pages; the list of them knows how each came out."""
+
+    def __init__(self, site: SiteInput) -> None:
+        self.site = site
+        self.sides = Sides(site.results, site.reader, site.registry)
+        self.lines: list[Line] = []
+        self._facts = {row.facts.id: row.facts for row in site.board.rows}
+
+    def comparison(self, pair: Pair) -> str:
+        """The page of one pair; where the two cannot be compared it says why."""
+        try:
+            a, b = (self.sides.of(word) for word in pair)
+            refuse_same(a, b)
+        except MinizooError as error:
+            return self._impossible(pair, error)
+        command = "minizoo compare " + shlex.join(pair)
+        found = beside(a, b, self.site.results, self.site.reader, command)
+        names = self._named(pair[0], a), self._named(pair[1], b)
+        words = outcome(found.comparison)
+        address = comparison_page(*pair)
+        self.lines.append(Line(*names, words, address))
+        main, *rest = comparison_blocks(found.comparison, command)
+        return page(
+            "comparison.html.j2",
+            address,
+            f"{names[1].name} beside {names[0].name}",
+            styles=STYLES,
+            description=f"{names[1].name} against {names[0].name}, document by document: {words}.",
+            a=names[0],
+            b=names[1],
+            outcome=words,
+            charts=_charts(found.comparison),
+            main=main,
+            rows=list(_linked_rows(main, found)),
+            how=rest[0] if rest else None,
+            facts=list(_facts(found, self._facts)),
+            flipped=found.flipped,
+            runs=lambda key: _runs(found, key),
+            speed=speed_block(found.speed, pair[0], pair[1]),
+            command=f"{command} --show-flips",
+            pieces=pieces,
+            problem=None,
+        )
+
+    def _impossible(self, pair: Pair, error: MinizooError) -> str:
+        names = [Named(clipped(word), model_page(word) if word in self._facts else "") for word in pair]
+        address = comparison_page(*pair)
+        self.lines.append(Line(names[0], names[1], "not compared", address))
+        return page(
+            "comparison.html.j2",
+            address,
+            f"{names[1].name} beside {names[0].name}",
+            styles=STYLES,
+            a=names[0],
+            b=names[1],
+            problem=str(error),
+            pieces=pieces,
+        )
+
+    def _named(self, word: str, side: Side) -> Named:
+        shown = side.name if word == side.name else f"{side.name}, {side.where}"
+        return Named(clipped(shown), model_page(side.name) if side.name in self._facts else "")
+
+
+def clipped(name: str) -> str:
+    """A name, or its beginning."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def pieces(line: str) -> list[tuple[str, bool]]:
+    """A line in pieces, and of each whether it is code: what stands between two backquotes, where they come in pairs."""
+    parts = re.split("`", line)
+    if len(parts) % 2 == 0:
+        return [(line, False)]
+    return [(part, at % 2 == 1) for at, part in enumerate(parts) if part]
+
+
+def _linked_rows(block: Block, found: Beside) -> Iterator[list[Cell]]:
+    """The rows of the first table; the scores of A and B lead to their runs."""
+    for cells, row in zip(block.rows, found.comparison.rows, strict=True):
+        line: list[Cell] = []
+        for column, text in zip(block.columns, cells, strict=True):
+            side = {"A": found.a, "B": found.b}.get(column.heading)
+            known = side.results.get(row.key) if side else None
+            line.append(Cell(text, column.number, run_page(known.record.run_id) if known else ""))
+        yield line
+
+
+def _facts(found: Beside, facts: Mapping[str, ModelFacts]) -> Iterator[str]:
+    """What B keeps of A, in sentences: of its scores above chance, and of its parameters."""
+    shares = [
+        f"{kept(row.retained)} on {clipped(row.key.task)}"
+        for row in found.comparison.compared
+        if row.retained is not None and row.retained.value is not None and row.chance is not None
+    ]
+    if shares:
+        more = f" and {len(shares) - MOST_SHARES:,} more tasks below" if len(shares) > MOST_SHARES else ""
+        yield f"Of A's score above chance B keeps {', '.join(shares[:MOST_SHARES])}{more}."
+    a, b = (facts.get(side.name) for side in (found.a, found.b))
+    if a is not None and b is not None and a.parameters and b.parameters:
+        share = 100 * b.parameters / a.parameters
+        yield f"It has {share:.0f} % of A's parameters ({b.parameters:,} of {a.parameters:,})."
+
+
+def _runs(found: Beside, key: ScoreKey) -> list[tuple[str, str]]:
+    """(Letter, page of its run) of a row."""
+    both = (("A", found.a.results.get(key)), ("B", found.b.results.get(key)))
+    return [(letter, run_page(result.record.run_id)) for letter, result in both if result is not None]
+
+
+def _charts(comparison: Comparison) -> tuple[Chart, Chart] | None:
+    """The picture for a wide window and for a narrow one."""
+    changes = list(_changes(comparison))
+    wide, narrow = draw(changes), draw(changes, narrow=True)
+    return (wide, narrow) if wide and narrow else None
+
+
+def _changes(comparison: Comparison) -> Iterator[Change]:
+    several = _tasks_with_several(comparison)
+    for row in comparison.compared:
+        tested = row.tested
+        if tested is None or row.higher_is_better is not True or tested.lower is None or tested.upper is None:
+            continue
+        if row.evidence is not None and row.evidence.in_unit_interval:
+            name = f"{row.key.task}, {row.key.metric}" if row.key.task in several else row.key.task
+            yield Change(name, tested.difference, tested.lower, tested.upper, row.verdict)
+
+
+def _tasks_with_several(comparison: Comparison) -> set[str]:
+    tasks: Sequence[str] = [row.key.task for row in comparison.rows]
+    return {task for task in tasks if tasks.count(task) > 1}
