@@ -34,7 +34,7 @@ SMOLLM2 = "SmolLM2-135M-Instruct-Q4_1"
 """As the folder holds it: 4-bit weights, dequantised to bfloat16."""
 SMOLLM2_TASKS = "arc_challenge,hellaswag,truthfulqa_mc2,winogrande"
 SMOLLM2_DOCUMENTS = "200"
-DATA_COLUMNS = ("prompt", "target")
+DATA_COLUMNS = ("prompt", "choices", "target")
 """Of samples: what is a benchmark's own text."""
 
 
