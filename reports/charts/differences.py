@@ -56,7 +56,7 @@ def _spec(changes: Sequence[Change], width: int) -> dict[str, Any]:
         }
         for change in changes
     ]
-    low, high = min(0.0, *(line["lower"] for line in lines)), max(0.0, *(line["upper"] for line in lines))
+    low, high = 100 * min(0.0, *(each.lower for each in changes)), 100 * max(0.0, *(each.upper for each in changes))
     room = max(1.0, (high - low) * (SIDES - 1) / 2)
     names = list(dict.fromkeys(line["name"] for line in lines))
     y = {

@@ -63,12 +63,14 @@ def _row(flip: Flip, task: str, endings: Sequence[str]) -> list[str]:
         word += f": {number(flip.a_value, 3)} → {number(flip.b_value, 3)}"
     return [
         f"{inside}{flip.doc_id} {flip.doc_hash[:8]}{again}", word, _right(flip, endings),
-        answer_words(flip.a_answer, endings), answer_words(flip.b_answer, endings), number(flip.a_gold, 2), number(flip.b_gold, 2),
+        answer_words(flip.a_answer, endings), answer_words(flip.b_answer, endings),
+        number(flip.a_gold, 2), number(flip.b_gold, 2),
     ]  # fmt: skip
 
 
 def answer_words(answer: Answer, endings: Sequence[str] = ()) -> str:
-    """An ending by its place (and text, where it is known) and log-probability, a text as it is; that none was kept, where it was not."""
+    """An ending by its place (and text, where that is known) and log-probability, a text as it is; that none was kept, where
+    it was not."""
     if not answer.kept:
         return "not kept"
     if answer.text is not None:
