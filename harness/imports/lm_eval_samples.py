@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.imports.drafts import LARGEST, NOT_STORED, one_line
-from harness.imports.run_files import AGAIN, raw_rows
+from harness.imports.run_files import AGAIN, Kept, kept_of, raw_rows
 from harness.records.asked import asked
-from harness.records.gold import Answered, golds_of
+from harness.records.gold import Answered, Gold, golds_of
 from zoo.errors import FileMissing, InvalidImport
 
 NOT_JUDGED = "bypass"
@@ -48,6 +48,7 @@ class Row:
     length: int
     texts: Mapping[str, str | None]
     """What its requests say, as `asked` tells it."""
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True)
@@ -122,14 +123,15 @@ class _Reading:
         if before := self.places.get((name, doc_id)):
             raise self.bad(where, f"document {doc_id} stands there once more (first in {before})")
         self.places[name, doc_id] = where
-        requests = self._requests(where, raw)
+        kept = kept_of(self.path, where, raw)
+        requests = self._requests(where, raw, kept)
         self._hash(raw)
         self.rows.setdefault(name, {})[doc_id] = Row(
             doc_id,
             name,
             self._doc_hash(where, raw),
-            _sha256(json.dumps(requests, ensure_ascii=False)),
-            str(raw.get("prompt_hash") or _sha256(requests[0][0])),
+            kept.request_hash if kept else _sha256(json.dumps(requests, ensure_ascii=False)),
+            str(raw.get("prompt_hash") or _sha256(str(requests[0][0]))),
             self._values(where, raw, name),
             self._cluster(raw.get("doc")),
             str(raw.get("target")),
@@ -137,7 +139,8 @@ class _Reading:
             _answers(raw.get("filtered_resps"), requests),
             _endings(requests),
             max(sum(len(part) for part in request if isinstance(part, str)) for request in requests),
-            asked(requests),
+            asked(requests) if isinstance(requests[0][0], str) else {},
+            kept,
         )
 
     def file(self) -> SamplesFile:
@@ -174,14 +177,15 @@ class _Reading:
                 raise self.bad(where, f"its {metric} is {value!r:.40}, which is no number")
         return values
 
-    def _requests(self, where: str, raw: Mapping[str, Any]) -> list[list[Any]]:
-        """Each request's arguments, in lm-eval's order."""
+    def _requests(self, where: str, raw: Mapping[str, Any], kept: Kept | None) -> list[list[Any]]:
+        """Each request's arguments, in lm-eval's order. None stands for what a record did not keep."""
         given: Any = raw.get("arguments")
         if isinstance(given, dict):
             numbered = cast("dict[str, Any]", given)
             given = [_in_order(numbered[key]) for key in sorted(numbered, key=_number_of)]
         requests = cast("list[Any]", given) if isinstance(given, list) else []
-        if not requests or not all(isinstance(each, list) and each and isinstance(each[0], str) for each in requests):
+        text = (str, type(None)) if kept else str
+        if not requests or not all(isinstance(each, list) and each and isinstance(each[0], text) for each in requests):
             raise self.bad(where, "it has no arguments, so nothing tells what the model was asked")
         return requests
 
@@ -216,8 +220,9 @@ def _number_of(key: str) -> int:
 def _samples(rows: list[Row]) -> Iterator[dict[str, Any]]:
     seen: Counter[str] = Counter()
     golds = golds_of([Answered(row.target, row.responses, row.values.get("acc"), row.endings) for row in rows])
-    for row, gold in zip(rows, golds, strict=True):
-        occurrence = seen[row.doc_hash]
+    for row, told in zip(rows, golds, strict=True):
+        gold = Gold(row.kept.gold, row.kept.gold_logprob) if row.kept else told
+        occurrence = row.kept.occurrence if row.kept else seen[row.doc_hash]
         seen[row.doc_hash] += 1
         for metric, value in row.values.items():
             number, weight = value if _is_pair(value) else (value, None)
@@ -237,7 +242,7 @@ def _samples(rows: list[Row]) -> Iterator[dict[str, Any]]:
                 "cluster": row.cluster,
                 "gold": gold.place,
                 "gold_logprob": gold.logprob,
-                "length": row.length,
+                "length": row.kept.length if row.kept else row.length,
                 **row.texts,
             }
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from harness.imports.drafts import NOT_STORED, one_line, whole_pairs
+from pydantic import Field, ValidationError
+
+from harness.imports.drafts import NOT_STORED, Part, Whole, one_line, whole_pairs
 from zoo.errors import FileMissing, InvalidImport
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
@@ -25,6 +27,16 @@ BEGINNING_BYTES = 200
 LONGEST_LINE = 256 << 20
 """Bytes; a document's requests with every example can be long, but not as long as this."""
 AGAIN = f"{NOT_STORED} Copy the file anew, or evaluate again with --log_samples."
+
+
+class Kept(Part):
+    """What a line that minizoo exported says beside lm-eval's own words, since it may have the requests in part only."""
+
+    request_hash: str
+    occurrence: Whole
+    gold: Whole | None = None
+    gold_logprob: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
+    length: Whole | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,15 @@ def run_files(paths: Sequence[Path]) -> list[RunFiles]:
     for path in samples.values():
         found.setdefault(_results_of(path, given), []).append(path)
     return [RunFiles(results, tuple(listed)) for results, listed in found.items()]
+
+
+def kept_of(path: Path, where: str, raw: Mapping[str, Any]) -> Kept | None:
+    """That part of a line; None where lm-eval wrote it. InvalidImport for one that nobody could have written."""
+    try:
+        return Kept.model_validate(raw["minizoo"]) if "minizoo" in raw else None
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise InvalidImport(f"{path}, {where}: its `minizoo` is broken ({one_line(told)}).", AGAIN) from None
 
 
 def task_of(samples: Path, tasks: Iterable[str]) -> str:
