@@ -40,10 +40,10 @@ def test_a_person_sees_lineage_dimensions_counts_tokens_and_scores(minizoo):
 
 
 def test_what_no_source_states_is_shown_as_unknown(minizoo):
-    out = minizoo("show", "llama-3.1-minitron-4b-depth").out
+    out = minizoo("show", "nemotron-4-15b").out
     assert "licence" in out
     assert "unknown" in out
-    assert minizoo("show", "llama-3.1-minitron-4b-depth", "--json").json()["licence"] is None
+    assert minizoo("show", "nemotron-4-15b", "--json").json()["licence"] is None
 
 
 def test_every_model_can_be_shown_in_both_forms(minizoo):
