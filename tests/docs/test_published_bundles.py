@@ -58,12 +58,13 @@ def test_bundles_may_lie_there(checkout):
 
 
 REFERENCE = ("reference/baselines.yaml", "reference/baselines/nano-teacher-0123abcd.zip")
+RUN = "records/runs/2026-11-30/01a22b1f-96ae-7067-b87c-25ff6b9d3667"
 
 
 def test_records_of_reference_may_lie_there(checkout):
-    for name in REFERENCE:
+    for name in (*REFERENCE, f"{RUN}/nano_sums/record.json", f"{RUN}/nano_sums/samples.parquet"):
         path = checkout / "reports/published" / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"\0" * 999_999)
     done, _ = ran(scripts("published", "check")[KIND], checkout)
     assert (done.returncode, done.stdout) == (0, "")
@@ -90,6 +91,11 @@ def large(path):
         ("reference/baselines/nano-x.zip", large),
         ("reference/baselines/nano-x.zip", lambda path: path.symlink_to("README.md")),
         ("reference/nano-x.zip", Path.touch),
+        ("records/minizoo.duckdb", Path.touch),
+        (f"{RUN}/record.json", Path.touch),
+        (f"{RUN}/nano_sums/page.html", Path.touch),
+        (f"{RUN}/nano_sums/samples.parquet", large),
+        (f"{RUN}/nano_sums/record.json", lambda path: path.symlink_to("/etc/passwd")),
     ],
 )
 def test_anything_else_is_named_and_refused(checkout, name, plant):
@@ -123,14 +129,11 @@ def test_a_strangers_pull_request_is_checked_with_nothing_to_lose():
     assert "secrets." not in (ROOT / ".github/workflows/published.yml").read_text("utf-8")
 
 
-def test_the_page_takes_in_bundles_before_it_is_written(checkout):
+def test_the_site_is_written_from_what_comes_with_the_checkout(checkout):
     steps = scripts("pages", "build")
+    assert any("pip install" in text and "-e ." in text for text in steps.values())
     script = "\n".join(text for text in steps.values() if "pip install" not in text)
-    assert ran(script, checkout)[1][1:] == ["report --out site"]
-    (checkout / "asked").unlink()
-    (checkout / "reports/published" / BUNDLE).touch()
-    asked = ran(script, checkout)[1]
-    assert asked[1:] == [f"import reports/published/{BUNDLE}", "report --out site"]
+    assert ran(script, checkout)[1] == ["report --out site"]
 
 
 def check_of(folder, minizoo):
