@@ -21,8 +21,9 @@ from reports.charts.scores import ACCENT, CONFIG, Chart
 
 MOST_LINES, MOST_TASKS = 12, 4
 LONGEST_NAME = 34
-WIDE, NARROW = (150, 62, 24), (150, 0, 24)
+WIDE, NARROW = (170, 62, 24), (170, 0, 24)
 """Width of a task's panel, width of the panel of sizes (0: none), height of a line."""
+DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 SHAPES = {"measured": "circle", "imported": "diamond", "contributed": "triangle-up", "published": "circle"}
 
 
@@ -111,13 +112,18 @@ def _surely(figure: Figure, kept: bool) -> float:
 
 
 def _name(row: BoardRow) -> str:
-    name = re.sub(r"\s+", " ", writable(row.facts.display or row.facts.id))
+    name = _plain(row.facts.display or row.facts.id)
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _plain(words: str) -> str:
+    """A name in one line, without characters that turn the direction of what follows them."""
+    return re.sub(r"\s+", " ", DIRECTION.sub("", writable(words)))
 
 
 def _chart(lines: Sequence[Line], columns: Sequence[TaskColumn], kept: bool, sizes: tuple[int, int, int]) -> Chart:
     lines = [line for line in lines if any(at < len(columns) for at, _ in line.points)]
-    tasks = ", ".join(writable(column.key.task)[:60] for column in columns)
+    tasks = ", ".join(_plain(column.key.task)[:60] for column in columns)
     what = "How much of its parent's score above chance" if kept else "The score that"
     summary = (
         f"{what} each of {len(lines)} models {'keeps' if kept else 'has'} on {tasks}, with 95 % intervals"
@@ -146,7 +152,14 @@ def _spec(
         "spacing": 26,
         "config": {
             **CONFIG,
-            "title": {"color": "currentColor", "fontSize": 12, "fontWeight": 600, "anchor": "start", "frame": "group", "offset": 8},
+            "title": {
+                "color": "currentColor",
+                "fontSize": 12,
+                "fontWeight": 600,
+                "anchor": "start",
+                "frame": "group",
+                "offset": 8,
+            },
         },
     }
 
@@ -204,7 +217,12 @@ def _task_panel(
     x = {
         "type": "quantitative",
         "scale": {"domain": domain, "nice": False, "zero": False},
-        "axis": {"values": _ticks(domain), "format": ".0%" if kept else ".2~f", "labelOpacity": 0.75},
+        "axis": {
+            "values": _ticks(domain),
+            "format": ".0%" if kept else ".2~f",
+            "labelOpacity": 0.75,
+            "labelFlush": False,
+        },
         "title": None,
     }
     line_at = 1.0 if kept else column.chance
@@ -243,8 +261,8 @@ def _task_panel(
 
 def _heading(column: TaskColumn) -> str:
     shots = "" if column.key.shots is None else f", {column.key.shots}-shot"
-    task = writable(column.key.task)
-    return f"{task if len(task) <= 20 else task[:19] + '…'}{shots}"
+    task, most = _plain(column.key.task), 24 - len(shots)
+    return f"{task if len(task) <= most else task[: most - 1] + '…'}{shots}"
 
 
 def _point(figure: Figure, kept: bool) -> dict[str, Any]:

@@ -59,6 +59,8 @@ class Section:
     """(What it holds, its address, whether it is this one), where the group has several pages."""
     without: int
     """Models that have no figure in this group."""
+    left_out: int = 0
+    """Rows that no page has, of a file that stands alone."""
 
     @property
     def rows(self) -> tuple[RowText, ...]:
@@ -156,7 +158,14 @@ class Maker:
         )
 
     def render(
-        self, template: str, here: str, title: str, sections: Sequence[Section], notes: Notes, ways: Ways, **more: object
+        self,
+        template: str,
+        here: str,
+        title: str,
+        sections: Sequence[Section],
+        notes: Notes,
+        ways: Ways,
+        **more: object,
     ) -> str:
         """A page of the board."""
         rows = [row for section in sections for row in section.rows]
@@ -175,9 +184,8 @@ class Maker:
             groups=tuple((title_of(group), board_page(group), group) for group in self.board.groups()),
             failures=[self._lost(failure, ways) for failure in self.board.failures[:MOST_FAILURES]],
             models=len({row.facts.id for row in self.board.rows}),
-            plain=False,
             kind_titles=KINDS,
-            **more,
+            **{"plain": False, **more},
         )  # fmt: skip
 
     def first(self) -> dict[str, object]:

@@ -10,7 +10,7 @@ const board = (() => {
       for (const element of element_rows(body.element)) {
         const data = element.dataset;
         const row = { element, body, data, index: rows.length, cells: element.cells };
-        row.speeds = [...element.cells[3].querySelectorAll(".f")];
+        row.speeds = [...element.querySelectorAll(".f[data-hw]")];
         row.words = `${element.cells[0].textContent} ${data.m} ${data.fam} ${body.kind}`.toLowerCase();
         rows.push(row);
         body.rows.push(row);
@@ -45,7 +45,7 @@ const board = (() => {
 
   function recall() {
     const address = location.hash.slice(1);
-    if (/^(note|group)-/.test(address) || address === "main") return;
+    if (/^(note|group|run)-/.test(address) || address === "main") return;
     const state = new URLSearchParams(address);
     for (const field of fields) {
       const told = state.get(field.name) ?? "";

@@ -67,10 +67,11 @@
   document.getElementById("address").addEventListener("click", () => copy(location.href, "Copied the link."));
   document.getElementById("save").addEventListener("click", () => copies.save(copies.csv(), "minizoo-board.csv"));
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.('a[href^="#note-"]');
+    const link = event.target.closest?.('a[href^="#note-"], a[href^="#run-"]');
     if (!link) return;
     event.preventDefault(); // the address keeps the view
     const note = document.getElementById(link.getAttribute("href").slice(1));
+    if (note.tagName === "DETAILS") note.open = true;
     note.tabIndex = -1;
     note.scrollIntoView({ block: "center" });
     note.focus({ preventScroll: true });
