@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from minizoo.display.scale import duration
-from minizoo.output import Column, Output, note
+from minizoo.display.tables import show_table
+from minizoo.output import Output, note
 from zoo.errors import EnvironmentIssue
 
 if TYPE_CHECKING:
     from harness.accuracy.run import EvalOutcome
-    from harness.records.record import MetricScore, Record
+    from harness.records.record import Record
 
-ABSENT = "–"
 T = TypeVar("T")
 
 
@@ -58,18 +58,10 @@ def _wall_time(outcome: EvalOutcome) -> str:
 
 
 def show_scores(output: Output, records: Sequence[Record], title: str) -> None:
-    """Values as lm-eval prints them: accuracies from 0 to 1, perplexities in their own unit. A group stands for its members."""
-    members = {task for record in records for task in record.members}
-    left_out = sum(record.task in members for record in records)
-    records = [record for record in records if record.task not in members]
-    drawn = any(score.draws for record in records for score in record.scores)
-    columns = [Column("task"), Column("metric", importance=4), Column("filter"), Column("shots", True)]
-    columns += [Column("value", True, 5), Column("stderr", True), Column("95 % interval", True, 3)]
-    columns += [Column("chance", True, 2), Column("n", True, 2)]
-    columns += [Column("few-shot sd", True)] if drawn else []
-    output.table(columns, [_score(r, s, drawn) for r in records for s in r.scores], title)
-    if left_out:
-        output.text(f"{left_out} tasks that a group stands for are in --json and in the view scores.")
+    """The scores of a run, a group for its members."""
+    from reports.tables.scores import score_table
+
+    show_table(output, score_table(records, title))
 
 
 def cut_prompts(records: Sequence[Record]) -> dict[str, int]:
@@ -96,25 +88,10 @@ def show_beside(output: Output, rows: Sequence[Mapping[str, Any]]) -> None:
     """The view `reproduction`, a row a measured score; nothing where nothing is published."""
     if not rows:
         return
-    from harness.store.reproduction import verdict_words
+    from reports.tables.scores import beside_table
 
-    columns = [Column("task"), Column("metric", importance=4), Column("shots", True), Column("n", True)]
-    columns += [Column("measured", True, 5), Column("published", True, 5), Column("difference", True, 3)]
-    columns += [Column("95 % interval", True, 2), Column("margin", True, 2), Column("verdict", importance=5)]
-    columns += [Column("source")]
     output.text()
-    output.table(columns, [_beside(row, verdict_words(row)) for row in rows], "Beside the published scores")
-    for basis in dict.fromkeys(row["margin_basis"] for row in rows if row["margin_basis"] != "one point"):
-        tasks = ", ".join(dict.fromkeys(row["task"] for row in rows if row["margin_basis"] == basis))
-        output.text(f"margin by {basis}: {tasks}.")
-    output.text(
-        "The interval is of what all documents of the task would give, less the published figure with its rounding."
-    )
-
-
-def number(value: float | None) -> str:
-    """Four decimals, as lm-eval prints."""
-    return ABSENT if value is None else f"{value:.4f}"
+    show_table(output, beside_table(rows))
 
 
 def _note_run(outcome: EvalOutcome) -> None:
@@ -133,45 +110,3 @@ def _note_run(outcome: EvalOutcome) -> None:
         note(f"It could import {packages}.")
     if outcome.reused:
         note(f"{outcome.reused:,} answers taken over from an interrupted run, {outcome.computed:,} computed.")
-
-
-def _score(record: Record, score: MetricScore, drawn: bool) -> list[str]:
-    from harness.records.derived import estimate
-
-    made = estimate(score)
-    cells = [
-        record.task,
-        score.metric,
-        score.filter,
-        _shots(record.shots),
-        number(score.value),
-        number(made.stderr),
-        ABSENT if made.lower is None else f"{made.lower:.4f} – {made.upper:.4f}",
-        number(score.chance),
-        f"{score.n:,}",
-    ]
-    if not drawn:
-        return cells
-    return [*cells, ABSENT if score.draws_sd is None else f"{score.draws_sd:.4f} of {len(score.draws)}"]
-
-
-def _beside(row: Mapping[str, Any], verdict: str) -> list[str]:
-    lower, upper = row["difference_lower"], row["difference_upper"]
-    compared = row["verdict"] != "not comparable"
-    return [
-        row["task"],
-        row["metric"] if row["filter"] == "none" else f"{row['metric']}, {row['filter']}",
-        _shots(row["shots"]),
-        f"{row['n']:,}",
-        number(row["measured"]),
-        number(row["published"]),
-        f"{row['difference']:+.4f}" if compared else ABSENT,
-        f"{lower:+.4f} – {upper:+.4f}" if compared and lower is not None and upper is not None else ABSENT,
-        f"± {row['margin']:.4f}" if compared else ABSENT,
-        verdict,
-        row["origin"],
-    ]
-
-
-def _shots(shots: int | None) -> str:
-    return ABSENT if shots is None else str(shots)

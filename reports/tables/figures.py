@@ -76,6 +76,10 @@ def figure_lines(board: Board) -> Iterator[dict[str, Any]]:
             yield of_row | _speedup(speedup)
 
 
+NOT_RUN = {"backend": None, "dtype": None, "hardware": None}
+"""Of a published figure, which stands in a row of the board without having been run so."""
+
+
 def finite(value: float | None) -> float | None:
     """The number, or None for what is none: neither JSON nor a table has a word for it."""
     return value if value is not None and math.isfinite(value) else None
@@ -131,6 +135,7 @@ def _score(column: TaskColumn, figure: Figure) -> dict[str, Any]:
         "run_id": figure.run_id,
         "finished_at": _known(figure.finished_at),
         "notes": _known("; ".join(figure.notes)),
+        **(NOT_RUN if figure.source == "published" else {}),
         **(_share(figure.retained) if figure.retained else {}),
     }
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+Key = float | str | None
+"""The value behind a cell; None where it has none."""
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -22,6 +25,6 @@ class Table:
     title: str
     headings: tuple[Heading, ...]
     rows: tuple[tuple[str, ...], ...]
-    keys: Sequence[Sequence[float | str | None]] | None = None
+    keys: Sequence[Sequence[Key]] | None = None
     notes: tuple[str, ...] = ()
     """Sentences under the table."""

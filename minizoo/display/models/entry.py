@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minizoo.display.accuracy import or_note, show_beside
+from minizoo.display.tables import show_table
 from minizoo.output import Column, Output
 from zoo.registry.describe import facts
 from zoo.registry.lineage import family_tree, root_of
@@ -155,24 +156,10 @@ def _show_statements(output: Output, statements: list[dict[str, Any]]) -> None:
 def _show_scores(output: Output, scores: list[dict[str, Any]]) -> None:
     if not scores:
         return
-    columns = [Column("task"), Column("value", True, 4), Column("unit", importance=4), Column("metric", importance=3),
-               Column("shots", True, 3), Column("weights"), Column("source", importance=2)]  # fmt: skip
-    rows = [
-        (
-            score["task"] + (" †" if score["used_for_selection"] else ""),
-            f"{score['value']:g}",
-            score["unit"] + (", normalised" if score["scale"] == "chance_normalised" else ""),
-            ", ".join(filter(None, (score["metric"], score["filter"]))) or UNKNOWN,
-            _or_unknown(score["shots"]),
-            score["revision"] or "–",
-            f"{score['source_id']}{', ' + score['where'] if score['where'] else ''}",
-        )
-        for score in scores
-    ]
+    from reports.tables.scores import published_table
+
     output.text()
-    output.table(columns, rows, title="Published scores")
-    if any(score["used_for_selection"] for score in scores):
-        output.text("† this task was used to choose the model's shape: the score was not blind to the choice.")
+    show_table(output, published_table(scores))
 
 
 def _speed(speed: dict[str, Any]) -> str:
