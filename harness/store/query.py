@@ -25,6 +25,11 @@ class Reader:
         catch_up(results)
         self._results = results
 
+    @property
+    def results(self) -> Path:
+        """The results folder, where the records' own files are."""
+        return self._results
+
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """The rows of one query as dictionaries."""
         with locked(self._results), connected(database_path(self._results), read_only=True) as connection:

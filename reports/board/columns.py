@@ -33,21 +33,38 @@ class ColumnFacts:
 
 
 def key_of(task: str, metric: str | None, name: str | None, shots: int | None, chat: bool = False) -> ColumnKey:
-    """The key of a figure; `name` is lm-eval's filter."""
-    filtered = "" if name in (None, UNFILTERED) else name
-    return ColumnKey(task, metric or "", ", ".join(filter(None, (filtered, CHAT if chat else ""))), shots)
+    """The key of a figure; `name` is lm-eval's filter, None where nobody says."""
+    if chat:
+        name = CHAT if name in (None, UNFILTERED) else f"{name}, {CHAT}"
+    return ColumnKey(task, metric or "", name or "", shots)
 
 
-def protocol_key(task: str, metric: str | None, name: str | None, shots: int | None, kind: str) -> ColumnKey | None:
-    """The column of a shipped suite that measures a published score; None where no suite has the task with these shots.
+@dataclass(frozen=True)
+class Protocol:
+    """What a shipped suite says of a task that it measures."""
+
+    metric: str
+    filter: str | None
+    """None: whatever the task has."""
+    chat: bool
+
+
+def protocol_of(task: str, metric: str | None, name: str | None, shots: int | None, kind: str) -> Protocol | None:
+    """The suite's protocol that measures a published score; None where no suite has the task with these shots.
 
     A suite of chat prompts is for models that were tuned for chat, and comes first there; metric and filter that the source
     leaves open are the suite's, as for the verdict on a reproduction.
     """
     for chat, entry in _protocols(kind != "base").get((task, shots), ()):
-        if metric in (None, entry.metric) and name in (None, entry.filter):
-            return key_of(task, entry.metric, entry.filter, shots, chat)
+        if entry.metric and metric in (None, entry.metric) and (name is None or entry.filter in (None, name)):
+            return Protocol(entry.metric, entry.filter, chat)
     return None
+
+
+def measured_filter(measured: Iterable[ColumnKey], task: str, metric: str, shots: int | None, chat: bool) -> str | None:
+    """The filter under which a task was measured, where its suite names none; None where nothing was measured."""
+    same = (key.filter for key in measured if (key.task, key.metric, key.shots) == (task, metric, shots))
+    return min((_plain(name) for name in same if _is_chat(name) == chat), default=None)
 
 
 def columns_of(found: Mapping[ColumnKey, ColumnFacts], registry: Registry) -> tuple[TaskColumn, ...]:
@@ -105,12 +122,18 @@ def _is_of(key: ColumnKey, entry: SuiteTask, chat: bool) -> bool:
     if key.task != entry.task or entry.shots not in (None, key.shots) or entry.metric not in (None, key.metric):
         return False
     if entry.metric is None:
-        return chat == _is_chat(key)
-    return key.filter == key_of(key.task, entry.metric, entry.filter, key.shots, chat).filter
+        return chat == _is_chat(key.filter)
+    return chat == _is_chat(key.filter) and entry.filter in (None, _plain(key.filter))
 
 
-def _is_chat(key: ColumnKey) -> bool:
-    return key.filter.split(", ")[-1] == CHAT
+def _is_chat(name: str) -> bool:
+    """Whether the filter of a column's key says that prompts were chat."""
+    return name.split(", ")[-1] == CHAT
+
+
+def _plain(name: str) -> str:
+    """lm-eval's filter in a column's key."""
+    return name.removesuffix(CHAT).removesuffix(", ") or UNFILTERED if _is_chat(name) else name
 
 
 @cache

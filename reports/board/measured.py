@@ -27,7 +27,7 @@ WITH theirs AS (
 ), chosen AS (
   SELECT {COLUMNS}, v.conformance FROM latest_valid v UNION ALL SELECT {COLUMNS}, NULL FROM theirs v
 )
-SELECT c.*, r.subject, r.kind, r.parent, r.processor, r.contributed_by, p.metric AS named_metric, p.filter AS named_filter,
+SELECT c.*, r.processor, r.contributed_by, p.metric AS named_metric, p.filter AS named_filter,
        p.share, json_extract_string(r.record, '$.chat_template') IS NOT NULL AS chat,
        json_extract_string(r.record, '$.imported.tool') AS tool,
        json_extract_string(r.record, '$.scores[0].metric') AS first_metric,
@@ -66,9 +66,6 @@ class Result:
     row: RowKey
     key: ColumnKey
     figure: Figure
-    subject: str
-    """The id that the model was resolved to."""
-    parent: str | None
     metric: str
     filter: str
     """As the record has them."""
@@ -114,13 +111,9 @@ def failures_of(reader: Reader) -> tuple[Failure, ...]:
 
 def _result(row: Mapping[str, Any]) -> Result:
     return Result(
-        row=RowKey(
-            row["model"], row["backend"] or "", precision(row["dtype"] or "", row["compute_dtype"]), hardware_of(row)
-        ),
+        row=row_of(row),
         key=key_of(row["task"], row["metric"], row["filter"], row["shots"], row["chat"]),
         figure=_figure(row),
-        subject=row["subject"],
-        parent=row["parent"],
         metric=row["metric"],
         filter=row["filter"],
         primary=_is_primary(row),
@@ -129,9 +122,11 @@ def _result(row: Mapping[str, Any]) -> Result:
     )
 
 
-def hardware_of(row: Mapping[str, Any]) -> str:
-    """The GPU by its product name, else the processor, else the kind of device."""
-    return row["gpu"] or row["processor"] or row["device"] or ""
+def row_of(row: Mapping[str, Any]) -> RowKey:
+    """The line of the board that a row of the store belongs to: the GPU by its product name, else the processor, else the kind
+    of device."""
+    hardware = row["gpu"] or row["processor"] or row["device"] or ""
+    return RowKey(row["model"], row["backend"] or "", precision(row["dtype"] or "", row["compute_dtype"]), hardware)
 
 
 def _is_primary(row: Mapping[str, Any]) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.metrics.published import Expected, expected_scores
+from harness.stats.estimate import Estimate
 from harness.stats.intervals import wilson_interval
-from reports.board.columns import NORMALISED, benchmark_name, is_of_a_suite, key_of, protocol_key
+from reports.board.columns import NORMALISED, benchmark_name, is_of_a_suite, key_of, measured_filter, protocol_of
 from reports.board.facts import selected_tasks
 from reports.board.model import ColumnKey, Figure
 from zoo.registry.loader import Registry
@@ -24,16 +26,19 @@ class Published:
 
     key: ColumnKey
     score: Expected
-    assumed: str
-    """What the source leaves open and is taken as the suite's, in words; empty where it is all said."""
+    estimate: Estimate
+    """The value with its sampling interval, where it is known of how many documents it is a share."""
+    n: int | None
+    notes: tuple[str, ...] = ()
+    """What the source leaves open and is taken as the suite's; what part, how sampled; that it is no share of documents."""
 
 
 @dataclass(frozen=True)
 class PublishedCell:
     """The score that stands in a cell, and those that say otherwise."""
 
-    chosen: Published
-    others: tuple[Published, ...]
+    ranked: tuple[Published, ...]
+    """All that were published of it, the chosen one first."""
     figure: Figure
 
 
@@ -41,49 +46,80 @@ Cells = Mapping[str, Mapping[ColumnKey, PublishedCell]]
 """Model → column → cell."""
 
 
-def published_cells(registry: Registry) -> Cells:
+def published_cells(registry: Registry, measured: Collection[ColumnKey] = ()) -> Cells:
     """Every published score of the registry, one a model and column: the figure of a source of its own before a copy's, then
-    the one printed with more digits."""
-    by_cell: dict[str, dict[ColumnKey, list[Published]]] = {}
-    for one in _placed(registry):
-        by_cell.setdefault(one.score.model, {}).setdefault(one.key, []).append(one)
-    return {
-        model: {key: _cell(model, found, registry) for key, found in cells.items()} for model, cells in by_cell.items()
-    }
+    the one printed with more digits. `measured`: the columns of what was measured, which published scores join."""
+    by_model: dict[str, list[Published]] = {}
+    for one in _placed(registry, measured):
+        by_model.setdefault(one.score.model, []).append(one)
+    return {model: _cells(model, found, registry) for model, found in by_model.items()}
 
 
-def _placed(registry: Registry) -> Iterator[Published]:
+def _placed(registry: Registry, measured: Collection[ColumnKey]) -> Iterator[Published]:
     """Each score once, though several of our tasks may measure it: as the one that a suite runs with these shots."""
-    by_score: dict[tuple[object, ...], list[Expected]] = defaultdict(list)
+    by_score: dict[_Printed, list[Expected]] = defaultdict(list)
     for score in expected_scores(registry):
-        name = benchmark_name(score.task)
-        by_score[score.model, name, score.origin, score.protocol, score.shots, score.metric, score.filter,
-                 score.printed].append(score)  # fmt: skip
-    for (_, name, *_rest), found in by_score.items():
-        assert isinstance(name, str)
+        by_score[_printed(score)].append(score)
+    for printed, found in by_score.items():
         score = next((each for each in found if is_of_a_suite(each.task, each.shots)), None)
-        yield _published(score or found[0], registry, name if score is None else score.task)
+        task = printed.benchmark if score is None else score.task
+        yield _published(score or found[0], task, registry, measured)
 
 
-def _published(score: Expected, registry: Registry, task: str) -> Published:
+class _Printed(NamedTuple):
+    """One printed score, whichever of our tasks measure it."""
+
+    model: str
+    benchmark: str
+    origin: str
+    protocol: str
+    shots: int | None
+    metric: str | None
+    filter: str | None
+    printed: float
+    revision: str | None
+
+
+def _printed(score: Expected) -> _Printed:
+    told = {name: getattr(score, name) for name in _Printed._fields if name != "benchmark"}
+    return _Printed(benchmark=benchmark_name(score.task), **told)
+
+
+def _published(score: Expected, task: str, registry: Registry, measured: Collection[ColumnKey]) -> Published:
+    key, assumed = _column(score, task, registry.models[score.model].kind, measured)
+    n, grim = _documents(score, registry)
+    value = float(f"{score.value:.12g}")  # 0.704, not 0.7040000000000001
+    lower, upper = wilson_interval(value, n) if n else (None, None)
+    notes = (assumed, _part(score), _sampling(score), _revision(score), grim)
+    return Published(key, score, Estimate(value, None, lower, upper), n, tuple(filter(None, notes)))
+
+
+def _column(score: Expected, task: str, kind: str, measured: Collection[ColumnKey]) -> tuple[ColumnKey, str]:
+    """The column that a score stands in, and what of that its source does not say."""
     if score.scale != "raw":
         words = ", ".join(filter(None, (score.metric, NORMALISED)))
-        return Published(key_of(task, words, score.filter, score.shots), score, "")
-    kind = registry.models[score.model].kind
-    key = protocol_key(task, score.metric, score.filter, score.shots, kind)
-    if key is None:
-        return Published(key_of(task, score.metric, score.filter, score.shots), score, "")
-    said = key_of(task, score.metric, score.filter, score.shots)
-    open_ = [name for name, ours, theirs in (("metric", key.metric, said.metric), ("filter", key.filter, said.filter))
-             if ours != theirs]  # fmt: skip
-    return Published(key, score, f"{' and '.join(open_)} not stated by the source" if open_ else "")
+        return key_of(task, words, score.filter, score.shots), ""
+    protocol = protocol_of(task, score.metric, score.filter, score.shots, kind)
+    if protocol is None:
+        return key_of(task, score.metric, score.filter, score.shots), ""
+    name = score.filter or protocol.filter
+    if name is None:
+        name = measured_filter(measured, task, protocol.metric, score.shots, protocol.chat)
+    unsaid = (
+        "metric" if score.metric is None else "",
+        "filter" if score.filter is None and protocol.filter is not None else "",
+        "chat template" if protocol.chat else "",
+    )
+    told = " and ".join(filter(None, unsaid))
+    key = key_of(task, protocol.metric, name, score.shots, protocol.chat)
+    return key, f"{told} not stated by the source" if told else ""
 
 
-def _cell(model: str, found: Sequence[Published], registry: Registry) -> PublishedCell:
-    ranked = sorted(found, key=lambda one: _preference(one, registry))
-    chosen = ranked[0]
-    others = tuple(one for one in ranked[1:] if not _same(one.score, chosen.score))
-    return PublishedCell(chosen, others, _figure(model, chosen, len(others), registry))
+def _cells(model: str, found: Sequence[Published], registry: Registry) -> dict[ColumnKey, PublishedCell]:
+    by_key: dict[ColumnKey, list[Published]] = {}
+    for one in sorted(found, key=lambda one: _preference(one, registry)):
+        by_key.setdefault(one.key, []).append(one)
+    return {key: PublishedCell(tuple(ranked), _figure(ranked, found, registry)) for key, ranked in by_key.items()}
 
 
 def _preference(one: Published, registry: Registry) -> tuple[bool, float, str]:
@@ -96,36 +132,40 @@ def _same(a: Expected, b: Expected) -> bool:
     return abs(a.value - b.value) <= max(a.rounding, b.rounding) * (1 + 1e-9)
 
 
-def _figure(model: str, one: Published, conflicts: int, registry: Registry) -> Figure:
-    score = one.score
-    n, notes = _documents(score, registry)
-    lower, upper = wilson_interval(score.value, n) if n else (None, None)
+def _figure(ranked: Sequence[Published], all_of_model: Sequence[Published], registry: Registry) -> Figure:
+    one, score = ranked[0], ranked[0].score
     return Figure(
         source="published",
-        value=score.value,
-        lower=lower,
-        upper=upper,
-        n=n,
-        total=n,
-        approximate=n is not None,
+        value=one.estimate.value,
+        lower=one.estimate.lower,
+        upper=one.estimate.upper,
+        n=one.n,
+        total=one.n,
+        approximate=one.n is not None,
         origin=score.origin,
-        printed=f"{score.printed:g}" if score.printed != int(score.printed) else f"{score.printed:.1f}",
-        conflicts=conflicts,
-        selected_on=benchmark_name(score.task) in selected_tasks(registry.models[model]),
-        notes=tuple(filter(None, (one.assumed, _part(score), _sampling(score), *notes))),
+        printed=_as_printed(score.printed),
+        conflicts=sum(not _same(other.score, score) for other in ranked[1:]),
+        selected_on=benchmark_name(score.task) in selected_tasks(registry.models[score.model]),
+        notes=tuple(dict.fromkeys([*one.notes, *_other_shots(one, all_of_model, registry)])),
     )
 
 
-def _documents(score: Expected, registry: Registry) -> tuple[int | None, tuple[str, ...]]:
-    """How many documents the score is a share of, None where that is not known or it is no share of right answers; notes."""
+def _as_printed(value: float) -> str:
+    """As tables print it: a whole number with one decimal."""
+    return f"{value:.1f}" if value == int(value) else repr(value)
+
+
+def _documents(score: Expected, registry: Registry) -> tuple[int | None, str]:
+    """How many documents the score is a share of, None where that is not known or it is no share of right answers; a note."""
     benchmark = registry.benchmarks.get(benchmark_name(score.task))
     if benchmark is None or benchmark.items is None or benchmark.real_valued or score.subset or score.scale != "raw":
-        return None, ()
-    if not 0 <= score.value <= 1 or (score.samples_each or ONE_ANSWER) != ONE_ANSWER:
-        return None, ()
+        return None, ""
+    if not 0 <= score.value <= 1 or score.samples_each not in (None, ONE_ANSWER):
+        return None, ""
     if not is_share_of(score.value, score.rounding, benchmark.items):
-        return None, (f"no number of right answers out of {benchmark.items:,} gives {score.printed:g}",)
-    return benchmark.items, ()
+        printed = _as_printed(score.printed)
+        return None, f"{printed} is no share of {benchmark.items:,} documents, each right or wrong"
+    return benchmark.items, ""
 
 
 def is_share_of(value: float, rounding: float, n: int) -> bool:
@@ -143,3 +183,21 @@ def _sampling(score: Expected) -> str:
         return ""
     each = f"{score.samples_each} answers a problem " if score.samples_each else ""
     return f"{each}at temperature {score.temperature:g}"
+
+
+def _revision(score: Expected) -> str:
+    return f"of revision {score.revision}" if score.revision else ""
+
+
+def _other_shots(one: Published, all_of_model: Sequence[Published], registry: Registry) -> Iterator[str]:
+    """Where the same figure is printed for another number of examples, or the source contradicts itself."""
+    score, benchmark = one.score, benchmark_name(one.score.task)
+    for other in all_of_model:
+        theirs = other.score
+        alike = benchmark_name(theirs.task) == benchmark and theirs.scale == score.scale and _same(theirs, score)
+        if alike and theirs.shots is not None and score.shots is not None and theirs.shots != score.shots:
+            yield f"printed as {theirs.shots}-shot by {theirs.origin}"
+    for name, measure in registry.protocols[score.protocol].measures.items():
+        said = measure.contradicted_by
+        if said is not None and (measure.task or name) == benchmark and measure.shots == score.shots:
+            yield f"{said.shots}-shot by another part of {said.source}"
