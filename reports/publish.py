@@ -11,6 +11,7 @@ from typing import Any
 from harness.store.query import Reader
 from reports.board.build import build_board
 from reports.board.model import Board
+from reports.pages import runs
 from reports.site.addresses import HOME
 from reports.site.input import SiteInput
 from reports.site.writing import Site, check_replaceable, site_in, write_file
@@ -97,7 +98,15 @@ def _makers() -> Iterator[Callable[[SiteInput], Iterator[tuple[str, str]]]]:
 
 
 def _put_runs(site: Site, source: SiteInput) -> None:
-    """The pages of runs: only those that are new, or of which something changed."""
+    """The pages of runs with their samples: only those that are new, or of which something changed."""
+    for address, html in runs.pages(source):
+        site.put(address, html)
+    due = runs.due_runs(source)
+    changed = [run for run in due if not all(site.unchanged(each, run.digest) for each in (run.page, *run.samples))]
+    for made in runs.run_pages(source, changed):
+        for address, path in made.samples:
+            site.copy(address, path, made.due.digest)
+        site.put(made.due.page, made.html, made.due.digest)
 
 
 def _put_board(site: Site, board: Board) -> None:
