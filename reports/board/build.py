@@ -9,11 +9,9 @@ from reports.board.columns import ColumnFacts, columns_of
 from reports.board.facts import all_facts
 from reports.board.measured import ISO, Result, failures_of, results_of
 from reports.board.model import Board, ColumnKey
-from reports.board.order import in_place
-from reports.board.paired import measured_shares
-from reports.board.parents import pairs_of
+from reports.board.order import in_place, ranked
+from reports.board.paired import measured_shares, pairs_of
 from reports.board.published import Cells, published_cells
-from reports.board.ranks import ranked
 from reports.board.rows import Materials, rows_of, selections
 from reports.board.speedups import measured_speedups
 from reports.board.stored import shown_by, stored_models

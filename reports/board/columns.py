@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from harness.metrics.task_metadata import metadata_of
-from harness.suites.suite import SuiteTask, load_suite, suite_names
+from harness.suites.suite import Suite, SuiteTask, load_suite, suite_names
 from reports.board.model import ColumnKey, TaskColumn
 from zoo.registry.loader import Registry
 
@@ -109,8 +109,7 @@ def _page_of_others(before: int) -> str:
 
 def _place(key: ColumnKey) -> tuple[int, int, str, int, str, str]:
     rest = (key.task, -1 if key.shots is None else key.shots, key.metric, key.filter)
-    for group, name in enumerate(GROUPS):
-        suite = load_suite(name)
+    for group, suite in enumerate(_suites()):
         for position, entry in enumerate(suite.tasks):
             if _is_of(key, entry, suite.chat):
                 return group, position, *rest
@@ -134,6 +133,12 @@ def _is_chat(name: str) -> bool:
 def _plain(name: str) -> str:
     """lm-eval's filter in a column's key."""
     return name.removesuffix(CHAT).removesuffix(", ") or UNFILTERED if _is_chat(name) else name
+
+
+@cache
+def _suites() -> tuple[Suite, ...]:
+    """The suites of GROUPS, in their order."""
+    return tuple(map(load_suite, GROUPS))
 
 
 @cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,9 @@ from harness.stats.estimate import Estimate
 from harness.stats.paired.retained import Retained
 from harness.store.query import Reader
 from reports.board.measured import Result
-from reports.board.model import Share
-from reports.board.parents import Pair
+from reports.board.model import ColumnKey, ModelFacts, Share
 from reports.board.shares import unpaired_share
+from reports.board.stored import parents_of
 
 NEEDED = ("doc_id", "doc_hash", "occurrence", "request_hash", "metric", "filter", "value", "weight", "cluster")
 """Columns of samples.parquet: neither prompts nor answers."""
@@ -35,6 +37,41 @@ WHERE (run_id, task) IN (SELECT (run_id, task) FROM (SELECT unnest(?) AS run_id,
 
 Where = tuple[str, str]
 """Run and task."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A result and its parent's."""
+
+    own: Result
+    theirs: Result
+
+
+def pairs_of(
+    results: Sequence[Result], facts: Mapping[str, ModelFacts], shown: Mapping[str, tuple[str, ...]]
+) -> list[Pair]:
+    """Each result whose model has a parent with a result in the same column, with that one."""
+    by_cell: dict[tuple[str, ColumnKey], list[Result]] = defaultdict(list)
+    for result in results:
+        by_cell[result.row.model, result.key].append(result)
+    found: list[Pair] = []
+    for own in results:
+        parents = parents_of(facts[own.row.model], shown)
+        others = [theirs for parent in parents for theirs in by_cell.get((parent, own.key), ())]
+        if others:
+            found.append(Pair(own, min(others, key=lambda theirs, own=own: _unlike(own, theirs))))
+    return found
+
+
+def _unlike(own: Result, theirs: Result) -> tuple[object, ...]:
+    """What tells two results apart beside the model, the worst first; among equals the newest comes first in `results`."""
+    return (
+        own.is_part != theirs.is_part,
+        own.figure.source != theirs.figure.source,
+        own.row[1:] != theirs.row[1:],
+        own.row.backend != theirs.row.backend,
+        own.row.dtype != theirs.row.dtype,
+    )
 
 
 def measured_shares(reader: Reader, pairs: Sequence[Pair]) -> dict[tuple[str, ScoreKey], Share]:
@@ -111,9 +148,8 @@ def _columns(results: Path, run_id: str, task: str) -> Mapping[str, Any] | None:
     import pyarrow.parquet as pq
 
     try:
-        path = run_folder(results, run_id) / folder_name(task) / "samples.parquet"
-        there = pq.read_schema(path).names
-        table = pq.read_table(path, columns=[name for name in NEEDED if name in there])
+        with pq.ParquetFile(run_folder(results, run_id) / folder_name(task) / "samples.parquet") as file:
+            table = file.read(columns=[name for name in NEEDED if name in file.schema_arrow.names])
         # An empty column keeps `columns_of` from working the right answers out of responses, which are not read here.
         return columns_of(table.append_column("gold_logprob", pa.nulls(table.num_rows, pa.float64())))
     except (OSError, ValueError, OverflowError, KeyError, pa.ArrowException):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from harness.store.query import Reader
 from reports.board.measured import RowKey, row_of
 from reports.board.model import ModelFacts, Source, SpeedUp
-from reports.board.parents import parents_of
+from reports.board.stored import parents_of
 from zoo.registry.loader import Model, Registry
 from zoo.registry.published import Speed
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.store.query import Reader
+from reports.board.model import ModelFacts
 
 MODELS = """
 SELECT model, arg_max(subject, finished_at) AS subject, arg_max(kind, finished_at) AS kind,
@@ -60,3 +61,9 @@ def shown_by(models: Iterable[Stored]) -> Mapping[str, tuple[str, ...]]:
         for name in stored.names:
             found[name].append(stored.model)
     return {name: tuple(shown) for name, shown in found.items()}
+
+
+def parents_of(model: ModelFacts, shown: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The names under which the store shows a model's parent; `shown` as `shown_by` makes it."""
+    named = shown.get(model.parent, ()) if model.parent else ()
+    return tuple(name for name in named if name != model.id)
