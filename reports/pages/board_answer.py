@@ -15,27 +15,40 @@ SMALLER = 0.97
 KINDS = ("base", "instruct", "reasoning")
 
 
+Kept = tuple[TaskColumn, Figure, Share]
+
+
 @dataclass(frozen=True)
 class Claim:
-    """One answer: the model that surely keeps the most of its parent on one task, and those that the data do not tell from it."""
+    """One answer: of the models with the most tasks of a group, that whose weakest task surely keeps the most of its parent.
+
+    The weakest task and the strongest are told, so that nobody's favourite task is the headline.
+    """
 
     row: BoardRow
-    column: TaskColumn
-    share: Share
-    run_id: str | None
+    parent: str
+    kept: tuple[Kept, ...]
+    """What is kept of each task, the weakest first."""
     measured: bool
     equals: tuple[str, ...]
+    """Models whose weakest task may keep as much."""
+
+    @property
+    def weakest(self) -> str:
+        """`94.4 % (85.6–104.0)`."""
+        share = self.kept[0][2]
+        between = percent_interval(share.lower, share.upper)
+        return percent(share.value) + (f" ({between})" if between else "")
+
+    @property
+    def strongest(self) -> str:
+        """`103.7 %`, or nothing where there is one task."""
+        return percent(self.kept[-1][2].value) if len(self.kept) > 1 else ""
 
     @property
     def name(self) -> str:
         """The model's name."""
         return clipped(self.row.facts.display or self.row.facts.id, NAME)
-
-    @property
-    def kept(self) -> str:
-        """`97.0 % (93.0–101.0)`."""
-        between = percent_interval(self.share.lower, self.share.upper)
-        return percent(self.share.value) + (f" ({between})" if between else "")
 
     @property
     def size(self) -> str:
@@ -66,33 +79,51 @@ def answers(board: Board, groups: Sequence[str]) -> tuple[Claim, ...]:
 
 def _best(board: Board, groups: Sequence[str], measured: bool) -> Claim | None:
     for group in groups:
-        for column in (each for each in board.columns if each.group == group):
-            candidates = [
-                (row, figure, figure.retained)
-                for row in board.rows
-                for figure in row.figures.get(column.key, ())
-                if figure.retained is not None and _counts(row, figure, figure.retained, measured)
-            ]
-            for kind in dict.fromkeys([*KINDS, *(row.facts.kind for row, _, _ in candidates)]):
-                ranked = sorted(
-                    (each for each in candidates if each[0].facts.kind == kind),
-                    key=lambda each: (-_surely(each[2]), each[0].facts.id),
-                )
-                if ranked:
-                    return _claim(ranked, column, measured)
+        columns = [column for column in board.columns if column.group == group]
+        found = [(row, kept) for row in board.rows if (kept := _kept(row, columns, measured))]
+        for kind in dict.fromkeys([*KINDS, *(row.facts.kind for row, _ in found)]):
+            of_kind = [each for each in found if each[0].facts.kind == kind]
+            if of_kind:
+                most = max(len(kept) for _, kept in of_kind)
+                full = [each for each in of_kind if len(each[1]) == most]  # never the minimum of fewer tasks
+                return _claim(board, sorted(full, key=_by_weakest), measured)
     return None
 
 
-def _claim(ranked: Sequence[tuple[BoardRow, Figure, Share]], column: TaskColumn, measured: bool) -> Claim:
-    row, figure, share = ranked[0]
+def _kept(row: BoardRow, columns: Sequence[TaskColumn], measured: bool) -> tuple[Kept, ...]:
+    """What a row keeps of each task, the weakest first."""
+    found: list[Kept] = []
+    for column in columns:
+        for figure in row.figures.get(column.key, ()):
+            if figure.retained is not None and _counts(row, figure, figure.retained, measured):
+                found.append((column, figure, figure.retained))
+                break
+    return tuple(sorted(found, key=lambda each: _surely(each[2])))
+
+
+def _by_weakest(found: tuple[BoardRow, tuple[Kept, ...]]) -> tuple[float, str]:
+    row, kept = found
+    return -_surely(kept[0][2]), row.facts.id
+
+
+def _claim(board: Board, ranked: Sequence[tuple[BoardRow, tuple[Kept, ...]]], measured: bool) -> Claim:
+    row, kept = ranked[0]
+    least = kept[0][2].lower
     # Only an interval can say that two are not told apart.
     equals = [
         clipped(other.facts.display, NAME)
-        for other, _, its in ranked[1:]
-        if its.upper is not None and share.lower is not None and its.upper >= share.lower
+        for other, its in ranked[1:]
+        if its[0][2].upper is not None and least is not None and its[0][2].upper >= least
     ]
-    names = [name for name in dict.fromkeys(equals) if name != row.facts.display]
-    return Claim(row, column, share, figure.run_id, measured, tuple(names))
+    names = {each.facts.id: each.facts.display for each in board.rows}
+    parent = kept[0][2].parent
+    return Claim(
+        row=row,
+        parent=clipped(names.get(parent) or parent, NAME),
+        kept=kept,
+        measured=measured,
+        equals=tuple(name for name in dict.fromkeys(equals) if name != row.facts.display),
+    )
 
 
 def _counts(row: BoardRow, figure: Figure, share: Share, measured: bool) -> bool:

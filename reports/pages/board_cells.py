@@ -11,7 +11,7 @@ from reports.cells import count, interval, number, size
 
 MOST_NOTES = 99
 LONGEST_NOTE = 300
-LONGEST_NAME = 120
+LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -204,14 +204,18 @@ def places(rank: int | None, tied: int) -> str:
 
 def percent(share: float | None) -> str:
     """A share as a percentage with one decimal; `–` where there is none."""
-    return "–" if finite(share) is None else f"{100 * (share or 0.0):.1f}\u00a0%"
+    return "–" if finite(share) is None else f"{_tenths(share)}\u00a0%"
 
 
 def percent_interval(lower: float | None, upper: float | None) -> str:
     """Both ends of an interval of shares, in per cent; empty where one is missing."""
     if finite(lower) is None or finite(upper) is None:
         return ""
-    return f"{100 * (lower or 0.0):.1f}–{100 * (upper or 0.0):.1f}"
+    return f"{_tenths(lower)}{' to ' if (lower or 0.0) < 0 else '–'}{_tenths(upper)}"
+
+
+def _tenths(share: float | None) -> str:
+    return f"{100 * (share or 0.0):.1f}".replace("-0.0", "0.0").replace("-", "−")
 
 
 def times(ratio: float | None) -> str:
