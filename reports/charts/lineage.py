@@ -6,6 +6,7 @@ relatives in words, as links.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,11 +14,11 @@ from typing import Any, NamedTuple
 from reports.cells import writable
 from zoo.registry.lineage import LineageRow
 
-ROW, BOX, INDENT, WIDEST = 50, 42, 40, 640
+ROW, BOX, INDENT, WIDEST = 50, 42, 40, 700
 """Pixels: from one row to the next, the height of a box, an indent, the width of the widest box."""
 PADDING, NAME_SIZE, DETAIL_SIZE = 10, 13, 11
 """Pixels: inside a box at its left, letters of a model's name, letters of how it was made."""
-LETTER = 0.58
+LETTER = 0.64
 """Width of a letter as a share of its size: the reader's font is not known here, so boxes are made a little too wide."""
 
 
@@ -27,24 +28,26 @@ class Colours(NamedTuple):
     paper: str
     ink: str
     soft: str
-    line: str
     mark: str
+    marked_paper: str
 
 
-ALONE = Colours("white", "black", "#555", "#888", "#1f66ad")
+ALONE = Colours("white", "black", "#666", "#1f66ad", "#eef4fa")
 """Of a picture that is a file of its own."""
-ON_PAGE = Colours("var(--paper)", "currentColor", "var(--soft)", "var(--soft)", "var(--accent)")
+ON_PAGE = Colours("var(--paper)", "currentColor", "var(--soft)", "var(--accent)", "var(--wash)")
 """Of one in a page: they follow light, dark and print."""
+PLACE = re.compile(r"frame-(stroke|width|fill)-(\d+)")
+"""What the drawing has in place of a box's frame, until it is known which model is marked."""
 
 
 def lineage_svg(rows: Sequence[LineageRow], mark: str | None = None, colours: Colours = ALONE) -> str:
     """The SVG of these rows, parents above their children, the model of id `mark` framed. Names are text and never markup."""
-    import vl_convert
-
-    drawn: str = vl_convert.vegalite_to_svg(_spec(rows, mark, colours))
-    if colours is ALONE:
-        return drawn
-    return re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', drawn, count=1)
+    ids = [row.id for row in rows]
+    frames = {
+        True: {"stroke": colours.mark, "width": "2.5", "fill": colours.marked_paper},
+        False: {"stroke": colours.soft, "width": "1", "fill": colours.paper},
+    }
+    return PLACE.sub(lambda place: frames[ids[int(place[2])] == mark][place[1]], _drawn(tuple(rows), colours))
 
 
 def family_of(rows: Sequence[LineageRow], model: str) -> list[LineageRow]:
@@ -62,26 +65,36 @@ def family_of(rows: Sequence[LineageRow], model: str) -> list[LineageRow]:
     ]
 
 
-def _spec(rows: Sequence[LineageRow], mark: str | None, colours: Colours) -> dict[str, Any]:
+@functools.lru_cache(maxsize=32)
+def _drawn(rows: tuple[LineageRow, ...], colours: Colours) -> str:
+    """The picture with a place for each box's frame: every model of a family has the same one, and drawing takes a while."""
+    import vl_convert
+
+    drawn: str = vl_convert.vegalite_to_svg(_spec(rows, colours))
+    if colours is ALONE:
+        return drawn
+    return re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', drawn, count=1)
+
+
+def _spec(rows: Sequence[LineageRow], colours: Colours) -> dict[str, Any]:
     wide = _width(rows)
     width = max((row.depth for row in rows), default=0) * INDENT + wide
     height = max(len(rows), 1) * ROW
     x = {"type": "quantitative", "axis": None, "scale": {"domain": [0, width]}}
     y = {"type": "quantitative", "axis": None, "scale": {"domain": [0, height], "reverse": True}}
     span = {"x": {"field": "x", **x}, "x2": {"field": "x2"}, "y": {"field": "y", **y}, "y2": {"field": "y2"}}
+    frame = {
+        channel: {"field": channel, "type": "nominal", "scale": None} for channel in ("stroke", "strokeWidth", "fill")
+    }
     at = {"x": {"field": "x", **x}, "y": {"field": "middle", **y}, "text": {"field": "text", "type": "nominal"}}
     boxes = [_box(index, row, wide) for index, row in enumerate(rows)]
     lines = [line for index, row in enumerate(rows) for line in _lines(index, row)]
     letters = {"type": "text", "align": "left", "baseline": "middle", "dx": PADDING, "limit": wide - 2 * PADDING}
-    frame = {"type": "rect", "fill": colours.paper, "cornerRadius": 4}
-    name = {**letters, "fontSize": NAME_SIZE, "color": colours.ink}
     layers = [
-        (lines, {"type": "rule", "color": colours.line}, span),
-        ([b for b in boxes if b["id"] != mark], {**frame, "stroke": colours.line}, span),
-        ([b for b in boxes if b["id"] == mark], {**frame, "stroke": colours.mark, "strokeWidth": 2.5}, span),
-        (_texts(boxes, "label", lambda b: b["id"] != mark), name, at),
-        (_texts(boxes, "label", lambda b: b["id"] == mark), {**name, "fontWeight": "bold"}, at),
-        (_texts(boxes, "made_by", lambda b: True), {**letters, "fontSize": DETAIL_SIZE, "color": colours.soft}, at),
+        (lines, {"type": "rule", "color": colours.soft}, span),
+        (boxes, {"type": "rect", "cornerRadius": 4}, {**span, **frame}),
+        (_texts(boxes, "label"), {**letters, "fontSize": NAME_SIZE, "color": colours.ink}, at),
+        (_texts(boxes, "made_by"), {**letters, "fontSize": DETAIL_SIZE, "color": colours.soft}, at),
     ]
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
@@ -104,9 +117,11 @@ def _width(rows: Sequence[LineageRow]) -> int:
 def _box(index: int, row: LineageRow, wide: int) -> dict[str, Any]:
     left, top = row.depth * INDENT, index * ROW
     return {
-        "id": row.id,
         "label": writable(row.label),
         "made_by": writable(row.made_by),
+        "stroke": f"frame-stroke-{index}",
+        "strokeWidth": f"frame-width-{index}",
+        "fill": f"frame-fill-{index}",
         "x": left,
         "x2": left + wide,
         "y": top,
@@ -114,14 +129,17 @@ def _box(index: int, row: LineageRow, wide: int) -> dict[str, Any]:
     }
 
 
-def _texts(boxes: Sequence[dict[str, Any]], what: str, wanted: Any) -> list[dict[str, Any]]:
-    """The texts of one kind with their places: a name alone stands in the middle of its box, with a second line above it."""
-    found: list[dict[str, Any]] = []
-    for box in boxes:
-        if wanted(box) and box[what]:
-            share = 0.5 if not box["made_by"] else 0.33 if what == "label" else 0.72
-            found.append({"x": box["x"], "middle": box["y"] + share * BOX, "text": box[what]})
-    return found
+def _texts(boxes: Sequence[dict[str, Any]], what: str) -> list[dict[str, Any]]:
+    """The texts of one kind with their places: a name alone stands in the middle of its box, else above the second line."""
+    return [
+        {
+            "x": box["x"],
+            "middle": box["y"] + BOX * (0.5 if not box["made_by"] else 0.33 if what == "label" else 0.72),
+            "text": box[what],
+        }
+        for box in boxes
+        if box[what]
+    ]
 
 
 def _lines(index: int, row: LineageRow) -> list[dict[str, float]]:

@@ -39,6 +39,7 @@ class Column:
     name: str
     number: bool = False
     wide: bool = False
+    to: Target | None = None
 
 
 @dataclass(frozen=True)

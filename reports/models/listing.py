@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reports.board.model import Board, TaskColumn
+from reports.board.model import Board, ColumnKey, TaskColumn
 from reports.cells import ABSENT, number, size
 from reports.models.grid import Cell, Column, Grid, Group, Line, Target, short
 from reports.models.registered import COMMERCIAL, UNKNOWN
@@ -19,7 +19,7 @@ MODELS = (
     Column("Measured", number=True),
 )  # fmt: skip
 TASKS = (
-    Column("Task"), Column("Metric, shots"), Column("Chance", number=True), Column("Models", number=True),
+    Column("Task"), Column("Metric, shots", wide=True), Column("Chance", number=True), Column("Models", number=True),
     Column("Published", number=True), Column("Measured", number=True), Column("On the board"),
 )  # fmt: skip
 OTHERS = (
@@ -28,12 +28,15 @@ OTHERS = (
     Column("Published", number=True),
     Column("Note", wide=True),
 )
+MOST_METRICS = 4
+"""Of a task, in its line."""
 UNREGISTERED = "in no registry: known by their records alone"
 
 
 def models(found: Sequence[Subject]) -> Grid:
     """All models of the board, by family."""
-    families = dict.fromkeys(subject.facts.family for subject in found)
+    present = {subject.facts.family for subject in found}
+    families = [*(family for family in GROUPS if family in present), *sorted(present - set(GROUPS))]
     names = {subject.facts.id: subject.facts.display for subject in found}
     groups = tuple(
         Group(
@@ -46,7 +49,7 @@ def models(found: Sequence[Subject]) -> Grid:
 
 
 def tasks(board: Board) -> Grid:
-    """All tasks of the board in its order, a line a task: its metrics and how many models have a figure."""
+    """All tasks of the board in its order, a line a task and page of the board: its metrics there, and models with a figure."""
     groups: dict[str, dict[str, list[TaskColumn]]] = {}
     for column in board.columns:
         groups.setdefault(column.group, {}).setdefault(column.key.task, []).append(column)
@@ -69,7 +72,7 @@ def others(registry: Registry) -> Grid | None:
         Line(
             (
                 Cell(row.display),
-                Cell(ABSENT if row.parameters is None else f"{row.parameters:,}"),
+                Cell(_parameters(row.parameters)),
                 Cell(f"{len(row.published_scores):,}"),
                 Cell(row.note or ""),
             ),
@@ -91,7 +94,7 @@ def _model(subject: Subject, names: dict[str, str]) -> Line:
         Cell(short(facts.display), "" if facts.id == facts.display else short(facts.id), Target("model", facts.id)),
         Cell(facts.kind),
         Cell(short(names.get(parent, parent)), to=Target("model", parent)) if parent else Cell(elsewhere or ABSENT),
-        Cell(ABSENT if facts.parameters is None else f"{facts.parameters:,}"),
+        Cell(_parameters(facts.parameters)),
         Cell(UNKNOWN if facts.weight_bytes is None else size(facts.weight_bytes)),
         Cell(ABSENT if facts.kv_bytes_per_token is None else f"{facts.kv_bytes_per_token / 1024:,.4g} KiB"),
         Cell(UNKNOWN if facts.context is None else f"{facts.context:,}"),
@@ -104,24 +107,29 @@ def _model(subject: Subject, names: dict[str, str]) -> Line:
     )
 
 
-def _counts(board: Board) -> dict[str, tuple[set[str], int, int]]:
-    """Task → the models that have a figure, how many are published, how many measured."""
-    found: dict[str, tuple[set[str], int, int]] = {}
+def _counts(board: Board) -> dict[ColumnKey, tuple[set[str], int, int]]:
+    """Column → the models that have a figure, how many are published, how many measured."""
+    found: dict[ColumnKey, tuple[set[str], int, int]] = {}
     for row in board.rows:
         for key, figures in row.figures.items():
-            models, published, measured = found.get(key.task, (set[str](), 0, 0))
+            models, published, measured = found.setdefault(key, (set[str](), 0, 0))
             here = sum(figure.source == "published" for figure in figures)
-            found[key.task] = (models | {row.facts.id}, published + here, measured + len(figures) - here)
+            models.add(row.facts.id)
+            found[key] = (models, published + here, measured + len(figures) - here)
     return found
 
 
-def _task(task: str, columns: Sequence[TaskColumn], group: str, counts: dict[str, tuple[set[str], int, int]]) -> Line:
-    models, published, measured = counts.get(task, (set[str](), 0, 0))
+def _task(
+    task: str, columns: Sequence[TaskColumn], group: str, counts: dict[ColumnKey, tuple[set[str], int, int]]
+) -> Line:
+    here = [counts[column.key] for column in columns if column.key in counts]
+    models = {model for names, _, _ in here for model in names}
+    published, measured = sum(count for _, count, _ in here), sum(count for _, _, count in here)
     how = list(dict.fromkeys(_how(column) for column in columns))
     chances = list(dict.fromkeys(column.chance for column in columns if column.chance is not None))
     cells = (
         Cell(short(task)),
-        Cell("; ".join(how[:4]) + (f"; {len(how) - 4} more" if len(how) > 4 else "")),
+        Cell("; ".join(how[:MOST_METRICS]) + (f"; {len(how) - MOST_METRICS} more" if len(how) > MOST_METRICS else "")),
         Cell(", ".join(number(chance) for chance in chances) or ABSENT),
         Cell(f"{len(models):,}"),
         Cell(f"{published:,}" if published else ABSENT),
@@ -129,6 +137,13 @@ def _task(task: str, columns: Sequence[TaskColumn], group: str, counts: dict[str
         Cell(short(group, 40), to=Target("board", group)),
     )
     return Line(cells, _words((task, group, *how)))
+
+
+def _parameters(number: int | None) -> str:
+    """`8.27 B`, `1.38 M`."""
+    if number is None:
+        return ABSENT
+    return f"{number / 1e9:.3g} B" if number >= 1e9 else f"{number / 1e6:.3g} M"
 
 
 def _how(column: TaskColumn) -> str:

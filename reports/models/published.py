@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from reports.models.grid import Cell, Column, Grid, Target, grid
 from reports.models.registered import UNKNOWN
-from zoo.registry.lint import LintFinding
+from zoo.registry.lint import RULES, LintFinding, eval_cannot_run, eval_finds_out
 from zoo.registry.loader import Model, PublishedScore, Registry
 from zoo.registry.published import Source
 from zoo.registry.statements import actual_value, agrees
@@ -14,8 +15,6 @@ from zoo.registry.statements import actual_value, agrees
 UNITS = {"percent": "", "fraction": "of 1", "points": "points"}
 DISAGREEMENT = {"conflict", "revision", "shots", "measure"}
 """Rules of the linter whose findings are about two printed scores."""
-CONFLICT = {"conflict", "revision"}
-"""Those of two different figures under one protocol, or of two sets of weights under one name."""
 STATED = {"statement", "axis", "width", "speed", "copy", "selection"}
 """Rules whose findings are about what else is said of a model."""
 VERDICTS = {True: "agrees", False: "differs", None: "cannot be told"}
@@ -24,14 +23,26 @@ Table = tuple[str, str, str | None, str | None]
 """What one column of printed scores has in common: source, protocol, where in the source, which weights."""
 
 
+def findings_in(registry: Registry) -> dict[str, list[LintFinding]]:
+    """What the linter finds in the sources, by the model (or protocol) that it is about.
+
+    Without what `eval` cannot run: that asks the installed transformers, and a page is the same on every machine.
+    """
+    found: dict[str, list[LintFinding]] = defaultdict(list)
+    for rule in RULES:
+        if rule not in (eval_cannot_run, eval_finds_out):
+            for finding in rule(registry):
+                found[finding.subject].append(finding)
+    return found
+
+
 def side_by_side(model: Model, findings: Sequence[LintFinding]) -> Grid | None:
     """A row a task, a column a table of a source. A task of which two sources disagree is marked."""
     tables = list(dict.fromkeys(_table(score) for score in model.published_scores))
     tasks = dict.fromkeys(score.task for score in model.published_scores)
-    contested = {found.topic for found in findings if found.rule in CONFLICT}
     rows = [
         [
-            Cell(task, "sources disagree" if task in contested else "", mark="contested" if task in contested else ""),
+            _task(task, {found.rule for found in findings if found.topic == task}),
             *(
                 _printed([s for s in model.published_scores if s.task == task and _table(s) == table])
                 for table in tables
@@ -39,7 +50,10 @@ def side_by_side(model: Model, findings: Sequence[LintFinding]) -> Grid | None:
         ]
         for task in tasks
     ]
-    columns = (Column("Task"), *(Column(_heading(table), number=True) for table in tables))
+    columns = (
+        Column("Task"),
+        *(Column(_heading(table), number=True, to=Target("source", table[0])) for table in tables),
+    )
     notes = (
         "As printed, in percent where nothing else is said; under each figure what the source says of shots and metric.",
         *(
@@ -129,6 +143,13 @@ def sources_of(model: Model, registry: Registry, further: Iterable[str] = ()) ->
     return tuple((name, source) for name, source in registry.sources.items() if name in cited)
 
 
+def _task(task: str, rules: set[str]) -> Cell:
+    """A task's name, and whether printed figures of it contradict each other: of the same weights, or of two sets of them."""
+    if "conflict" in rules:
+        return Cell(task, "sources disagree", mark="contested")
+    return Cell(task, "differs between weights" if "revision" in rules else "")
+
+
 def _table(score: PublishedScore) -> Table:
     return score.source_id, score.protocol, score.where, score.revision
 
@@ -140,7 +161,7 @@ def _heading(table: Table) -> str:
 
 def _printed(scores: Sequence[PublishedScore]) -> Cell:
     """All figures of one task in one table: mostly one, but a harness prints two filters of one answer."""
-    values = " / ".join(f"{s.value:g}{' †' if s.used_for_selection else ''}" for s in scores)
+    values = " / ".join(f"{s.value!r}{' †' if s.used_for_selection else ''}" for s in scores)
     details = dict.fromkeys(filter(None, (_how(score) for score in scores)))
     return Cell(values, "; ".join(details))
 

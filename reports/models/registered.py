@@ -60,11 +60,12 @@ BYTES = {"stored_bytes", "weight_bytes_bf16", "decode_bytes"}
 
 @dataclass(frozen=True)
 class Fact:
-    """A line of what is known: `source` is the registry's id of it, `quote` the source's own words."""
+    """A line of what is known: `source` is the registry's id of it, `quote` the source's own words, `note` the registry's."""
 
     name: str
     text: str
     quote: str = ""
+    note: str = ""
     to: Target | None = None
     source: str = ""
 
@@ -119,7 +120,7 @@ def _entry_facts(model: Model) -> Iterator[Fact]:
     yield from _tokens(model)
     lineage, claimed, training = model.lineage, model.claimed, model.training
     if lineage is not None:
-        yield Fact("Made", " + ".join(lineage.relation), lineage.note or "", source=lineage.source)
+        yield Fact("Made", " + ".join(lineage.relation), note=lineage.note or "", source=lineage.source)
         if lineage.selection is not None:
             chosen = lineage.selection
             on = f", on {', '.join(chosen.tasks)}" if chosen.tasks else ""
@@ -130,7 +131,9 @@ def _entry_facts(model: Model) -> Iterator[Fact]:
             f"sequences of {training.sequence_length:,} tokens" if training.sequence_length else "",
             f"{training.flops_per_step:.3g} FLOPs a step" if training.flops_per_step else "",
         )
-        yield Fact("Training", ", ".join(filter(None, parts)) or UNKNOWN, training.note or "", source=training.source)
+        yield Fact(
+            "Training", ", ".join(filter(None, parts)) or UNKNOWN, note=training.note or "", source=training.source
+        )
     if claimed is not None:
         hardware = ", ".join((*claimed.test_hardware, *claimed.microarchitectures)) or UNKNOWN
         yield Fact("Hardware named", hardware, source=claimed.source)
@@ -153,7 +156,7 @@ def _weights(model: Model) -> Iterator[Fact]:
         where = Target("web", str(hub.revision_source)) if hub.revision_source else None
         yield Fact("Revision", hub.revision or UNKNOWN, to=where)
     for name, version in model.revisions.items():
-        yield Fact(f"Weights “{name}”", version.commit or UNKNOWN, version.note, source=version.source)
+        yield Fact(f"Weights “{name}”", version.commit or UNKNOWN, note=version.note, source=version.source)
 
 
 def _licence(model: Model) -> Fact:
@@ -161,7 +164,9 @@ def _licence(model: Model) -> Fact:
     if licence is None:
         return Fact("Licence", "unknown: no source that the registry cites states it")
     to = Target("web", str(licence.url)) if licence.url else None
-    return Fact("Licence", f"{licence.id} ({COMMERCIAL[licence.commercial]})", licence.quote or "", to, licence.source)
+    return Fact(
+        "Licence", f"{licence.id} ({COMMERCIAL[licence.commercial]})", licence.quote or "", to=to, source=licence.source
+    )
 
 
 def _tokens(model: Model) -> Iterator[Fact]:

@@ -64,7 +64,7 @@ def share_words(share: Share) -> tuple[str, str]:
     """What is kept of the parent's score above chance, and its interval, the raw ratio and how it was got."""
     ends = "" if share.lower is None or share.upper is None else f"{percent(share.lower)} to {percent(share.upper)}, "
     raw = "" if share.raw is None else f"raw {percent(share.raw)}"
-    how = "same documents" if share.paired else "" if share.source == "measured" else share.source
+    how = "same documents" if share.paired else ""
     value = "parent not above chance" if share.value is None else percent(share.value)
     return value, f"{ends}{', '.join(filter(None, (raw, how)))}".removesuffix(", ")
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from reports.board.model import Figure, ModelFacts, Share
 from reports.models.grid import counted, percent, short
-from reports.models.published import CONFLICT
 from reports.models.registered import tokens_in_words
 from reports.models.subject import Subject
 from zoo.registry.lint import LintFinding
@@ -94,12 +93,13 @@ def _faster(subject: Subject, names: dict[str, str]) -> str:
 def _evidence(subject: Subject, findings: Sequence[LintFinding]) -> str:
     published, measured = subject.count(published=True), subject.count(published=False)
     printed = list(dict.fromkeys(figure.origin for _, _, figure in subject.figures() if figure.source == "published"))
-    disagree = sum(found.rule in CONFLICT for found in findings)
+    disagree, weights = (sum(found.rule == rule for found in findings) for rule in ("conflict", "revision"))
     if not published and not measured:
         return "Nobody has published a figure that this registry cites, and none is measured here yet."
     told = counted(published, "published figure") if published else "No published figure"
     told += f" from {counted(len(printed), 'source')}" if printed else ""
-    told += f", {counted(disagree, 'disagreement')} among printed scores" if disagree else ""
+    told += f", {counted(disagree, 'disagreement')} among them" if disagree else ""
+    told += f", {counted(weights, 'task')} on which two sets of weights differ" if weights else ""
     verdicts = [figure.verdict for _, _, figure in subject.figures() if figure.verdict]
     held = f", {sum(v.startswith('reproduced') for v in verdicts)} of {len(verdicts)} reproduced" if verdicts else ""
     return f"{told}; {counted(measured, 'figure') if measured else 'none'} measured here{held}."

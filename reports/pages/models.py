@@ -19,7 +19,7 @@ from reports.site import addresses
 from reports.site.frame import page
 from reports.site.input import SiteInput
 from zoo.registry.lineage import LineageRow, lineage_rows
-from zoo.registry.lint import LintFinding, lint
+from zoo.registry.lint import LintFinding
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,19 @@ def model_page(subject: Subject, known: _Known) -> str:
 
 
 def _known(site: SiteInput, found: Sequence[Subject]) -> _Known:
-    findings: dict[str, list[LintFinding]] = defaultdict(list)
-    for finding in lint(site.registry):
-        findings[finding.subject].append(finding)
     of_model: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs(site.board, site.registry, site.asked_pairs):
         for model in pair:
             of_model[model].append(pair)
     names = {subject.facts.id: subject.facts.display for subject in found}
-    return _Known(site, evidence_in(site.reader), findings, lineage_rows(site.registry), of_model, names)
+    return _Known(
+        site,
+        evidence_in(site.reader),
+        published.findings_in(site.registry),
+        lineage_rows(site.registry),
+        of_model,
+        names,
+    )
 
 
 def _relatives(subject: Subject, site: SiteInput, known: _Known) -> tuple[tuple[str, tuple[Cell, ...]], ...]:

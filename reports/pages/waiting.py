@@ -1,0 +1,157 @@
+"""Pages whose data comes later: history, findings and the engines. Each says what will stand there and shows what is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reports.cells import moment, text
+from reports.models.grid import Cell, Column, Grid, Target, grid, short
+from reports.models.published import findings_in
+from reports.models.subject import subjects
+from reports.pages.targets import way_from
+from reports.site import addresses
+from reports.site.frame import page
+from reports.site.input import SiteInput
+
+SERIES = """
+SELECT model, suite, backend, coalesce(gpu, processor, device) AS hardware, dtype, count(DISTINCT run_id) AS runs,
+       min(finished_at) AS first, max(finished_at) AS last, max_by(run_id, finished_at) AS run_id
+FROM records WHERE source = 'measured' GROUP BY ALL HAVING count(DISTINCT run_id) > 1
+ORDER BY runs DESC, model, suite, backend, hardware, dtype LIMIT 50
+"""
+"""What was run more than once in one way: as near to a history as these results come."""
+ENGINES = """
+SELECT backend, coalesce(gpu, processor, device) AS hardware, dtype, source, count(DISTINCT run_id) AS runs,
+       count(DISTINCT model) AS models, count(*) FILTER (status = 'ok') AS good, count(*) FILTER (status <> 'ok') AS failed
+FROM records GROUP BY ALL ORDER BY backend, hardware, dtype, source LIMIT 500
+"""
+
+
+def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
+    """history.html, findings.html and engines.html."""
+    yield addresses.HISTORY, _history(site)
+    yield addresses.FINDINGS, _findings(site)
+    yield addresses.ENGINES, _engines(site)
+
+
+def _history(site: SiteInput) -> str:
+    rows = site.reader.rows(SERIES)
+    lede = (
+        "No trend is drawn yet: a trend needs many nights of one model on one machine, and a rule that tells a change from "
+        "noise."
+    )
+    what = (
+        "A line a model, task and machine over the nights, each change with its interval, and the night of a change marked. "
+        "Until then two runs are compared document by document."
+    )
+    commands = ("minizoo compare RUN_A RUN_B", "minizoo gate --policy nightly")
+    return _page(
+        site, addresses.HISTORY, "History", lede, what, commands, _series(rows), "Nothing was run twice in one way yet."
+    )
+
+
+def _findings(site: SiteInput) -> str:
+    lede = (
+        "No finding is written down yet. A finding will be a sentence with the runs that show it and the command that "
+        "repeats them."
+    )
+    what = (
+        "What experiments with these models showed, one finding a page. What is found out today stands elsewhere: sentences "
+        "of cards and papers, recomputed, are the claims; where sources contradict each other is on each model's page."
+    )
+    found = Counter(finding.rule for listed in findings_in(site.registry).values() for finding in listed)
+    rows = [[Cell(DOUBTS.get(rule, rule)), Cell(f"{number:,}")] for rule, number in found.most_common()]
+    columns = (Column("Doubt about the registry's sources"), Column("Found", number=True))
+    drawn = grid("What the registry's linter finds in its sources: doubtful, none of it wrong.", columns, rows)
+    return _page(
+        site, addresses.FINDINGS, "Findings", lede, what, ("minizoo models --lint",), drawn, "The linter found nothing."
+    )
+
+
+DOUBTS = {
+    "revision": "Two sets of weights under one name",
+    "conflict": "Two values for one protocol",
+    "shots": "One figure under two numbers of shots",
+    "measure": "One name over values that cannot be compared",
+    "statement": "A size or count that differs from the dimensions",
+    "axis": "An axis counted as pruned that did not shrink",
+    "width": "Heads × head size is not the hidden size",
+    "speed": "Speed at batches that were not held equal, or two ratios for one comparison",
+    "selection": "A shape chosen by a task that is scored",
+    "copy": "A source that repeats another",
+}
+"""Rule of the linter → what it finds, in words."""
+
+
+def _engines(site: SiteInput) -> str:
+    lede = "No engine was put through a suite of conformance yet, so that every row of this site is of an unchecked backend."
+    what = (
+        "A matrix: engine and version against kind of device, dtype and architecture, each passed, failed by a named check, or "
+        "never asked. Accuracy of what failed will be kept out of the leaderboard. What has been run so far:"
+    )
+    rows = site.reader.rows(ENGINES)
+    drawn = _ran(rows)
+    return _page(
+        site, addresses.ENGINES, "Engines", lede, what, ("minizoo doctor",), drawn, "No backend has left a record yet."
+    )
+
+
+def _series(rows: Sequence[Mapping[str, Any]]) -> Grid | None:
+    columns = (
+        Column("Model"), Column("Suite"), Column("On"), Column("Runs", number=True), Column("First (UTC)"),
+        Column("Last (UTC)"),
+    )  # fmt: skip
+    cells = [
+        [
+            Cell(short(text(row["model"])), to=Target("model", text(row["model"]))),
+            Cell(short(text(row["suite"]))),
+            Cell(short(text(row["hardware"])), " · ".join(filter(None, (text(row["backend"]), text(row["dtype"]))))),
+            Cell(f"{row['runs']:,}"),
+            Cell(moment(row["first"])),
+            Cell(moment(row["last"]), to=Target("run", text(row["run_id"]))),
+        ]
+        for row in rows
+    ]
+    return grid("What was run more than once in one way, the most often first.", columns, cells)
+
+
+def _ran(rows: Sequence[Mapping[str, Any]]) -> Grid | None:
+    columns = (
+        Column("Backend"), Column("Hardware"), Column("Dtype"), Column("Source"), Column("Conformance"),
+        Column("Models", number=True), Column("Runs", number=True), Column("Tasks", number=True), Column("Failed", number=True),
+    )  # fmt: skip
+    cells = [
+        [
+            Cell(short(text(row["backend"]))),
+            Cell(short(text(row["hardware"])), to=Target("speed", text(row["hardware"])) if row["hardware"] else None),
+            Cell(short(text(row["dtype"]))),
+            Cell(text(row["source"]), mark=text(row["source"])),
+            Cell("unchecked", mark="soft"),
+            Cell(f"{row['models']:,}"),
+            Cell(f"{row['runs']:,}"),
+            Cell(f"{row['good']:,}"),
+            Cell(f"{row['failed']:,}" if row["failed"] else "", mark="bad" if row["failed"] else ""),
+        ]
+        for row in rows
+    ]
+    return grid("Backends that have left records here.", columns, cells)
+
+
+def _page(
+    site: SiteInput, here: str, title: str, lede: str, what: str, commands: Sequence[str], drawn: Grid | None, none: str
+) -> str:
+    return page(
+        "waiting.html.j2",
+        here,
+        title,
+        styles=("models.css",),
+        description=lede,
+        lede=lede,
+        what=what,
+        commands=commands,
+        drawn=drawn,
+        none=none,
+        way=way_from(here, {subject.facts.id for subject in subjects(site.board, site.registry)}),
+    )
