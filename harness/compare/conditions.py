@@ -28,7 +28,7 @@ def other_conditions(a: Record, b: Record) -> str | None:
 def other_data(a: TaskResult, b: TaskResult, paired: Paired) -> str | None:
     """Why the task's documents themselves are others: a side that ran all of them lacks some of the other's."""
     for whole, other, missing, names in ((a, b, paired.only_b, "AB"), (b, a, paired.only_a, "BA")):
-        if missing and _is_whole(whole):
+        if missing and ran_whole_task(whole):
             return (
                 f"the task's data differ: {missing:,} documents of {names[1]} are none of {names[0]}'s, "
                 f"which ran the whole task ({other.key.task})"
@@ -42,7 +42,8 @@ def cut_unlike(a: Record, b: Record) -> str | None:
     return f"prompts were cut to fit the context: {cut[0]:,} of A, {cut[1]:,} of B" if cut[0] != cut[1] else None
 
 
-def _is_whole(result: TaskResult) -> bool:
+def ran_whole_task(result: TaskResult) -> bool:
+    """Whether the side asked every document of the task, as far as its record tells."""
     total = result.score.total
     return result.score.n >= total if total is not None else result.record.limit is None
 

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from harness.compare.comparison import Comparison
 from harness.compare.items import ScoreKey, Side
 from harness.compare.resolve import refuse_same
+from harness.stats import constants
 from reports.board.model import ModelFacts
 from reports.charts.differences import Change, draw
 from reports.charts.scores import Chart
 from reports.compare.beside import Beside, beside, outcome
 from reports.compare.blocks import Block, comparison_blocks, speed_block
 from reports.compare.cells import kept
-from reports.compare.pairs import Pair, pairs
+from reports.compare.outcomes import Outcomes
+from reports.compare.packed import packed
+from reports.compare.pairs import Pair, measured_columns, pairs
 from reports.compare.sides import Sides
-from reports.site.addresses import comparison_page, model_page, run_page
+from reports.site.addresses import COMPARE, comparison_page, model_page, relative, run_page
 from reports.site.frame import page
 from reports.site.input import SiteInput
 from zoo.errors import MinizooError
@@ -27,6 +30,8 @@ LONGEST_NAME = 80
 MOST_SHARES = 6
 """Tasks of which the first sentences say what is kept."""
 STYLES = ("compare.css",)
+SCRIPTS = ("compare_stats.js", "compare_pair.js", "compare.js")
+KINDS = {"base": "base", "instruct": "instruct", "reasoning": "reasoning"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
     maker = Maker(site)
     for pair in pairs(site.board, site.registry, site.asked_pairs):
         yield comparison_page(*pair), maker.comparison(pair)
+    yield COMPARE, maker.index()
 
 
 class Maker:
@@ -70,6 +76,7 @@ class Maker:
         self.site = site
         self.sides = Sides(site.results, site.reader, site.registry)
         self.lines: list[Line] = []
+        self.made: list[Pair] = []
         self._facts = {row.facts.id: row.facts for row in site.board.rows}
 
     def comparison(self, pair: Pair) -> str:
@@ -85,6 +92,7 @@ class Maker:
         words = outcome(found.comparison)
         address = comparison_page(*pair)
         self.lines.append(Line(*names, words, address))
+        self.made.append(pair)
         main, *rest = comparison_blocks(found.comparison, command)
         return page(
             "comparison.html.j2",
@@ -107,6 +115,43 @@ class Maker:
             pieces=pieces,
             problem=None,
         )
+
+    def index(self) -> str:
+        """The list of pages made so far, and the form that compares any two models."""
+        outcomes, problems = self._outcomes()
+        found = packed(outcomes)
+        models = [
+            {**model, "label": clipped(model["id"])}
+            for model in found.data["models"]
+            if model["tasks"] or model["failed"]
+        ]
+        runs = [relative(COMPARE, run_page(run_id)) for run_id in found.data["runs"]]
+        own = [(*pair, relative(COMPARE, comparison_page(*pair))) for pair in self.made]
+        level = {"confidence": constants.CONFIDENCE, "quantile": constants.Z}
+        return page(
+            "comparisons.html.j2",
+            COMPARE,
+            "Compare two models",
+            styles=STYLES,
+            scripts=SCRIPTS,
+            data={**found.data, **level, "models": models, "runs": runs, "pages": own} if len(models) > 1 else None,
+            description="Any two models over the same documents: what one lost and gained beside the other.",
+            lines=self.lines,
+            kinds=_by_kind([model["id"] for model in models], self._facts),
+            left_out=[clipped(task) for task in found.left_out],
+            problems=problems,
+            pieces=pieces,
+        )
+
+    def _outcomes(self) -> tuple[Outcomes, list[str]]:
+        """The outcomes of every model with results, and why some have none."""
+        outcomes, problems = Outcomes(), list[str]()
+        for model in measured_columns(self.site.board):
+            try:
+                outcomes.add(model, self.sides.of(model))
+            except MinizooError as error:
+                problems.append(str(error))
+        return outcomes, problems
 
     def _impossible(self, pair: Pair, error: MinizooError) -> str:
         names = [Named(clipped(word), model_page(word) if word in self._facts else "") for word in pair]
@@ -139,6 +184,14 @@ def pieces(line: str) -> list[tuple[str, bool]]:
     if len(parts) % 2 == 0:
         return [(line, False)]
     return [(part, at % 2 == 1) for at, part in enumerate(parts) if part]
+
+
+def _by_kind(models: Sequence[str], facts: Mapping[str, ModelFacts]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Models with the names that they are chosen by, under their kind; those of unknown kind last."""
+    kinds: dict[str, list[tuple[str, str]]] = {kind: [] for kind in KINDS}
+    for model in models:
+        kinds.setdefault(facts[model].kind, []).append((model, clipped(model)))
+    return [(KINDS.get(kind, f"{kind} kind"), found) for kind, found in kinds.items() if found]
 
 
 def _linked_rows(block: Block, found: Beside) -> Iterator[list[Cell]]:
