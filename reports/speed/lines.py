@@ -1,0 +1,172 @@
+"""Pairs, limits and speed-ups at equal latency as the text of their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reports.board.model import ColumnKey, Figure
+from reports.cells import ABSENT, count, interval, number, size
+from reports.speed.latency import LatencyLine, Served
+from reports.speed.limits import Limit
+from reports.speed.pairs import Measured, Pair
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number, what it must be read with in small, and where it comes from."""
+
+    value: str = ABSENT
+    note: str = ""
+    source: str = ""
+    """measured, imported, contributed, published, limit; empty where nothing is known."""
+    run: str = ""
+
+
+@dataclass(frozen=True)
+class PairLine:
+    """A model in one way of running it, as text."""
+
+    model: str
+    display: str
+    kind: str
+    way: str
+    rate: Cell
+    energy: Cell
+    scores: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class LimitLine:
+    """What the data sheet allows a model, as text."""
+
+    model: str
+    display: str
+    kind: str
+    held: str
+    weights: str
+    fits: bool
+    rate: str
+    over_parent: str
+    """Of the rate at batch 1: how many times the parent's."""
+    bound_by: str
+    timed: Cell
+    percent: str
+    largest: str
+    largest_rate: str
+    largest_over_parent: str
+    """Of the rate at each one's largest batch."""
+
+
+@dataclass(frozen=True)
+class ServedLine:
+    """Child and parent at one latency limit, as text."""
+
+    limit: str
+    model: str
+    against: str
+    workload: str
+    way: str
+    ours: Cell
+    theirs: Cell
+    ratio: str
+    interval: str
+
+
+def column_title(key: ColumnKey) -> str:
+    """A column's task with what tells it from others: `mmlu, 5-shot acc`."""
+    told = " ".join(filter(None, ("" if key.shots is None else f"{key.shots}-shot", key.metric)))
+    return f"{key.task}, {told}" if told else key.task
+
+
+def pair_lines(pairs: Sequence[Pair], columns: Sequence[ColumnKey]) -> tuple[PairLine, ...]:
+    """In the order of the pairs. A limit whose model has no score in these columns is left out: the table of limits has it."""
+    shown = [pair for pair in pairs if pair.source != "limit" or any(key in pair.scores for key in columns)]
+    return tuple(
+        PairLine(
+            model=pair.facts.id,
+            display=pair.facts.display,
+            kind=pair.facts.kind,
+            way=pair.way,
+            rate=_speed(pair, pair.rate),
+            energy=_speed(pair, pair.energy) if pair.energy else Cell(),
+            scores=tuple(_score(pair.scores.get(key)) for key in columns),
+        )
+        for pair in shown
+    )
+
+
+def limit_lines(limits: Sequence[Limit], timed: Sequence[Pair]) -> tuple[LimitLine, ...]:
+    """The fastest first. `timed` are what was measured at batch 1 of the same lengths, beside its limit."""
+    by_model = {limit.model: limit for limit in limits}
+    best: dict[str, Pair] = {}
+    for pair in timed:
+        if pair.source != "limit" and (pair.facts.id not in best or pair.rate.value > best[pair.facts.id].rate.value):
+            best[pair.facts.id] = pair
+    ordered = sorted(limits, key=lambda limit: (not limit.fits, -limit.rate, limit.model))
+    return tuple(_limit_line(limit, by_model, best.get(limit.model)) for limit in ordered)
+
+
+def served_lines(lines: Sequence[LatencyLine]) -> tuple[ServedLine, ...]:
+    """In the order of the lines."""
+    return tuple(
+        ServedLine(
+            limit=f"{1e3 * line.limit:g} ms",
+            model=line.model,
+            against=line.against,
+            workload=f"{count(line.input)} → {count(line.output)}",
+            way=line.way,
+            ours=_served(line.ours),
+            theirs=_served(line.theirs),
+            ratio=number(line.ratio),
+            interval=interval(line.lower, line.upper),
+        )
+        for line in lines
+    )
+
+
+def tokens_per_s(value: float) -> str:
+    """A rate with three digits at least: 61.3, 812, 36,770."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _limit_line(limit: Limit, limits: Mapping[str, Limit], pair: Pair | None) -> LimitLine:
+    parent = limits.get(limit.parent or "")
+    largest = limit.largest_rate
+    return LimitLine(
+        model=limit.model,
+        display=limit.display,
+        kind=limit.kind,
+        held=limit.held,
+        weights=size(limit.weights),
+        fits=limit.fits,
+        rate=tokens_per_s(limit.rate),
+        over_parent=f"{limit.rate / parent.rate:.2f}×" if parent and limit.fits and parent.fits else "",
+        bound_by=limit.bound_by,
+        timed=_speed(pair, pair.rate) if pair else Cell(),
+        percent=f"{100 * pair.rate.value / limit.rate:.1f} %" if pair else "",
+        largest=count(limit.largest) if limit.fits else ABSENT,
+        largest_rate=tokens_per_s(largest) if largest else ABSENT,
+        largest_over_parent=f"{largest / parent.largest_rate:.2f}×"
+        if parent and largest and parent.largest_rate
+        else "",
+    )
+
+
+def _speed(pair: Pair, figure: Measured) -> Cell:
+    value = number(figure.value) if pair.source != "limit" else tokens_per_s(figure.value)
+    note = "at most" if pair.source == "limit" else interval(figure.lower, figure.upper)
+    return Cell(value, note, pair.source, pair.run or "")
+
+
+def _score(figure: Figure | None) -> Cell:
+    if figure is None:
+        return Cell()
+    ends = interval(figure.lower, figure.upper)
+    return Cell(
+        number(figure.value), f"≈ {ends}" if ends and figure.approximate else ends, figure.source, figure.run_id or ""
+    )
+
+
+def _served(served: Served) -> Cell:
+    return Cell(number(served.rate), f"batch {count(served.batch)}", run=served.run)
