@@ -17,9 +17,9 @@ from reports.cells import writable
 from reports.charts.labels import Box, Label, placed
 from reports.charts.plane import Axis, log_axis, plain_axis, tick_text
 
-WIDTH, HEIGHT, COLUMNS = 340, 210, 3
+WIDTH, HEIGHT, COLUMNS = 298, 200, 3
 LEFT, TOP, RIGHT, BOTTOM = 42, 30, 26, 46
-"""Room around a panel, in pixels: ticks, the title, a gap, ticks with the axis' title."""
+"""Room around a panel, in pixels: ticks, the title, a gap, ticks with the axis' title. One panel is as wide as a phone."""
 LABEL_SIZE, TICK_SIZE, TITLE_SIZE, MOST_LETTERS = 10.5, 10.5, 12.5, 34
 INK, ACCENT, PAPER = "currentColor", "var(--accent)", "var(--paper)"
 SHAPES = {"measured": "circle", "imported": "diamond", "contributed": "triangle-up", "limit": "triangle-left"}
@@ -103,7 +103,7 @@ class _Drawing:
         self.words["center"] += [_word(tick_text(v), x.pixel(v), foot + 13, TICK_SIZE, 0.75) for v in x.ticks()]
         self.words["right"] += [_word(tick_text(v), x.start - 6, y.pixel(v), TICK_SIZE, 0.75) for v in y.ticks()]
         self.words["center"].append(_word(x_title, (x.start + x.end) / 2, foot + 29, TICK_SIZE, 0.75))
-        self.titles.append(_word(_short(panel.title, 56), x.start, y.end - 14, TITLE_SIZE, 1))
+        self.titles.append(_word(_short(panel.title, 44), x.start, y.end - 14, TITLE_SIZE, 1))
 
     def _stair(self, points: Sequence[tuple[float, float]], solid: bool, more_is_better: bool) -> None:
         """Right angles between the points: upright first where more is better, level first where less is."""

@@ -34,9 +34,10 @@ from reports.speed.section import SpeedRows, section
 from zoo.arch.gpus import source_of
 
 PAIR_COLUMNS = (("Model", False), ("Kind", False), ("Run by", False), ("Output tokens/s", True), ("J/token", True))
-MOST_PANELS = 6
+MOST_PANELS, MOST_MARKS = 6, 360
+"""Of a picture; the more models there are the fewer panels, so that no page is over 2 MB."""
 MOST_COLUMNS = 8
-MOST_ROWS = 300
+MOST_ROWS = 200
 """Of a table; what there is no room for is counted, and a query lists it."""
 
 
@@ -56,6 +57,8 @@ class Picture:
     """Marks whose speed and score both come from runs."""
     sources: frozenset[str]
     """Whose speeds are in it."""
+    chance: bool
+    """Whether a panel has the line of guessing."""
 
 
 def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
@@ -90,7 +93,8 @@ def _hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows, lim
         sheet=source_of(hardware.gpu) if hardware.gpu else "",
         answer=_answer(rows, site, limits),
         pictures=pictures,
-        limits=limit_lines(limits, alone),
+        limits=(allowed := limit_lines(limits, alone)),
+        beside=any(line.percent for line in allowed),
         shape=Shape(),
         tables=tables,
         shown=MOST_ROWS,
@@ -98,9 +102,9 @@ def _hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows, lim
         latencies=" and ".join(f"{1e3 * limit:g} ms" for limit in LIMITS),
         published=published_on(hardware.gpu, site.registry) if hardware.gpu else (),
         point_columns=points.COLUMNS,
-        ratio_columns=ratios.COLUMNS,
-        task_columns=scoring.TASK_COLUMNS,
-        suite_columns=scoring.SUITE_COLUMNS,
+        ratio_columns=_of_one_machine(ratios.COLUMNS),
+        task_columns=_of_one_machine(scoring.TASK_COLUMNS),
+        suite_columns=_of_one_machine(scoring.SUITE_COLUMNS),
         known={row.facts.id for row in site.board.rows},
         model_page=model_page,
         run_page=run_page,
@@ -110,7 +114,7 @@ def _hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows, lim
 
 def _picture(setting: Setting, site: SiteInput, rows: SpeedRows, hardware: HardwarePage) -> Picture:
     pairs = pairs_at(setting, rows, site.board, site.registry, hardware.gpu)
-    chosen = panels_of(pairs, site.board, MOST_PANELS)
+    chosen = panels_of(pairs, site.board, max(1, min(MOST_PANELS, MOST_MARKS // max(1, len(pairs)))))
     panels = [made for key, kind in chosen if (made := _panel(key, kind, pairs, site.board))]
     energetic = [pair for pair in pairs if pair.energy]
     costs = [made for key, kind in chosen if (made := _panel(key, kind, energetic, site.board, energy=True))]
@@ -125,7 +129,8 @@ def _picture(setting: Setting, site: SiteInput, rows: SpeedRows, hardware: Hardw
         lines=lines[:MOST_ROWS],
         left_out=max(0, len(lines) - MOST_ROWS),
         measured=sum(any(is_measured(pair, key) for key in columns) for pair in pairs),
-        sources=frozenset(pair.source for pair in pairs),
+        sources=frozenset(mark.source for panel in panels for mark in panel.marks),
+        chance=any(panel.chance is not None for panel in panels),
     )
 
 
@@ -145,9 +150,9 @@ def _panel(key: ColumnKey, kind: str, pairs: Sequence[Pair], board: Board, energ
         for measured in (True, False)
     ]
     column = next(column for column in board.columns if column.key == key)
-    plural = "" if kind == "base" else f" ({kind} models)"
+    of = "" if kind == "base" else f" · {kind}"
     return Panel(
-        f"{column_title(key)}{plural}",
+        f"{column_title(key)}{of}",
         tuple(mark for _, mark in marks),
         (tuple(stairs[0]), tuple(stairs[1])),
         column.chance,
@@ -219,6 +224,11 @@ def _told(rate: Measured) -> str:
 def _models(pairs: Sequence[Pair]) -> str:
     found = len({pair.facts.id for pair in pairs})
     return f"{found} model{'' if found == 1 else 's'}"
+
+
+def _of_one_machine(columns: Sequence[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """The headings of a table whose rows all ran on the page's hardware."""
+    return [("dtype" if name == "Hardware" else name, number) for name, number in columns]
 
 
 def _counts(rows: SpeedRows) -> dict[str, int]:

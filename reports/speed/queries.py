@@ -27,14 +27,16 @@ SELECT run_id, task FROM (
 POINTS = f"""
 SELECT r.run_id, r.task, r.finished_at, r.model, r.backend, r.device, r.gpu, r.processor, r.dtype, r.compute_dtype,
        r.status, r.reason, r.source, r.contributed_by,
-       json_extract_string(r.record, '$.speed.machine.capability') AS capability,
+       coalesce(json_extract_string(r.record, '$.speed.machine.capability'),
+                max(json_extract_string(r.record, '$.speed.machine.capability')) OVER (PARTITION BY r.gpu)) AS capability,
        p.workload, p.point, p.input_tokens, p.output_tokens, p.batch, p.rate, p.weights, p.valid, p.reasons, p.note_codes,
        p.peak_allocator, p.peak_device, p.peak_resident, l.percent AS roofline_percent, l.bound_by
 FROM ({NEWEST}) JOIN records r USING (run_id, task) JOIN speed_points p USING (run_id, task)
      LEFT JOIN (SELECT run_id, task, max(percent) AS percent, any_value(bound_by) AS bound_by FROM speed_limits
                 WHERE step = 'decode' AND against = 'data sheet' GROUP BY run_id, task) l USING (run_id, task)
 """
-"""A row a point, failed ones too, which the view `speed` leaves out as they have no figures."""
+"""A row a point, failed ones too, which the view `speed` leaves out as they have no figures. A point that ended before the
+machine was asked has the compute capability of the others on its GPU."""
 FIGURES = f"""
 SELECT s.run_id, s.task, s.metric, s.statistic, s.value, s.lower, s.upper, s.n
 FROM ({NEWEST}) JOIN speed_statistics s USING (run_id, task)

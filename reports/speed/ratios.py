@@ -45,6 +45,7 @@ class RatioLine:
     verdict: str
     weights: str
     hardware: str
+    dtype: str
     finished: str
     finished_iso: str
     who: str
@@ -87,6 +88,7 @@ def _line(row: Mapping[str, Any]) -> RatioLine:
         verdict="valid" if valid else "invalid",
         weights=text(row["weights"]),
         hardware=f"{hardware(row)}, {text(row['dtype'])}",
+        dtype=text(row["dtype"]),
         finished=moment(row["finished_at"]),
         finished_iso=moment(row["finished_at"], "%Y-%m-%dT%H:%M:%SZ"),
         who=who(row),

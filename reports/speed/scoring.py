@@ -60,6 +60,7 @@ class ScoringLine:
     note: str
     weights: str
     hardware: str
+    dtype: str
     finished: str
     finished_iso: str
     who: str
@@ -79,6 +80,7 @@ class SuiteLine:
     """`extrapolated` where a part of a task stands for the whole."""
     weights: str
     hardware: str
+    dtype: str
     who: str
 
 
@@ -116,6 +118,7 @@ def _task_line(row: Mapping[str, Any]) -> ScoringLine:
         note=text(row["reason"] if failed else row["note"]),
         weights=text(row["weights"]),
         hardware=f"{hardware(row)}, {text(row['dtype'])}",
+        dtype=text(row["dtype"]),
         finished=moment(row["finished_at"]),
         finished_iso=moment(row["finished_at"], "%Y-%m-%dT%H:%M:%SZ"),
         who=who(row),
@@ -133,6 +136,7 @@ def _suite_line(row: Mapping[str, Any]) -> SuiteLine:
         note=EXTRAPOLATED if row["extrapolated"] else "",
         weights=text(row["weights"]),
         hardware=f"{hardware(row)}, {text(row['dtype'])}",
+        dtype=text(row["dtype"]),
         who=who(row),
     )
 
