@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.board.model import BoardRow, Failure, TaskColumn
+from reports.board.model import BoardRow, ColumnKey, Failure, TaskColumn
 from reports.charts.first import Picture, picture
 from reports.compare.pairs import pairs
-from reports.pages.board_answer import answers, lead_first, verdicts
+from reports.pages.board_answer import answers, fastest, lead_first, verdicts
 from reports.pages.board_cells import Notes, RowText, Ways, clipped, column_id, options, row_text
 from reports.site.addresses import HOME, board_page, comparison_page, model_page, relative, run_page, speed_page
 from reports.site.frame import page
@@ -19,6 +19,8 @@ from reports.site.input import SiteInput
 from reports.speed.hardware import page_name, pages_of
 
 MOST_ROWS = 250
+MOST_FIGURES = 4_500
+"""Of a page: a figure takes some 330 bytes, a row as much again, and a page has at most 2 MB."""
 MOST_FAILURES = 20
 TITLES = {
     "paper": "The Minitron papers' tasks",
@@ -75,6 +77,7 @@ class Part:
     label: str
     rows: tuple[BoardRow, ...]
     first: int
+    figures: int
 
 
 def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
@@ -96,7 +99,7 @@ class Maker:
         self._columns = {
             group: tuple(column for column in self.board.columns if column.group == group) for group in self.groups
         }
-        self._parts = {group: _parts(self._rows(group)) for group in self.groups}
+        self._parts = {group: _parts(self._rows(group), self._keys(group)) for group in self.groups}
         self._pairs = frozenset(pairs(site.board, site.registry, site.asked_pairs))
         self._speed = frozenset(each.name for each in pages_of(site.reader))
 
@@ -107,13 +110,13 @@ class Maker:
     def home(self) -> str:
         """The first screen, then the lead group's table and those of other groups as long as they are small."""
         shown: list[tuple[str, int]] = []
-        room = MOST_ROWS
+        rows, figures = 0, 0
         for group in self.groups:
-            here = len(self._parts[group][0].rows) if self._parts[group] else 0
-            more = len(self._parts[group]) == 1 and here <= room and not group.startswith("other")
-            if not shown or more:
+            part = self._parts[group][0]
+            rows, figures = rows + len(part.rows), figures + part.figures
+            whole = len(self._parts[group]) == 1 and rows <= MOST_ROWS and figures <= MOST_FIGURES
+            if not shown or (whole and not group.startswith("other")):
                 shown.append((group, 1))
-                room -= here
         notes = Notes()
         ways = self.ways(lambda address: relative(HOME, address))
         sections = tuple(self.section(group, number, ways, notes) for group, number in shown)
@@ -136,12 +139,13 @@ class Maker:
             speed=lambda name: link(speed_page(page_name(name))) if page_name(name) in self._speed else "",
         )
 
-    def section(self, group: str, number: int, ways: Ways, notes: Notes) -> Section:
-        """The table of one page of a group."""
+    def section(self, group: str, number: int, ways: Ways, notes: Notes, figures: int = MOST_FIGURES) -> Section:
+        """The table of one page of a group, as far as it has no more figures than that."""
         parts, columns = self._parts[group], self._columns[group]
         part = parts[number - 1]
+        rows = cut(part.rows, self._keys(group), figures)[0]
         kinds: dict[str, list[RowText]] = {}
-        for row in part.rows:
+        for row in rows:
             kinds.setdefault(row.facts.kind, []).append(row_text(row, columns, ways, notes))
         shown = {row.facts.id for each in parts for row in each.rows}
         return Section(
@@ -190,8 +194,10 @@ class Maker:
 
     def first(self) -> dict[str, object]:
         """What only the first screen has: sentences, pictures, and how published figures fared."""
+        claims = answers(self.board, self.groups)
         return {
-            "claims": answers(self.board, self.groups),
+            "claims": claims,
+            "quickest": fastest(self.board, claims),
             "pictures": self.pictures(),
             "verdicts": verdicts(self.board),
             "model_page": model_page,
@@ -209,8 +215,11 @@ class Maker:
 
     def _rows(self, group: str) -> tuple[BoardRow, ...]:
         """Rows with a figure in the group."""
-        keys = {column.key for column in self._columns[group]}
+        keys = self._keys(group)
         return tuple(row for row in self.board.rows if any(row.figures.get(key) for key in keys))
+
+    def _keys(self, group: str) -> tuple[ColumnKey, ...]:
+        return tuple(column.key for column in self._columns[group])
 
 
 def title_of(group: str) -> str:
@@ -221,26 +230,46 @@ def title_of(group: str) -> str:
     return TITLES.get(group, group)
 
 
-def _parts(rows: tuple[BoardRow, ...]) -> tuple[Part, ...]:
+def _parts(rows: Sequence[BoardRow], keys: Sequence[ColumnKey]) -> tuple[Part, ...]:
     """All rows where they fit a page; else those of each hardware apart, in the board's order."""
-    if len(rows) <= MOST_ROWS:
-        return (Part("", rows, 1),)
+    whole = cut(rows, keys, MOST_FIGURES)
+    if len(whole) == 1:
+        return (Part("", tuple(rows), 1, _figures(rows, keys)),)
     by_hardware: dict[str, list[BoardRow]] = {}
     for row in rows:
         by_hardware.setdefault(row.hardware, []).append(row)
-    # Hardware of a row or two has no page of its own.
+    # Hardware of a row or two gets no page of its own.
     if len(by_hardware) > len(rows) / 8:
         by_hardware = {"": list(rows)}
     parts: list[Part] = []
     done = 0
     for hardware, its in by_hardware.items():
-        name = clipped(hardware, 60) or ("published only" if len(by_hardware) > 1 else "rows")
-        for start in range(0, len(its), MOST_ROWS):
-            cut = tuple(its[start : start + MOST_ROWS])
-            span = f", {start + 1}–{start + len(cut)}" if len(its) > MOST_ROWS else ""
-            parts.append(Part(name + span, cut, done + 1))
-            done += len(cut)
+        name = clipped(hardware, 60) or ("not run here" if len(by_hardware) > 1 else "rows")
+        pieces, start = cut(its, keys, MOST_FIGURES), 1
+        for piece in pieces:
+            span = f" {start}–{start + len(piece) - 1}" if len(pieces) > 1 else ""
+            parts.append(Part(name + span, piece, done + 1, _figures(piece, keys)))
+            done, start = done + len(piece), start + len(piece)
     return tuple(parts)
+
+
+def cut(rows: Sequence[BoardRow], keys: Sequence[ColumnKey], figures: int) -> list[tuple[BoardRow, ...]]:
+    """The rows in pieces of at most 250, with at most so many figures each; a piece has at least one row."""
+    pieces: list[tuple[BoardRow, ...]] = []
+    piece: list[BoardRow] = []
+    held = 0
+    for row in rows:
+        more = _figures([row], keys)
+        if piece and (len(piece) == MOST_ROWS or held + more > figures):
+            pieces.append(tuple(piece))
+            piece, held = [], 0
+        piece.append(row)
+        held += more
+    return [*pieces, tuple(piece)]
+
+
+def _figures(rows: Sequence[BoardRow], keys: Sequence[ColumnKey]) -> int:
+    return sum(len(row.figures.get(key, ())) for row in rows for key in keys)
 
 
 def _head(column: TaskColumn) -> Head:

@@ -12,15 +12,18 @@ from reports.pages.board_cells import clipped, finite, first_finite, percent, pe
 NAME = 80
 SMALLER = 0.97
 """A model with more than this share of its parent's parameters is not a small one."""
+MANY = 2 / 3
+"""Share of the most tasks that a model must have to be considered."""
 KINDS = ("base", "instruct", "reasoning")
 
 
 Kept = tuple[TaskColumn, Figure, Share]
+Candidate = tuple[BoardRow, tuple[Kept, ...]]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One answer: of the models with the most tasks of a group, that whose weakest task surely keeps the most of its parent.
+    """One answer: of the models with many tasks of a group, that whose weakest shared task surely keeps the most.
 
     The weakest task and the strongest are told, so that nobody's favourite task is the headline.
     """
@@ -71,6 +74,27 @@ class Claim:
         return times(self.speed.ratio) if self.speed else ""
 
 
+@dataclass(frozen=True)
+class Fastest:
+    """The largest speed-up of the board, measured before published."""
+
+    model: str
+    name: str
+    speed: SpeedUp
+    ratio: str
+
+
+def fastest(board: Board, claims: Sequence[Claim]) -> Fastest | None:
+    """What the first screen says of speed where none of its claims does."""
+    known = [(row, each) for row in board.rows for each in row.speedups if finite(each.ratio) is not None]
+    if not known or any(claim.speed for claim in claims):
+        return None
+    row, best = max(
+        known, key=lambda found: (found[1].source != "published", first_finite(found[1].lower, found[1].ratio) or 0)
+    )
+    return Fastest(row.facts.id, clipped(row.facts.display or row.facts.id, NAME), best, times(best.ratio))
+
+
 def answers(board: Board, groups: Sequence[str]) -> tuple[Claim, ...]:
     """The best claim of what was measured, then of what is published, each from the first of these groups that has one."""
     found = (_best(board, groups, measured) for measured in (True, False))
@@ -84,10 +108,19 @@ def _best(board: Board, groups: Sequence[str], measured: bool) -> Claim | None:
         for kind in dict.fromkeys([*KINDS, *(row.facts.kind for row, _ in found)]):
             of_kind = [each for each in found if each[0].facts.kind == kind]
             if of_kind:
-                most = max(len(kept) for _, kept in of_kind)
-                full = [each for each in of_kind if len(each[1]) == most]  # never the minimum of fewer tasks
-                return _claim(board, sorted(full, key=_by_weakest), measured)
+                return _claim(board, sorted(_shared(of_kind), key=_by_weakest), measured)
     return None
+
+
+def _shared(found: Sequence[Candidate]) -> list[Candidate]:
+    """The models with many tasks, on the tasks that all of these have: a minimum of fewer tasks is no answer."""
+    most = max(len(kept) for _, kept in found)
+    pool = [each for each in found if len(each[1]) >= MANY * most]
+    common = set.intersection(*({column.key for column, _, _ in kept} for _, kept in pool))
+    if not common:
+        pool = [each for each in found if len(each[1]) == most][:1]
+        common = {column.key for column, _, _ in pool[0][1]}
+    return [(row, tuple(each for each in kept if each[0].key in common)) for row, kept in pool]
 
 
 def _kept(row: BoardRow, columns: Sequence[TaskColumn], measured: bool) -> tuple[Kept, ...]:
@@ -101,12 +134,12 @@ def _kept(row: BoardRow, columns: Sequence[TaskColumn], measured: bool) -> tuple
     return tuple(sorted(found, key=lambda each: _surely(each[2])))
 
 
-def _by_weakest(found: tuple[BoardRow, tuple[Kept, ...]]) -> tuple[float, str]:
+def _by_weakest(found: Candidate) -> tuple[float, str]:
     row, kept = found
     return -_surely(kept[0][2]), row.facts.id
 
 
-def _claim(board: Board, ranked: Sequence[tuple[BoardRow, tuple[Kept, ...]]], measured: bool) -> Claim:
+def _claim(board: Board, ranked: Sequence[Candidate], measured: bool) -> Claim:
     row, kept = ranked[0]
     least = kept[0][2].lower
     # Only an interval can say that two are not told apart.

@@ -46,8 +46,10 @@ class ShareText:
 
     value: str
     interval: str
+    raw: str
+    """child/parent without chance."""
     words: str
-    """The whole of it in words, for a title."""
+    """How it was found, and the raw ratio."""
     key: float | None
     href: str
 
@@ -164,13 +166,14 @@ def _figure_text(model: str, figure: Figure, column: TaskColumn, ways: Ways, not
 def _share_text(model: str, share: Share | None, ways: Ways) -> ShareText | None:
     if share is None:
         return None
-    raw = "" if share.raw is None else f"; child/parent without chance {percent(share.raw)}"
     how = "same documents of both" if share.paired else f"{share.source} figures of both"
+    raw = "" if finite(share.raw) is None else percent(share.raw)
     between = percent_interval(share.lower, share.upper)
     return ShareText(
         value=percent(share.value),
         interval=between,
-        words=clipped(f"{percent(share.value)} of {share.parent} above chance, {how}{raw}", LONGEST_NOTE),
+        words=f"{how}{'; raw ' if raw else ''}{raw}",
+        raw=raw,
         key=first_finite(share.lower, share.value),
         href=ways.comparison(share.parent, model),
     )

@@ -23,6 +23,7 @@ const copies = (() => {
       rank: plain(figure.querySelector(".rank")),
       part: plain(figure.querySelector(".part")),
       kept: plain(figure.querySelector(".kept")),
+      raw: figure.querySelector(".kept")?.dataset.raw ?? "",
       source: plain(figure.querySelector(".source")),
     };
   }
@@ -59,7 +60,7 @@ const copies = (() => {
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   }
 
-  const NAMES = ["group", "kind", "model", "backend", "dtype", "hardware", "task", "details", "source", "value", "interval", "rank", "part", "retained"];
+  const NAMES = ["group", "kind", "model", "backend", "dtype", "hardware", "task", "details", "source", "value", "interval", "rank", "part", "retained", "raw"];
   function csv() {
     const lines = [NAMES];
     for (const table of tables) {
@@ -71,7 +72,7 @@ const copies = (() => {
           for (const figure of row.cells[at].querySelectorAll(value("src") ? `.f.${value("src")}` : ".f")) {
             const told = parts(figure);
             const task = [plain(head.querySelector("span")).replace(/ [↑↓]$/, ""), plain(head.querySelector("small"))];
-            const numbers = [figure.dataset.v ?? "", told.interval, told.rank, told.part, told.kept];
+            const numbers = [figure.dataset.v ?? "", told.interval, told.rank, told.part, told.kept, told.raw];
             lines.push([...who, ...way, ...task, told.source, ...numbers]);
           }
         });
