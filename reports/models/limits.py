@@ -5,13 +5,14 @@ from __future__ import annotations
 from reports.models.grid import Cell, Column, Grid, Target, grid
 from zoo.arch.gpus import Gpu, load_gpus, microarchitecture
 from zoo.arch.held import Held
-from zoo.arch.roofline import decode_work, largest_batch, least_time
+from zoo.arch.roofline import CACHED_BYTES, decode_work, largest_batch, least_time
 from zoo.errors import StorageUnknown
 from zoo.registry.loader import Model
 from zoo.registry.stored import held_entry
 
 CONTEXT = 4096
 """Tokens that each sequence has in its cache where batches are counted."""
+IN_CACHE = "These weights fit into a large GPU's cache, where memory's bandwidth bounds nothing: the limit is of larger models."
 COLUMNS = (
     Column("GPU"),
     Column("Architecture"),
@@ -36,10 +37,10 @@ def limits(model: Model) -> Grid | str:
         f"Weights {held_as}, the cache in {held.kv}. The largest batch is of sequences with {CONTEXT:,} tokens each; what "
         "activations take is left out. Peaks are the data sheets', dense. † a figure of the row is from a secondary source."
     )
+    in_cache = (IN_CACHE,) if held.weights.total < CACHED_BYTES else ()
     drawn = grid(
-        "Decode on the roofline: the bytes that a step must read over the bandwidth, or its FLOPs over the peak. "
-        "Nothing that was measured is faster.",
-        COLUMNS, rows, (note,),
+        "Decode on the roofline: the bytes that a step must read over the bandwidth, or its FLOPs over the peak.",
+        COLUMNS, rows, (note, *in_cache),
     )  # fmt: skip
     return drawn or "No GPU's data sheet is known."
 

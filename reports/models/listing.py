@@ -9,6 +9,7 @@ from reports.cells import ABSENT, number, size
 from reports.models.grid import Cell, Column, Grid, Group, Line, Target, short
 from reports.models.registered import COMMERCIAL, UNKNOWN
 from reports.models.scores import ARROWS
+from reports.models.story import in_short
 from reports.models.subject import Subject
 from zoo.registry.loader import Registry
 from zoo.registry.schema import GROUPS
@@ -33,15 +34,19 @@ MOST_METRICS = 4
 UNREGISTERED = "in no registry: known by their records alone"
 
 
-def models(found: Sequence[Subject]) -> Grid:
-    """All models of the board, by family."""
+def models(found: Sequence[Subject], registry: Registry) -> Grid:
+    """All models of the board by family, in the order of the registry; those in none by their names."""
     present = {subject.facts.family for subject in found}
     families = [*(family for family in GROUPS if family in present), *sorted(present - set(GROUPS))]
+    place = {name: index for index, name in enumerate(registry.models)}
+    in_order = sorted(
+        found, key=lambda s: (place.get(s.entry.id if s.entry else "", len(place)), s.facts.id.casefold())
+    )
     names = {subject.facts.id: subject.facts.display for subject in found}
     groups = tuple(
         Group(
             f"{family}: {GROUPS.get(family, UNREGISTERED)}",
-            tuple(_model(subject, names) for subject in found if subject.facts.family == family),
+            tuple(_model(subject, names) for subject in in_order if subject.facts.family == family),
         )
         for family in families
     )
@@ -72,7 +77,7 @@ def others(registry: Registry) -> Grid | None:
         Line(
             (
                 Cell(row.display),
-                Cell(_parameters(row.parameters)),
+                Cell(ABSENT if row.parameters is None else in_short(row.parameters)),
                 Cell(f"{len(row.published_scores):,}"),
                 Cell(row.note or ""),
             ),
@@ -91,10 +96,14 @@ def _model(subject: Subject, names: dict[str, str]) -> Line:
     known = subject.entry.names if subject.entry else ()
     published, measured = subject.count(published=True), subject.count(published=False)
     cells = (
-        Cell(short(facts.display), "" if facts.id == facts.display else short(facts.id), Target("model", facts.id)),
+        Cell(
+            short(facts.display, 60),
+            "" if facts.id == facts.display else short(facts.id, 60),
+            Target("model", facts.id),
+        ),
         Cell(facts.kind),
-        Cell(short(names.get(parent, parent)), to=Target("model", parent)) if parent else Cell(elsewhere or ABSENT),
-        Cell(_parameters(facts.parameters)),
+        Cell(short(names.get(parent, parent), 60), to=Target("model", parent)) if parent else Cell(elsewhere or ABSENT),
+        Cell(ABSENT if facts.parameters is None else in_short(facts.parameters)),
         Cell(UNKNOWN if facts.weight_bytes is None else size(facts.weight_bytes)),
         Cell(ABSENT if facts.kv_bytes_per_token is None else f"{facts.kv_bytes_per_token / 1024:,.4g} KiB"),
         Cell(UNKNOWN if facts.context is None else f"{facts.context:,}"),
@@ -137,13 +146,6 @@ def _task(
         Cell(short(group, 40), to=Target("board", group)),
     )
     return Line(cells, _words((task, group, *how)))
-
-
-def _parameters(number: int | None) -> str:
-    """`8.27 B`, `1.38 M`."""
-    if number is None:
-        return ABSENT
-    return f"{number / 1e9:.3g} B" if number >= 1e9 else f"{number / 1e6:.3g} M"
 
 
 def _how(column: TaskColumn) -> str:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from harness.store.reproduction import verdict_words
-from reports.board.model import Board, BoardRow, ColumnKey, Figure, Share, SpeedUp, TaskColumn
+from reports.board.model import Board, BoardRow, ColumnKey, Figure, Share, Source, SpeedUp, TaskColumn
 from reports.cells import ABSENT, interval, moment, number, text
 from reports.models.grid import Cell, Column, Grid, Group, Line, Target, absent, grid, percent, short
 from reports.models.subject import Subject
@@ -18,39 +18,41 @@ MOST_RUNS = 50
 """Runs listed on a model's page; the page of all runs has the others."""
 ARROWS = {True: "↑", False: "↓", None: ""}
 MARKED_VERDICTS = {"reproduced": "good", "differs": "bad"}
+APPROXIMATE = "≈ The sampling error of a printed share of n documents: nobody measured this interval."
 SELECTED = "† The task was used to choose the model's shape."
 SCORES = (
     Column("Task"),
-    Column("Source"),
+    Column("From"),
     Column("Value", number=True),
     Column("95 % interval", number=True),
     Column("n", number=True),
     Column("Kept of parent", number=True),
-    Column("Run or source"),
     Column("To be read with", wide=True),
 )
+UNCHECKED = "unchecked backend"
+"""The note of a figure whose backend no suite of conformance has been asked about."""
+ALL_UNCHECKED = "No suite of conformance has been asked about the backends: what was measured is unchecked."
+SOURCES: tuple[Source, ...] = ("measured", "imported", "contributed", "published")
+"""In the order of a task's lines."""
 
 
 def scores(subject: Subject, board: Board) -> Grid | None:
     """Every figure, task by task in the order of the board, what counts first; None for a model without any."""
     lines: list[Line] = []
     for column in board.columns:
-        for row in subject.rows:
-            lines.extend(Line(_figure(column, row, figure)) for figure in row.figures.get(column.key, ()))
+        found = [(row, figure) for row in subject.rows for figure in row.figures.get(column.key, ())]
+        found.sort(key=lambda pair: SOURCES.index(pair[1].source))
+        lines.extend(Line(_figure(column, row, figure)) for row, figure in found)
     if not lines:
         return None
     caption = "Every figure of this model, in the metric's own unit; ↑ higher is better, ↓ lower is better."
-    chosen = any(figure.selected_on for _, _, figure in subject.figures())
-    approximate = any(figure.approximate for _, _, figure in subject.figures())
+    figures = [figure for _, _, figure in subject.figures()]
     notes = (
-        *(
-            ("≈ The sampling error of a printed share of n documents: nobody measured this interval.",)
-            if approximate
-            else ()
-        ),
-        *((SELECTED,) if chosen else ()),
+        (any(figure.approximate for figure in figures), APPROXIMATE),
+        (any(figure.selected_on for figure in figures), SELECTED),
+        (any(UNCHECKED in figure.notes for figure in figures), ALL_UNCHECKED),
     )
-    return Grid(caption, SCORES, (Group("", tuple(lines)),), notes)
+    return Grid(caption, SCORES, (Group("", tuple(lines)),), tuple(note for there, note in notes if there))
 
 
 def task_words(key: ColumnKey, higher: bool | None) -> Cell:
@@ -161,24 +163,31 @@ def grouped_by_task(drawn: Grid) -> Grid:
 
 
 def _figure(column: TaskColumn, row: BoardRow, figure: Figure) -> tuple[Cell, ...]:
-    published = figure.source == "published"
     kept = share_words(figure.retained) if figure.retained is not None else ("", "")
-    origin = Target("source", figure.origin) if published else Target("run", figure.run_id) if figure.run_id else None
-    where = figure.origin if published else moment(figure.finished_at or None) or "run"
     printed = f"printed {figure.printed}" if figure.printed else ""
     of = f"of {figure.total:,}" if figure.total and figure.n != figure.total else ""
     disagree = f"{figure.conflicts} other printed {'figure differs' if figure.conflicts == 1 else 'figures differ'}"
-    told = (*figure.notes, disagree if figure.conflicts else "", figure.verdict, _rank(figure))
+    notes = tuple(note for note in figure.notes if note != UNCHECKED)
+    verdict = "" if any(note.startswith(figure.verdict) for note in notes) else figure.verdict
+    told = (*notes, disagree if figure.conflicts else "", verdict, _rank(figure))
     return (
         task_words(column.key, column.higher_is_better),
-        Cell(figure.source, "" if published else way(row), mark=figure.source),
+        _origin(row, figure),
         Cell(f"{number(figure.value)}{' †' if figure.selected_on else ''}", printed),
         Cell(("≈ " if figure.approximate else "") + interval(figure.lower, figure.upper) if figure.lower is not None else ""),
         Cell("" if figure.n is None else f"{figure.n:,}", of),
         Cell(*kept),
-        Cell(short(where), to=origin),
         Cell(", ".join(short(part) for part in told if part)),
     )  # fmt: skip
+
+
+def _origin(row: BoardRow, figure: Figure) -> Cell:
+    """Where a figure is from: the source that prints it, or how and when it was measured, by whom."""
+    if figure.source == "published":
+        return Cell(figure.source, figure.origin, Target("source", figure.origin), figure.source)
+    told = (way(row), moment(figure.finished_at or None), short(figure.origin, 60))
+    to = Target("run", figure.run_id) if figure.run_id else None
+    return Cell(figure.source, ", ".join(filter(None, told)), to, figure.source)
 
 
 def _rank(figure: Figure) -> str:
@@ -190,19 +199,24 @@ def _rank(figure: Figure) -> str:
 def _beside(row: Row) -> list[Cell]:
     shots = "" if row["shots"] is None else f"{row['shots']}-shot"
     filtered = "" if row["filter"] in (None, "none") else text(row["filter"])
-    ends = interval(row["difference_lower"], row["difference_upper"])
+    lower, upper = row["difference_lower"], row["difference_upper"]
+    ends = "" if lower is None or upper is None else f"{_signed(lower)} to {_signed(upper)}"
     part = f", {row['n']:,} of {row['total']:,}" if row["total"] and row["n"] != row["total"] else ""
     theirs = "" if row["published_shots"] is None else f"{row['published_shots']}-shot"
     return [
         Cell(short(text(row["task"])), ", ".join(filter(None, (text(row["metric"]), filtered, shots)))),
         Cell(number(row["measured"]), interval(row["lower"], row["upper"]) + part),
         Cell(number(row["published"]), ", ".join(filter(None, (f"printed {row['printed']:g}", theirs)))),
-        Cell(ABSENT if row["difference"] is None else f"{row['difference']:+.4f}", ends),
+        Cell(ABSENT if row["difference"] is None else _signed(row["difference"]), ends),
         Cell("" if row["margin"] is None else f"± {row['margin']:.4f}", text(row["margin_basis"])),
         Cell(verdict_words(row), mark=MARKED_VERDICTS.get(row["verdict"], "")),
         Cell(text(row["origin"]), text(row["protocol"]), Target("source", text(row["origin"]))),
         Cell(moment(row["finished_at"]), to=Target("run", text(row["run_id"]))),
     ]
+
+
+def _signed(difference: float) -> str:
+    return f"{difference:+,.4f}".replace("-", "−")
 
 
 def _software(row: Row) -> str:

@@ -10,6 +10,11 @@ from reports.models.registered import tokens_in_words
 from reports.models.subject import Subject
 from zoo.registry.lint import LintFinding
 
+SCALES = ((1_000_000_000, "billion"), (1_000_000, "million"), (1_000, "thousand"))
+
+COMPARED = ("reproduced", "differs", "not resolved")
+"""Verdicts on figures that measure the same thing."""
+
 
 def story(subject: Subject, names: dict[str, str], findings: Sequence[LintFinding]) -> tuple[str, ...]:
     """Sentences, the most important first. `names`: the id of a model → the name that it is shown by."""
@@ -28,7 +33,7 @@ def story(subject: Subject, names: dict[str, str], findings: Sequence[LintFindin
 
 def _made(subject: Subject, parent: str | None) -> str:
     facts = subject.facts
-    size = "" if facts.parameters is None else f"{parameters(facts.parameters)} parameters"
+    size = "" if facts.parameters is None else f"{in_words(facts.parameters)} parameters"
     if parent is None:
         return f"{size}." if size else ""
     lineage = subject.entry.lineage if subject.entry else None
@@ -45,15 +50,19 @@ def _of_parent(facts: ModelFacts) -> str:
 
 
 def _kept(subject: Subject, names: dict[str, str]) -> Iterator[str]:
-    """The range over tasks of what is kept, measured and published apart; a mean over tasks would be one of nothing."""
+    """The range over tasks of what is kept, measured and published apart; a mean over tasks would be one of nothing.
+
+    Shares without an interval have no part in it where others have one.
+    """
     for told, published in (("Measured", False), ("By published pairs", True)):
         shares = [
             (key.task, figure.retained)
             for _, key, figure in subject.figures()
             if _counts(figure) and figure.retained is not None and (figure.retained.source == "published") is published
         ]
+        told_apart = [pair for pair in shares if pair[1].lower is not None] or shares
         known = sorted(
-            ((task, share) for task, share in shares if share.value is not None),
+            ((task, share) for task, share in told_apart if share.value is not None),
             key=lambda pair: (pair[1].value or 0.0, pair[0]),
         )
         if known:
@@ -100,11 +109,23 @@ def _evidence(subject: Subject, findings: Sequence[LintFinding]) -> str:
     told += f" from {counted(len(printed), 'source')}" if printed else ""
     told += f", {counted(disagree, 'disagreement')} among them" if disagree else ""
     told += f", {counted(weights, 'task')} on which two sets of weights differ" if weights else ""
-    verdicts = [figure.verdict for _, _, figure in subject.figures() if figure.verdict]
-    held = f", {sum(v.startswith('reproduced') for v in verdicts)} of {len(verdicts)} reproduced" if verdicts else ""
+    verdicts = [figure.verdict for _, _, figure in subject.figures() if figure.verdict in COMPARED]
+    held = f", {verdicts.count('reproduced')} of {len(verdicts)} that can be compared reproduced" if verdicts else ""
     return f"{told}; {counted(measured, 'figure') if measured else 'none'} measured here{held}."
 
 
-def parameters(number: int) -> str:
-    """`8.41 billion`, `2.4 million`."""
-    return f"{number / 1e9:.3g} billion" if number >= 1e9 else f"{number / 1e6:.3g} million"
+def in_words(number: int) -> str:
+    """`8.41 billion`, `729 thousand`."""
+    scale, name = next((pair for pair in SCALES if number >= pair[0]), (1, ""))
+    return f"{_digits(number / scale)} {name}".rstrip()
+
+
+def in_short(number: int) -> str:
+    """`8.41 B`, `729 K`."""
+    scale, name = next((pair for pair in SCALES if number >= pair[0]), (1, ""))
+    return f"{_digits(number / scale)} {name[:1].replace('t', 'K').upper()}".rstrip()
+
+
+def _digits(number: float) -> str:
+    """Three digits: 8.41, 15.6, 729."""
+    return f"{number:.{max(0, 2 - len(str(int(number))) + 1)}f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.charts.lineage import ON_PAGE, family_of, lineage_svg
 from reports.compare.pairs import Pair, pairs
@@ -12,14 +12,16 @@ from reports.models import listing, published, registered, scores
 from reports.models.evidence import Evidence, evidence_in
 from reports.models.grid import Cell, Column, Grid, Target, counted, grid, short
 from reports.models.limits import limits
-from reports.models.story import story
+from reports.models.story import in_short, story
 from reports.models.subject import Subject, subjects
 from reports.pages.targets import way_from
 from reports.site import addresses
 from reports.site.frame import page
 from reports.site.input import SiteInput
+from zoo.arch.parameters import count_parameters
 from zoo.registry.lineage import LineageRow, lineage_rows
 from zoo.registry.lint import LintFinding
+from zoo.registry.loader import Registry
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class _Known:
     lineage: Sequence[LineageRow]
     pairs: Mapping[str, Sequence[Pair]]
     names: dict[str, str]
+    children: Mapping[str, Sequence[str]]
+    """By their parent's id."""
 
 
 def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
@@ -45,7 +49,7 @@ def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
 
 def list_page(site: SiteInput, found: Sequence[Subject]) -> str:
     """All models and tasks. Without a script it is a list; the script filters it by words, kept in the address as `#q=`."""
-    tables = (listing.models(found), listing.tasks(site.board), listing.others(site.registry))
+    tables = (listing.models(found, site.registry), listing.tasks(site.board), listing.others(site.registry))
     models = {subject.facts.id for subject in found}
     measured = sum(subject.count(published=False) > 0 for subject in found)
     return page(
@@ -81,7 +85,7 @@ def model_page(subject: Subject, known: _Known) -> str:
         facts=facts,
         registered=entry is not None,
         story=story(subject, known.names, findings),
-        relatives=_relatives(subject, site, known),
+        relatives=_relatives(subject, known),
         lineage=_picture(subject, known),
         scores=scores.grouped_by_task(drawn) if drawn else None,
         failures=scores.failures(subject, site.board),
@@ -112,25 +116,42 @@ def _known(site: SiteInput, found: Sequence[Subject]) -> _Known:
         for model in pair:
             of_model[model].append(pair)
     names = {subject.facts.id: subject.facts.display for subject in found}
+    children: dict[str, list[str]] = defaultdict(list)
+    for subject in found:
+        if subject.facts.parent:
+            children[subject.facts.parent].append(subject.facts.id)
     return _Known(
         site,
         evidence_in(site.reader),
         published.findings_in(site.registry),
-        lineage_rows(site.registry),
+        _sized(site.registry),
         of_model,
         names,
+        children,
     )
 
 
-def _relatives(subject: Subject, site: SiteInput, known: _Known) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
+def _sized(registry: Registry) -> list[LineageRow]:
+    """All trees, each model with its size in billions or millions."""
+    models = registry.models
+    return [
+        replace(
+            row, label=f"{models[row.id].display} · {in_short(count_parameters(models[row.id].architecture).total)}"
+        )
+        for row in lineage_rows(registry)
+    ]
+
+
+def _relatives(subject: Subject, known: _Known) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
     """The model's next relatives in words: parent, teacher, and what was made from it. Every list that is not empty."""
     entry, facts = subject.entry, subject.facts
     teacher = entry.lineage.teacher if entry and entry.lineage else None
-    children = [row.facts.id for row in site.board.rows if row.facts.parent in {facts.id, entry.id if entry else None}]
+    own = (facts.id, *((entry.id,) if entry and entry.id != facts.id else ()))
+    children = [child for name in own for child in known.children.get(name, ())]
     lists = (
         ("Made from", [facts.parent] if facts.parent else []),
         ("Teacher", [teacher] if teacher and teacher != facts.parent else []),
-        ("Made from it", list(dict.fromkeys(children))),
+        ("Made from it", children),
     )
     return tuple((title, tuple(_named(model, known.names) for model in models)) for title, models in lists if models)
 
