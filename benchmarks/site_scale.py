@@ -22,12 +22,14 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 from benchmarks.synthetic_records import Written, plan_of, write, write_run  # noqa: E402
+from harness.records.files import run_folder  # noqa: E402
 from harness.records.processor import processor_name  # noqa: E402
 
 SIZES = {"runs": 10_000, "samples": 500_000, "models": 60, "tasks": 18, "hardware": 8, "seed": 0}
@@ -59,11 +61,12 @@ def one_record(work: Path, sizes: dict[str, int]) -> dict[str, Any]:
 
     results = work / "results"
     catch_up(results)
-    plan = plan_of(**sizes)
-    taken: list[float] = []
-    for number in range(REPEATS + 1):
-        write_run(results, plan, sizes["runs"] + 5 * number + 4, 0, Written())
-        _keep_one(results, plan.run_id(sizes["runs"] + 5 * number + 4))
+    plan, taken = plan_of(**sizes), list[float]()
+    further = (number for number in count(sizes["runs"]) if not run_folder(results, plan.run_id(number)).exists())
+    for number in islice(further, REPEATS + 1):
+        write_run(results, plan, number, 0, Written())
+        for record in sorted(run_folder(results, plan.run_id(number)).iterdir())[1:]:
+            shutil.rmtree(record)
         began = time.perf_counter()
         if catch_up(results) != 1:
             raise RuntimeError("not one record was taken in")
@@ -150,13 +153,6 @@ def missed(stages: dict[str, dict[str, Any]]) -> list[str]:
         for stage in MEMORY
         if stage in stages and stages[stage]["peak_bytes"] > MEMORY_BAR
     ]
-
-
-def _keep_one(results: Path, run_id: str) -> None:
-    """Leave one record of a run."""
-    folder = next((results / "runs").glob(f"*/{run_id}"))
-    for record in sorted(folder.iterdir())[1:]:
-        shutil.rmtree(record)
 
 
 def main() -> None:
