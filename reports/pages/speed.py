@@ -16,7 +16,7 @@ from reports.speed import points, ratios, scoring
 from reports.speed.hardware import HardwarePage, pages_of
 from reports.speed.latency import LIMITS, at_equal_latency
 from reports.speed.limits import Limit, Shape, limits_on
-from reports.speed.lines import column_title, limit_lines, pair_lines, served_lines, tokens_per_s
+from reports.speed.lines import column_title, evaluation_lines, limit_lines, pair_lines, served_lines, tokens_per_s
 from reports.speed.pairs import (
     DEFAULT,
     Measured,
@@ -29,7 +29,7 @@ from reports.speed.pairs import (
     settings_of,
 )
 from reports.speed.published import published_on
-from reports.speed.queries import rows_on
+from reports.speed.queries import evaluations_on, rows_on
 from reports.speed.section import SpeedRows, section
 from zoo.arch.gpus import source_of
 
@@ -98,6 +98,8 @@ def _hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows, lim
         shape=Shape(),
         tables=tables,
         shown=MOST_ROWS,
+        evaluations=(evaluated := evaluation_lines(evaluations_on(site.reader, hardware.seen_as)))[:MOST_ROWS],
+        evaluations_in_all=len(evaluated),
         served=served_lines(at_equal_latency(rows, parents, site.reader)),
         latencies=" and ".join(f"{1e3 * limit:g} ms" for limit in LIMITS),
         published=published_on(hardware.gpu, site.registry) if hardware.gpu else (),
@@ -204,16 +206,16 @@ def _answer(rows: SpeedRows, site: SiteInput, limits: Sequence[Limit]) -> str:
     if child and parent and child.id in allowed and parent.id in allowed:
         ours, theirs = allowed[child.id], allowed[parent.id]
         return (
-            f"Nothing valid was timed here yet. By its data sheet {child.display} reaches at most {tokens_per_s(ours)} output "
+            f"No model was timed here yet. By its data sheet {child.display} reaches at most {tokens_per_s(ours)} output "
             f"tokens/s at {at}, {ours / theirs:.1f} times its parent {parent.display}."
         )
     if allowed:
         best = max(allowed, key=lambda model: allowed[model])
         return (
-            f"Nothing valid was timed here yet. By its data sheet {best}, the fastest that fits, reaches at most "
+            f"No model was timed here yet. By its data sheet {best}, the fastest that fits, reaches at most "
             f"{tokens_per_s(allowed[best])} output tokens/s at {at}."
         )
-    return "Nothing valid was timed here yet, and no data sheet of it is known, so no limit either."
+    return "No model was timed here yet, and no data sheet of it is known that would set a limit."
 
 
 def _told(rate: Measured) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from harness.records.record import precision
 from reports.board.model import ColumnKey, Figure
-from reports.cells import ABSENT, count, interval, number, size
+from reports.cells import ABSENT, count, interval, number, size, text
 from reports.speed.latency import LatencyLine, Served
 from reports.speed.limits import Limit
 from reports.speed.pairs import Measured, Pair
@@ -73,6 +75,20 @@ class ServedLine:
     interval: str
 
 
+@dataclass(frozen=True)
+class EvaluationLine:
+    """What a model's evaluations took in one way, as text."""
+
+    model: str
+    way: str
+    tasks: str
+    scored: str
+    """Prompt and answer tokens scored a second, each counted as often as it was asked."""
+    generated: str
+    """Tokens generated a second, the prompts' prefill included."""
+    seconds: str
+
+
 def column_title(key: ColumnKey) -> str:
     """A column's task with what tells it from others: `mmlu, 5-shot acc`."""
     told = " ".join(filter(None, ("" if key.shots is None else f"{key.shots}-shot", key.metric)))
@@ -125,6 +141,21 @@ def served_lines(lines: Sequence[LatencyLine]) -> tuple[ServedLine, ...]:
     )
 
 
+def evaluation_lines(rows: Sequence[Mapping[str, Any]]) -> tuple[EvaluationLine, ...]:
+    """In the order of the rows."""
+    return tuple(
+        EvaluationLine(
+            model=text(row["model"]),
+            way=", ".join(filter(None, (text(row["backend"]), precision(text(row["dtype"]), row["compute_dtype"])))),
+            tasks=count(row["tasks"]),
+            scored=_over(row["asked"], row["scoring_s"]),
+            generated=_over(row["generated"], row["generating_s"]),
+            seconds=f"{(row['scoring_s'] or 0) + (row['generating_s'] or 0):,.1f}",
+        )
+        for row in rows
+    )
+
+
 def tokens_per_s(value: float) -> str:
     """A rate with three digits at least: 61.3, 812, 36,770."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
@@ -151,6 +182,10 @@ def _limit_line(limit: Limit, limits: Mapping[str, Limit], pair: Pair | None) ->
         if parent and largest and parent.largest_rate
         else "",
     )
+
+
+def _over(tokens: int | None, seconds: float | None) -> str:
+    return tokens_per_s(tokens / seconds) if tokens and seconds else ABSENT
 
 
 def _speed(pair: Pair, figure: Measured) -> Cell:

@@ -64,6 +64,13 @@ QUALIFY row_number() OVER (PARTITION BY model, task, backend, dtype, source, con
 """
 """A row a task that was scored beside another engine, or was to be: the view `scoring` leaves failures out."""
 SUITES = f"SELECT * FROM scoring_suites r WHERE {HERE}"
+EVALUATIONS = f"""
+SELECT r.model, r.backend, r.dtype, r.compute_dtype, count(*) AS tasks, sum(r.asked_tokens) AS asked,
+       sum(r.scoring_s) AS scoring_s, sum(r.new_tokens) AS generated, sum(r.generating_s) AS generating_s
+FROM records r WHERE r.source = 'measured' AND r.status = 'ok' AND r.asked_tokens IS NOT NULL AND {HERE}
+GROUP BY ALL ORDER BY r.model, r.backend, r.dtype, r.compute_dtype
+"""
+"""What evaluations took, of each model in each way."""
 RATES = "SELECT run_id, task, value FROM metric_output_rate WHERE (run_id, task) IN (SELECT (unnest(?), unnest(?)))"
 
 
@@ -87,6 +94,11 @@ def rows_on(store: Store, names: Sequence[str]) -> SpeedRows:
         scoring=store.rows(SCORING, [*listed, *listed]),
         suites=store.rows(SUITES, listed),
     )
+
+
+def evaluations_on(store: Store, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What evaluations took on hardware of these names."""
+    return store.rows(EVALUATIONS, [list(names)]) if names else []
 
 
 def output_rates(store: Store, points: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[float]]:
