@@ -1,7 +1,8 @@
-"""Files of an export on disk: all of them or none, and nothing that is there already is changed."""
+"""Files of an export on disk: each whole, none where one is refused, and nothing that is there already is changed."""
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import os
 import shutil
@@ -24,6 +25,7 @@ class Files:
         self._out = out
         self._temporary = out / f".export.{os.getpid()}.part"
         self._names: list[str] = []
+        self._is_new = not out.exists()
 
     def __enter__(self) -> Files:
         self._attempt(lambda: self._temporary.mkdir(parents=True))
@@ -31,6 +33,9 @@ class Files:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._temporary, ignore_errors=True)
+        if self._is_new:
+            with contextlib.suppress(OSError):  # what was published is in it
+                self._out.rmdir()
 
     def write(self, name: str, lines: Lines) -> None:
         """Write a file by its path below `out`, its parts separated by `/`. Raises NotWritable and what the lines do."""
