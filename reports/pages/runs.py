@@ -154,7 +154,8 @@ def _sources(folder: Any, above: str) -> Iterator[str]:
 def _made(results: Path, due: DueRun, rows: RunRows) -> MadeRun:
     run = rows.run
     record: Mapping[str, Any] = json.loads(rows.records[0]["record"]) if rows.records else {}
-    files = list(_files(results, due.state))
+    order = {record["task"]: place for place, record in enumerate(rows.records)}
+    files = sorted(_files(results, due.state), key=lambda file: order[file[0]])
     documents = _documents(due.state, files)
     failures = failure_lines(rows)
     html = page(
