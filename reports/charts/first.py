@@ -8,6 +8,8 @@ which read the summary, and the table holds the same numbers.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 from collections import Counter
@@ -124,11 +126,10 @@ def _plain(words: str) -> str:
 def _chart(lines: Sequence[Line], columns: Sequence[TaskColumn], kept: bool, sizes: tuple[int, int, int]) -> Chart:
     lines = [line for line in lines if any(at < len(columns) for at, _ in line.points)]
     tasks = ", ".join(_plain(column.key.task)[:60] for column in columns)
-    what = "How much of its parent's score above chance" if kept else "The score that"
-    summary = (
-        f"{what} each of {len(lines)} models {'keeps' if kept else 'has'} on {tasks}, with 95 % intervals"
-        f"{', beside its size as a share of its parent' if kept else ''}. The table below holds the same numbers."
-    )
+    who = f"each of {len(lines)} models" if len(lines) > 1 else "a model"
+    what = f"How much of its parent's score above chance {who} keeps" if kept else f"The score that {who} has"
+    beside = ", beside its size as a share of its parent" if kept else ""
+    summary = f"{what} on {tasks}, with 95 % intervals{beside}. The table below holds the same numbers."
     return Chart(_svg(_spec(lines, columns, kept, sizes)), summary, 0)
 
 
@@ -238,13 +239,13 @@ def _task_panel(
             "encoding": {"x": {**x, "datum": line_at}},
         }
         layers.insert(0, rule)
-    for source, shape in SHAPES.items():
+    for source in (each for each in SHAPES if any(value.get("source") == each for value in values)):
         fill = "var(--paper)" if source == "published" else ACCENT
         layers.append(
             {
                 "transform": [{"filter": f"datum.source === '{source}'"}],
                 "mark": {
-                    "type": "point", "shape": shape, "fill": fill, "stroke": ACCENT, "strokeWidth": 1.6, "size": 52,
+                    "type": "point", "shape": SHAPES[source], "fill": fill, "stroke": ACCENT, "strokeWidth": 1.6, "size": 52,
                     "opacity": 1, "clip": True,
                 },
                 "encoding": {"y": y, "x": {**x, "field": "value"}},
@@ -297,7 +298,16 @@ def _spare(names: Sequence[str], size_width: int) -> int:
 
 
 def _svg(spec: dict[str, Any]) -> str:
+    """The picture, with ids that are its own: vl-convert counts them through all pictures of a process."""
     import vl_convert
 
     drawn: str = vl_convert.vegalite_to_svg(spec)
+    name = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:8]
+    numbers: dict[str, int] = {}
+
+    def own(found: re.Match[str]) -> str:
+        return f"{found[1]}{name}-{numbers.setdefault(found[2], len(numbers))}"
+
+    drawn = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", drawn)
+    drawn = re.sub(r'(id="|url\(#)(clip\d+)', own, drawn)
     return re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', drawn, count=1)
