@@ -11,11 +11,13 @@ from typing import Any
 
 from harness.records.columns import arrow_schema
 from reports.board.model import Board
-from reports.tables.board import board_tables
+from reports.cells import count, moment
+from reports.tables.board import LEGEND, board_tables
 from reports.tables.figures import FIGURE_COLUMNS, figure_lines
-from reports.tables.markdown import markdown_of
+from reports.tables.markdown import escaped, markdown_of
 
 SCHEMA = "minizoo.board/1"
+NOTHING = "There is no figure yet: run `minizoo eval nano-teacher`."
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -26,8 +28,21 @@ def written(board: Board, form: str) -> str:
 
 
 def board_markdown(board: Board, group: str | None = None) -> str:
-    """A heading and a table a task group and kind of model, or those of one group; intervals beside every figure."""
-    return "\n".join(markdown_of(table) for table in board_tables(board, group))
+    """What is shown and what the signs mean, then the tables of `board_tables`; with `group` those of one task group."""
+    head = ["# Leaderboard", "", escaped(counted(board)), "", *(f"- {escaped(line)}" for line in LEGEND)]
+    tables = board_tables(board, group)
+    empty = [escaped(NOTHING)] if not tables else []
+    return "\n".join([*head, "", *empty, *(markdown_of(table, 2) for table in tables)]).rstrip("\n") + "\n"
+
+
+def counted(board: Board) -> str:
+    """How many figures there are of which origin, and of when the newest measurement is."""
+    newest = f" The newest record is of {moment(board.newest)} UTC." if board.newest else ""
+    models = len({row.facts.id for row in board.rows})
+    return (
+        f"{count(models)} models; {count(board.measured)} figures measured by minizoo in {count(board.runs)} runs, "
+        f"{count(board.imported)} imported or contributed, {count(board.published)} published by others.{newest}"
+    )
 
 
 def board_csv(board: Board) -> str:

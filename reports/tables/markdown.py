@@ -15,9 +15,9 @@ UNSEEN = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Marks that turn the direction of a line or end it."""
 
 
-def markdown_of(table: Table) -> str:
-    """A heading, the table, its notes as a list."""
-    parts = [f"### {escaped(table.title)}", ""] if table.title else []
+def markdown_of(table: Table, level: int = 3) -> str:
+    """A heading of that level, the table, its notes as a list."""
+    parts = [f"{'#' * level} {escaped(table.title)}", ""] if table.title else []
     parts += [_line([escaped(heading.name) for heading in table.headings])]
     parts += [_line(["--:" if heading.number else "---" for heading in table.headings])]
     parts += [_line([escaped(cell) for cell in row]) for row in table.rows]
