@@ -20,7 +20,7 @@ CHOICES, ANSWERS = 20, 5
 PROMPT = (400, 1600)
 TARGET = (500, 0)
 ANSWER = (400, 200)
-LINE = 110
+LINE, QUESTION = 110, 64
 BATCH = 256
 COLUMNS = (
     "doc_id", "metric", "filter", "value", "weight", "target", "responses", "filtered", "gold", "gold_logprob", "prompt",
@@ -136,7 +136,7 @@ def sample_of(rows: Sequence[Mapping[str, Any]]) -> Sample:
     said = _said(likeliest, texts, scored, generated)
     return Sample(
         number=int(first["doc_id"]),
-        question=last_words(prompt, LINE) if prompt else "",
+        question=last_words(prompt, QUESTION) if prompt else "",
         said=said,
         wanted="" if wanted == said or (likeliest is not None and likeliest == gold) else wanted,
         good=_good(rows),
