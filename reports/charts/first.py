@@ -23,7 +23,7 @@ from reports.charts.scores import ACCENT, CONFIG, Chart
 
 MOST_LINES, MOST_TASKS = 12, 4
 LONGEST_NAME = 34
-WIDE, NARROW = (170, 62, 24), (170, 0, 24)
+WIDE, NARROW = (170, 62, 24), (140, 0, 24)
 """Width of a task's panel, width of the panel of sizes (0: none), height of a line."""
 DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 SHAPES = {"measured": "circle", "imported": "diamond", "contributed": "triangle-up", "published": "circle"}
@@ -139,7 +139,7 @@ def _spec(
     width, size_width, height = sizes
     names = [line.name for line in lines]
     y = {"field": "name", "type": "nominal", "sort": names, "title": None, "scale": {"paddingInner": 0.2}}
-    labelled = {**y, "axis": {"labelLimit": 230 if size_width else 150, "labelFontSize": 12, "labelPadding": 8}}
+    labelled = {**y, "axis": {"labelLimit": 230 if size_width else 140, "labelFontSize": 12, "labelPadding": 8}}
     domain = _domain(lines, kept)
     panels = [_size_panel(lines, size_width, height, labelled)] if kept and size_width else []
     for at, column in enumerate(columns):
@@ -294,7 +294,7 @@ def _ticks(domain: list[float]) -> list[float]:
 
 def _spare(names: Sequence[str], size_width: int) -> int:
     """Labels are measured with another font than the reader's: a fifth of their width more, on the left."""
-    return min(230 if size_width else 150, 7 * max(map(len, names))) // 5
+    return min(230 if size_width else 140, 7 * max(map(len, names))) // 5
 
 
 def _svg(spec: dict[str, Any]) -> str:
