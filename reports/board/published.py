@@ -47,8 +47,8 @@ Cells = Mapping[str, Mapping[ColumnKey, PublishedCell]]
 
 
 def published_cells(registry: Registry, measured: Collection[ColumnKey] = ()) -> Cells:
-    """Every published score of the registry, one a model and column: the figure of a source of its own before a copy's, then
-    the one printed with more digits. `measured`: the columns of what was measured, which published scores join."""
+    """Every published score of the registry, one a model and column: the one printed with more digits, and never a copy's
+    beside what it copies. `measured`: the columns of what was measured, which published scores join."""
     by_model: dict[str, list[Published]] = {}
     for one in _placed(registry, measured):
         by_model.setdefault(one.score.model, []).append(one)
@@ -117,14 +117,16 @@ def _column(score: Expected, task: str, kind: str, measured: Collection[ColumnKe
 
 def _cells(model: str, found: Sequence[Published], registry: Registry) -> dict[ColumnKey, PublishedCell]:
     by_key: dict[ColumnKey, list[Published]] = {}
-    for one in sorted(found, key=lambda one: _preference(one, registry)):
+    for one in sorted(found, key=lambda one: _preference(one, found, registry)):
         by_key.setdefault(one.key, []).append(one)
     return {key: PublishedCell(tuple(ranked), _figure(ranked, found, registry)) for key, ranked in by_key.items()}
 
 
-def _preference(one: Published, registry: Registry) -> tuple[bool, float, str]:
-    source = registry.sources[one.score.origin]
-    return source.copy_of is not None, one.score.rounding, one.score.origin
+def _preference(one: Published, found: Collection[Published], registry: Registry) -> tuple[bool, float, str]:
+    """A copy comes last where what it copies prints the score too; else more digits first."""
+    original = registry.sources[one.score.origin].copy_of
+    is_repeated = any(other.key == one.key and other.score.origin == original for other in found)
+    return is_repeated, one.score.rounding, one.score.origin
 
 
 def _same(a: Expected, b: Expected) -> bool:
@@ -160,7 +162,10 @@ def _documents(score: Expected, registry: Registry) -> tuple[int | None, str]:
     benchmark = registry.benchmarks.get(benchmark_name(score.task))
     if benchmark is None or benchmark.items is None or benchmark.real_valued or score.subset or score.scale != "raw":
         return None, ""
-    if not 0 <= score.value <= 1 or score.samples_each not in (None, ONE_ANSWER):
+    several = (
+        score.samples_each != ONE_ANSWER if score.samples_each else bool(score.temperature)
+    )  # sampled, nobody says how often
+    if not 0 <= score.value <= 1 or several:
         return None, ""
     if not is_share_of(score.value, score.rounding, benchmark.items):
         printed = _as_printed(score.printed)

@@ -16,7 +16,7 @@ REPRODUCTION = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict in a word, and what belongs to it where it is not that the score was reproduced."""
+    """The verdict in a word, and a note of what it rests on where it is not that the score was reproduced."""
 
     word: str
     note: str
@@ -32,7 +32,9 @@ def verdicts_of(reader: Reader, runs: Collection[str]) -> Verdicts:
     return {
         (row["run_id"], ScoreKey(row["task"], row["metric"], row["filter"])): Verdict(
             row["verdict"],
-            "" if row["verdict"] == "reproduced" else f"{verdict_words(row)}, against {row['origin']}",
+            ""
+            if row["verdict"] == "reproduced"
+            else f"{row['origin']} prints {row['printed']:g}: {verdict_words(row)}",
         )
         for row in rows
     }
