@@ -15,8 +15,9 @@ from reports.cells import writable
 from reports.charts.scores import CONFIG, Chart
 
 MOST_LINES = 40
-LONGEST_NAME = 40
-WIDTH, NARROW, HEIGHT = 460, 190, 22
+LONGEST_NAME = 22
+WIDTH, HEIGHT = 190, 22
+"""Of a telephone; a page shows it larger where it has room."""
 SIDES = 1.3
 """The axis goes so many times as far as what is drawn on it."""
 COLOURS = {"worse": "var(--bad)", "better": "var(--accent)"}
@@ -33,7 +34,7 @@ class Change:
     verdict: str
 
 
-def draw(changes: Sequence[Change], narrow: bool = False) -> Chart | None:
+def draw(changes: Sequence[Change]) -> Chart | None:
     """Draw the differences; None where there is nothing to draw."""
     shown = changes[:MOST_LINES]
     if not shown:
@@ -41,10 +42,10 @@ def draw(changes: Sequence[Change], narrow: bool = False) -> Chart | None:
     words = "; ".join(f"{change.name} {100 * change.value:+.1f} points ({change.verdict})" for change in shown[:8])
     more = f", and {len(shown) - 8} more" if len(shown) > 8 else ""
     summary = f"B − A on {len(shown)} tasks with 95 % intervals: {words}{more}. The table below holds the same numbers."
-    return Chart(_svg(_spec(shown, NARROW if narrow else WIDTH)), writable(summary), len(changes) - len(shown))
+    return Chart(_svg(_spec(shown)), writable(summary), len(changes) - len(shown))
 
 
-def _spec(changes: Sequence[Change], width: int) -> dict[str, Any]:
+def _spec(changes: Sequence[Change]) -> dict[str, Any]:
     lines = [
         {
             "name": _short(change.name),
@@ -64,7 +65,7 @@ def _spec(changes: Sequence[Change], width: int) -> dict[str, Any]:
         "type": "nominal",
         "sort": names,
         "title": None,
-        "axis": {"labelLimit": 240, "labelFontSize": 12},
+        "axis": {"labelLimit": 130},
     }
     x = {
         "type": "quantitative",
@@ -76,8 +77,8 @@ def _spec(changes: Sequence[Change], width: int) -> dict[str, Any]:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "background": None,
-        "padding": {"left": 30, "right": 8, "top": 2, "bottom": 2},
-        "width": width,
+        "padding": {"left": 12, "right": 4, "top": 2, "bottom": 2},
+        "width": WIDTH,
         "height": {"step": HEIGHT},
         "data": {"values": lines},
         "layer": [

@@ -13,7 +13,6 @@ from harness.compare.resolve import refuse_same
 from harness.stats import constants
 from reports.board.model import ModelFacts
 from reports.charts.differences import Change, draw
-from reports.charts.scores import Chart
 from reports.compare.beside import Beside, beside, outcome
 from reports.compare.blocks import Block, comparison_blocks, speed_block
 from reports.compare.cells import kept
@@ -64,7 +63,9 @@ class Line:
 def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
     """A page a pair, then the list of them."""
     maker = Maker(site)
-    for pair in pairs(site.board, site.registry, site.asked_pairs):
+    listed = pairs(site.board, site.registry, site.asked_pairs)
+    place = {a: at for at, (a, _) in reversed(list(enumerate(listed)))}
+    for pair in sorted(listed, key=lambda pair: place[pair[0]]):  # a parent's children together: it is read once
         yield comparison_page(*pair), maker.comparison(pair)
     yield COMPARE, maker.index()
 
@@ -74,9 +75,12 @@ class Maker:
 
     def __init__(self, site: SiteInput) -> None:
         self.site = site
-        self.sides = Sides(site.results, site.reader, site.registry)
+        self.outcomes = Outcomes()
+        tasks = (column.key.task for column in site.board.columns)
+        self.sides = Sides(site.results, site.reader, site.registry, tasks, self._take)
         self.lines: list[Line] = []
         self.made: list[Pair] = []
+        self._measured = tuple(measured_columns(site.board))
         self._facts = {row.facts.id: row.facts for row in site.board.rows}
 
     def comparison(self, pair: Pair) -> str:
@@ -103,7 +107,7 @@ class Maker:
             a=names[0],
             b=names[1],
             outcome=words,
-            charts=_charts(found.comparison),
+            chart=draw(list(_changes(found.comparison))),
             main=main,
             rows=list(_linked_rows(main, found)),
             how=rest[0] if rest else None,
@@ -112,14 +116,14 @@ class Maker:
             runs=lambda key: _runs(found, key),
             speed=speed_block(found.speed, pair[0], pair[1]),
             command=f"{command} --show-flips",
-            pieces=pieces,
+            pieces=self._pieces,
             problem=None,
         )
 
     def index(self) -> str:
         """The list of pages made so far, and the form that compares any two models."""
-        outcomes, problems = self._outcomes()
-        found = packed(outcomes)
+        problems = self._take_all()
+        found = packed(self.outcomes)
         models = [
             {**model, "label": clipped(model["id"])}
             for model in found.data["models"]
@@ -140,18 +144,27 @@ class Maker:
             kinds=_by_kind([model["id"] for model in models], self._facts),
             left_out=[clipped(task) for task in found.left_out],
             problems=problems,
-            pieces=pieces,
+            pieces=self._pieces,
         )
 
-    def _outcomes(self) -> tuple[Outcomes, list[str]]:
-        """The outcomes of every model with results, and why some have none."""
-        outcomes, problems = Outcomes(), list[str]()
-        for model in measured_columns(self.site.board):
+    def _take(self, word: str, side: Side) -> None:
+        """Keep the outcomes of a model's side, once."""
+        if word in self._measured and word not in self.outcomes.models:
+            self.outcomes.add(word, side)
+
+    def _take_all(self) -> list[str]:
+        """Take the outcomes of the models that no page was about, and put all into the board's order; why some have none."""
+        problems: list[str] = []
+        for model in self._measured:
             try:
-                outcomes.add(model, self.sides.of(model))
+                if model not in self.outcomes.models:
+                    self.sides.of(model)
             except MinizooError as error:
                 problems.append(str(error))
-        return outcomes, problems
+        self.outcomes.models = {
+            model: self.outcomes.models[model] for model in self._measured if model in self.outcomes.models
+        }
+        return problems
 
     def _impossible(self, pair: Pair, error: MinizooError) -> str:
         names = [Named(clipped(word), model_page(word) if word in self._facts else "") for word in pair]
@@ -165,8 +178,12 @@ class Maker:
             a=names[0],
             b=names[1],
             problem=str(error),
-            pieces=pieces,
+            pieces=self._pieces,
         )
+
+    def _pieces(self, line: str) -> list[tuple[str, bool]]:
+        """See `pieces`; without the results folder, which is none of the readers'."""
+        return pieces(line.replace(f"{self.site.results}/", ""))
 
     def _named(self, word: str, side: Side) -> Named:
         shown = side.name if word == side.name else f"{side.name}, {side.where}"
@@ -225,13 +242,6 @@ def _runs(found: Beside, key: ScoreKey) -> list[tuple[str, str]]:
     """(Letter, page of its run) of a row."""
     both = (("A", found.a.results.get(key)), ("B", found.b.results.get(key)))
     return [(letter, run_page(result.record.run_id)) for letter, result in both if result is not None]
-
-
-def _charts(comparison: Comparison) -> tuple[Chart, Chart] | None:
-    """The picture for a wide window and for a narrow one."""
-    changes = list(_changes(comparison))
-    wide, narrow = draw(changes), draw(changes, narrow=True)
-    return (wide, narrow) if wide and narrow else None
 
 
 def _changes(comparison: Comparison) -> Iterator[Change]:

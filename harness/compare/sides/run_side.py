@@ -28,6 +28,21 @@ OF_MODEL = f"""{KNOWN}
 lower(?) IN (lower(r.model), lower(r.given_name)) OR lower(r.subject) = lower(?) OR (r.kind = 'folder' AND r.location = ?)
 ORDER BY r.finished_at, r.run_id, r.task"""
 
+OF_NAME = """
+WITH mine AS (
+  SELECT r.run_id, r.task, r.finished_at, r.status, r.source, r."limit" IS NULL AND NOT coalesce(s.is_part, false) AS whole,
+         (r.run_id, r.task) IN (SELECT (run_id, task) FROM latest_valid WHERE model = $name) AS valid
+  FROM records r LEFT JOIN (SELECT run_id, task, bool_or(n < total) AS is_part FROM metrics GROUP BY run_id, task) s
+       USING (run_id, task)
+  WHERE r.model = $name
+), newest AS (
+  SELECT run_id FROM mine
+  QUALIFY row_number() OVER (PARTITION BY task, status, source, valid, whole ORDER BY finished_at DESC, run_id DESC) = 1
+)
+SELECT r.run_id, r.model, r.source, r.record, m.valid FROM records r JOIN mine m USING (run_id, task)
+WHERE r.model = $name AND r.run_id IN (SELECT run_id FROM newest) ORDER BY r.finished_at, r.run_id, r.task"""
+"""Of a model by its shown name: the runs that are the newest in some way, which are all that may be chosen."""
+
 
 class Row(NamedTuple):
     """A record of the store, in the order of time."""
@@ -84,6 +99,14 @@ def model_side(word: str, results: Path, reader: Reader | None = None) -> Side |
     return _side(
         word, results, rows, [row for row in good if _is_accuracy(row.record)], corrupt_records(results, found)
     )
+
+
+def shown_side(name: str, results: Path, reader: Reader) -> Side | None:
+    """As `model_side`, by the shown name alone, and without the records that newer ones of their kind stand before: of
+    thousands of runs only a few are read. Notes name what cannot be read of those."""
+    rows = _rows(reader.rows(OF_NAME.replace("$name", "?"), [name] * OF_NAME.count("$name")))
+    good = [row for row in rows if _is_accuracy(row.record) and (row.valid or _is_imported(row.record))]
+    return _side(name, results, rows, good, ()) if rows else None
 
 
 def corrupt_records(results: Path, found: Sequence[Mapping[str, Any]], run_id: str = "") -> tuple[str, ...]:
