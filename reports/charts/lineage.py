@@ -18,6 +18,8 @@ ROW, BOX, INDENT, WIDEST = 50, 42, 40, 700
 """Pixels: from one row to the next, the height of a box, an indent, the width of the widest box."""
 PADDING, NAME_SIZE, DETAIL_SIZE = 10, 13, 11
 """Pixels: inside a box at its left, letters of a model's name, letters of how it was made."""
+MOST_LETTERS = 160
+"""Of a line: more than the widest box has room for, and few enough to be measured at once."""
 LETTER = 0.64
 """Width of a letter as a share of its size: the reader's font is not known here, so boxes are made a little too wide."""
 
@@ -117,8 +119,8 @@ def _width(rows: Sequence[LineageRow]) -> int:
 def _box(index: int, row: LineageRow, wide: int) -> dict[str, Any]:
     left, top = row.depth * INDENT, index * ROW
     return {
-        "label": writable(row.label),
-        "made_by": writable(row.made_by),
+        "label": writable(row.label[:MOST_LETTERS]),
+        "made_by": writable(row.made_by[:MOST_LETTERS]),
         "stroke": f"frame-stroke-{index}",
         "strokeWidth": f"frame-width-{index}",
         "fill": f"frame-fill-{index}",

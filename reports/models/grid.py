@@ -106,4 +106,4 @@ def listed(words: Sequence[str]) -> str:
 
 def percent(share: float | None) -> str:
     """A share as a percentage with one decimal; a dash for none."""
-    return ABSENT if share is None or share != share else f"{100 * share:,.1f} %".replace("-", "−")
+    return ABSENT if share is None or share != share else f"{100 * share:,.1f}\N{NO-BREAK SPACE}%".replace("-", "−")

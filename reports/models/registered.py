@@ -214,7 +214,9 @@ def _shown(name: str, value: object) -> str:
         return size(value)
     if name == "kv_bytes_per_token":
         return f"{value / 1024:,.4g} KiB"
-    return f"{value / 1e9:,.3g} G" if name == "flops_per_token" else f"{value:,}"
+    if name == "flops_per_token":
+        return f"{value / 1e9:,.3g} G" if value >= 1e9 else f"{value / 1e6:,.3g} M"
+    return f"{value:,}"
 
 
 def _left(own: object, theirs: object) -> str:

@@ -11,6 +11,7 @@ from reports.models.subject import Subject
 from zoo.registry.lint import LintFinding
 
 SCALES = ((1_000_000_000, "billion"), (1_000_000, "million"), (1_000, "thousand"))
+LETTERS = {"billion": "B", "million": "M", "thousand": "K", "": ""}
 
 COMPARED = ("reproduced", "differs", "not resolved")
 """Verdicts on figures that measure the same thing."""
@@ -116,16 +117,20 @@ def _evidence(subject: Subject, findings: Sequence[LintFinding]) -> str:
 
 def in_words(number: int) -> str:
     """`8.41 billion`, `729 thousand`."""
-    scale, name = next((pair for pair in SCALES if number >= pair[0]), (1, ""))
-    return f"{_digits(number / scale)} {name}".rstrip()
+    digits, name = _scaled(number)
+    return f"{digits} {name}".rstrip()
 
 
 def in_short(number: int) -> str:
     """`8.41 B`, `729 K`."""
-    scale, name = next((pair for pair in SCALES if number >= pair[0]), (1, ""))
-    return f"{_digits(number / scale)} {name[:1].replace('t', 'K').upper()}".rstrip()
+    digits, name = _scaled(number)
+    return f"{digits} {LETTERS[name]}".rstrip()
 
 
-def _digits(number: float) -> str:
-    """Three digits: 8.41, 15.6, 729."""
-    return f"{number:.{max(0, 2 - len(str(int(number))) + 1)}f}"
+def _scaled(number: int) -> tuple[str, str]:
+    """Three digits of a large number, and the name of what they count."""
+    for scale, name in SCALES:
+        if number >= scale:
+            share = number / scale
+            return f"{share:.{max(0, 3 - len(str(int(share))))}f}", name
+    return str(number), ""

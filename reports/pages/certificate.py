@@ -7,7 +7,7 @@ that file has is read: headings, tables, lists, code, paragraphs, and in a line 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -34,7 +34,7 @@ class Block:
     words: Words = ()
     items: tuple[Words, ...] = ()
     code: str = ""
-    head: tuple[str, ...] = ()
+    head: tuple[Words, ...] = ()
     rows: tuple[tuple[Words, ...], ...] = ()
     numbers: tuple[bool, ...] = ()
 
@@ -104,7 +104,7 @@ def _block(lines: Sequence[str]) -> Block:
     return Block(words=spans(" ".join(line.strip() for line in lines)))
 
 
-def _starts(lines: Sequence[str]):
+def _starts(lines: Sequence[str]) -> Callable[[tuple[int, str]], int]:
     """Of a numbered line, which item of the list it belongs to."""
     return lambda numbered: sum(line.startswith("- ") for line in lines[: numbered[0] + 1])
 
@@ -115,7 +115,7 @@ def _table(lines: Sequence[str]) -> Block:
     numbers = tuple(
         index > 0 and all(NUMBER.match(_plain(row[index])) for row in cells if row[index]) for index in range(len(head))
     )
-    return Block(head=tuple(head), rows=cells, numbers=numbers)
+    return Block(head=tuple(map(spans, head)), rows=cells, numbers=numbers)
 
 
 def _plain(words: Words) -> str:

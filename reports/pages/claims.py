@@ -69,6 +69,7 @@ def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
             "Claims",
             styles=("models.css", "claims.css"),
             description="Sentences of model cards and papers, recomputed.",
+            version=site.version,
             lede=summary(judged),
             verdicts=[verdict for verdict in verdicts if verdict.cards],
             way=way_from(addresses.CLAIMS, {subject.facts.id for subject in subjects(site.board, site.registry)}),

@@ -27,6 +27,7 @@ def pages(site: SiteInput, certificate: Path = CERTIFICATE) -> Iterator[tuple[st
             "The gate's certificate",
             styles=("models.css", "gate.css"),
             description="How often minizoo's nightly gate alarms of nothing, and what it finds.",
+            version=site.version,
             lede=summary(met, promised),
             sections=found,
         ),

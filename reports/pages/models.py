@@ -62,6 +62,7 @@ def list_page(site: SiteInput, found: Sequence[Subject]) -> str:
         models=tables[0] if found else None,
         tasks=tables[1] if tables[1].lines else None,
         others=tables[2],
+        version=site.version,
         counted=(counted(len(found), "model"), counted(len(tables[1].lines), "task"), measured),
         way=way_from(addresses.MODELS, models),
     )
@@ -84,6 +85,7 @@ def model_page(subject: Subject, known: _Known) -> str:
         description=" ".join(story(subject, known.names, findings))[:300],
         facts=facts,
         registered=entry is not None,
+        version=site.version,
         story=story(subject, known.names, findings),
         relatives=_relatives(subject, known),
         lineage=_picture(subject, known),

@@ -140,7 +140,14 @@ def _ran(rows: Sequence[Mapping[str, Any]]) -> Grid | None:
 
 
 def _page(
-    site: SiteInput, here: str, title: str, lede: str, what: str, commands: Sequence[str], drawn: Grid | None, none: str
+    site: SiteInput,
+    here: str,
+    title: str,
+    lede: str,
+    what: str,
+    commands: Sequence[str],
+    drawn: Grid | None,
+    nothing: str,
 ) -> str:
     return page(
         "waiting.html.j2",
@@ -148,10 +155,11 @@ def _page(
         title,
         styles=("models.css",),
         description=lede,
+        version=site.version,
         lede=lede,
         what=what,
         commands=commands,
         drawn=drawn,
-        none=none,
+        nothing=nothing,
         way=way_from(here, {subject.facts.id for subject in subjects(site.board, site.registry)}),
     )
