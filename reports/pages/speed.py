@@ -63,21 +63,17 @@ class Picture:
 
 def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
     """Each page's address and HTML, one after the other; the first page last, as it counts what the others have."""
-    found: list[tuple[HardwarePage, SpeedRows, tuple[Limit, ...]]] = []
+    found: list[tuple[HardwarePage, SpeedRows]] = []
     for hardware in pages_of(site.reader):
         rows = rows_on(site.reader, hardware.seen_as).in_order()
-        limits = limits_on(hardware.gpu, site.registry, Shape()) if hardware.gpu else ()
-        yield speed_page(hardware.name), _hardware_page(site, hardware, rows, limits)
-        found.append((hardware, _counted(rows), limits))
+        yield speed_page(hardware.name), hardware_page(site, hardware, rows)
+        found.append((hardware, SpeedRows(points=rows.points, figures=rows.figures)))
     yield SPEED, index_page(site, found)
 
 
-def _counted(rows: SpeedRows) -> SpeedRows:
-    """What the first page needs of them: points and figures."""
-    return SpeedRows(points=rows.points, figures=rows.figures, scoring=rows.scoring)
-
-
-def _hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows, limits: tuple[Limit, ...]) -> str:
+def hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows) -> str:
+    """The HTML of one page, from the rows that were made on its hardware."""
+    limits = limits_on(hardware.gpu, site.registry, Shape()) if hardware.gpu else ()
     pictures = [_picture(setting, site, rows, hardware) for setting in settings_of(rows)]
     tables = section(rows)
     alone = pairs_at(DEFAULT, rows, site.board, site.registry, None)

@@ -12,14 +12,14 @@ from reports.site.addresses import SPEED, model_page, speed_page
 from reports.site.frame import page
 from reports.site.input import SiteInput
 from reports.speed.hardware import HardwarePage
-from reports.speed.limits import Limit, Shape
+from reports.speed.limits import Limit, Shape, limits_on
 from reports.speed.lines import Cell, tokens_per_s
 from reports.speed.pairs import DEFAULT, Pair, pairs_at
 from reports.speed.section import SpeedRows
 from zoo.arch.gpus import load_gpus
 from zoo.registry.loader import Model, Registry
 
-Found = Sequence[tuple[HardwarePage, SpeedRows, tuple[Limit, ...]]]
+Found = Sequence[tuple[HardwarePage, SpeedRows]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,16 @@ class HardwareLine:
 
 
 @dataclass(frozen=True)
+class _Timed:
+    """Hardware with its points, the limits of the registry's models, and what was measured of each in the workload batch1."""
+
+    hardware: HardwarePage
+    rows: SpeedRows
+    limits: dict[str, Limit]
+    best: dict[str, Pair]
+
+
+@dataclass(frozen=True)
 class Group:
     """A microarchitecture and its lines."""
 
@@ -51,14 +61,14 @@ class Group:
 
 
 def index_page(site: SiteInput, found: Found) -> str:
-    """The HTML of the first page."""
+    """The HTML of the first page; `found` is all hardware with the points and figures of each."""
     child, parent = example(site.registry)
-    lines = [_line(site, *each, child, parent) for each in found]
+    timed = [_Timed(hardware, rows, _limits(site, hardware), _best(site, rows)) for hardware, rows in found]
+    lines = [_line(each, child, parent) for each in timed]
     groups = tuple(
         Group(name, tuple(line for _, line in members))
         for name, members in groupby(zip(found, lines, strict=True), key=lambda each: each[0][0].group)
     )
-    timed = sum(line.points > 0 for line in lines)
     return page(
         "speed_index.html.j2",
         SPEED,
@@ -68,13 +78,13 @@ def index_page(site: SiteInput, found: Found) -> str:
         groups=groups,
         gpus=len(load_gpus()),
         architectures=len({hardware.group for hardware, *_ in found if hardware.gpu}),
-        timed=timed,
+        timed=sum(line.points > 0 for line in lines),
         points=sum(line.points for line in lines),
         published=sum(len(model.speeds) for model in site.registry.models.values()),
         child=child,
         parent=parent,
         shape=Shape(),
-        picture=draw([_drawn(site, *each, child, parent) for each in found if each[0].gpu]) if child and parent else "",
+        picture=draw([_drawn(each, child, parent) for each in timed if each.hardware.gpu]) if child and parent else "",
         model_page=model_page,
         known={row.facts.id for row in site.board.rows},
     )
@@ -88,17 +98,13 @@ def example(registry: Registry) -> tuple[Model | None, Model | None]:
     return None, None
 
 
-def _line(
-    site: SiteInput,
-    hardware: HardwarePage,
-    rows: SpeedRows,
-    limits: Sequence[Limit],
-    child: Model | None,
-    parent: Model | None,
-) -> HardwareLine:
-    gpu = hardware.gpu
-    valid = [row for row in rows.points if row["valid"] and row["status"] == "ok"]
-    best = _best(site, rows)
+def _limits(site: SiteInput, hardware: HardwarePage) -> dict[str, Limit]:
+    return {limit.model: limit for limit in limits_on(hardware.gpu, site.registry, Shape())} if hardware.gpu else {}
+
+
+def _line(of: _Timed, child: Model | None, parent: Model | None) -> HardwareLine:
+    hardware, gpu = of.hardware, of.hardware.gpu
+    valid = [row for row in of.rows.points if row["valid"] and row["status"] == "ok"]
     return HardwareLine(
         name=hardware.display,
         address=speed_page(hardware.name),
@@ -108,34 +114,22 @@ def _line(
         memory=f"{gpu.memory_gb:g}" if gpu else "",
         watts=f"{gpu.watts:,.0f}" if gpu else "",
         checked=gpu.checked if gpu else True,
-        child=_cell(child, best, limits),
-        parent=_cell(parent, best, limits),
+        child=_cell(child, of),
+        parent=_cell(parent, of),
         points=len(valid),
         models=len({row["model"] for row in valid}),
     )
 
 
-def _drawn(
-    site: SiteInput,
-    hardware: HardwarePage,
-    rows: SpeedRows,
-    limits: Sequence[Limit],
-    child: Model | None,
-    parent: Model | None,
-) -> GpuLine:
-    best = _best(site, rows)
-    allowed = {limit.model: limit.rate for limit in limits if limit.fits}
+def _drawn(of: _Timed, child: Model | None, parent: Model | None) -> GpuLine:
+    def allowed(model: Model | None) -> float | None:
+        limit = of.limits.get(model.id) if model else None
+        return limit.rate if limit and limit.fits else None
 
     def timed(model: Model | None) -> float | None:
-        return best[model.id].rate.value if model and model.id in best else None
+        return of.best[model.id].rate.value if model and model.id in of.best else None
 
-    return GpuLine(
-        hardware.display,
-        allowed.get(child.id) if child else None,
-        allowed.get(parent.id) if parent else None,
-        timed(child),
-        timed(parent),
-    )
+    return GpuLine(of.hardware.display, allowed(child), allowed(parent), timed(child), timed(parent))
 
 
 def _best(site: SiteInput, rows: SpeedRows) -> dict[str, Pair]:
@@ -144,13 +138,13 @@ def _best(site: SiteInput, rows: SpeedRows) -> dict[str, Pair]:
     return {pair.facts.id: pair for pair in reversed(timed)}
 
 
-def _cell(model: Model | None, best: dict[str, Pair], limits: Sequence[Limit]) -> Cell:
+def _cell(model: Model | None, of: _Timed) -> Cell:
     if model is None:
         return Cell()
-    if model.id in best:
-        pair = best[model.id]
+    if model.id in of.best:
+        pair = of.best[model.id]
         return Cell(number(pair.rate.value), "", pair.source, pair.run or "")
-    limit = next((limit for limit in limits if limit.model == model.id), None)
+    limit = of.limits.get(model.id)
     if limit is None:
         return Cell()
     return Cell(tokens_per_s(limit.rate), "", "limit") if limit.fits else Cell("does not fit")

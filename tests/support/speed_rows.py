@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from reports.board.model import Board
+from reports.pages.speed import hardware_page, pages
+from reports.speed import hardware, queries
 from reports.speed.section import SpeedRows
-from support.score_rows import RUN
+from support.boards import empty, site
 
+RUN = "0199a1b2-0001-7abc-8def-0123456789ab"
 A100 = "NVIDIA A100-SXM4-80GB"
 WHEN = datetime(2026, 11, 30, 8, 15, tzinfo=UTC)
 MEASURED = {"run_id": RUN, "finished_at": WHEN, "source": "measured", "contributed_by": None}
@@ -82,3 +87,36 @@ def everything(**changes: Any) -> SpeedRows:
         scoring=[scoring(**changes)],
         suites=[suite(**changes)],
     )
+
+
+class SpeedStore:
+    """Answers the queries of the speed pages from these rows, all of them made on the hardware of the first."""
+
+    def __init__(self, rows: SpeedRows, rates: Sequence[dict[str, Any]] = (), evaluations: Sequence[Any] = ()) -> None:
+        everything = [*rows.points, *rows.ratios, *rows.scoring, *rows.suites]
+        self.hardware = everything[0] if everything else {"gpu": A100, "processor": None, "device": "cuda:0"}
+        self.answers = {
+            hardware.SEEN: [{name: self.hardware.get(name) for name in ("gpu", "processor", "device", "capability")}],
+            queries.POINTS: list(rows.points),
+            queries.FIGURES: list(rows.figures),
+            queries.RATIOS: list(rows.ratios),
+            queries.SCORING: list(rows.scoring),
+            queries.SUITES: list(rows.suites),
+            queries.EVALUATIONS: list(evaluations),
+            queries.RATES: list(rates),
+        }
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        return [dict(row) for row in self.answers[sql]]
+
+
+def speed_site(rows: SpeedRows, board: Board | None = None, **more: Any) -> dict[str, str]:
+    """Address → HTML of every speed page over these rows."""
+    return dict(pages(site(board or empty(), reader=SpeedStore(rows, **more))))
+
+
+def page_of(rows: SpeedRows, board: Board | None = None, **more: Any) -> str:
+    """The page of the hardware that the rows were made on."""
+    made = site(board or empty(), reader=SpeedStore(rows, **more))
+    (of,) = [each for each in hardware.pages_of(made.reader) if each.seen_as]
+    return hardware_page(made, of, queries.rows_on(made.reader, of.seen_as).in_order())

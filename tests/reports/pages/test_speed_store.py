@@ -1,11 +1,13 @@
-"""`minizoo report` over a results folder that holds speed: points, ratios and scoring reach the page through the store."""
+"""Speed from a results folder to the pages: points, ratios and scoring reach them through the store."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from support.boards import empty, site
 from support.records import record
 from support.report_pages import Page
 
@@ -22,6 +24,8 @@ from harness.records.speed_record import (
     Statistic,
     Validity,
 )
+from harness.store.query import Reader
+from reports.pages.speed import pages
 from zoo.arch.roofline import decode_bytes, mean_context
 from zoo.registry.loader import load_registry
 
@@ -86,9 +90,8 @@ def trials(slower: float = 1) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=trial_schema())
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    folder = tmp_path / "results"
+def filled(folder: Path) -> Path:
+    """A results folder with something of each kind in it."""
     by_ada = {"source": "contributed", "contribution": Contribution(by="Ada", file="b.zip", sha256="0")}
     measured = facts(achieved=(FORGED,), comparisons=(COMPARED,))
     write_record(folder, point_of("minitron-4b", OURS, speed=measured, **by_ada), tables={"trials": trials()})
@@ -114,40 +117,66 @@ def results(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_the_store_holds_of_speed_is_on_the_page(results: Path, tmp_path: Path, minizoo):
-    ran = minizoo("report", "--out", tmp_path / "site", "--results", results)
-    assert (ran.code, ran.err) == (0, "")
-    html = (tmp_path / "site" / "index.html").read_text("utf-8")
-    page = Page(html)
-    sections = html.split("<table")
-    assert len(sections) == 6  # scores, points, ratios, tasks, suites
-    rows = {(row[0], row[-1][: -len(WHEN)]): row for row in Page("<table" + sections[2]).rows}
-    valid = rows["minitron-4b", "contributed by Ada"]
+def table(name: str, html: str) -> list[list[str]]:
+    return Page(html[html.index(f'aria-label="{name}"') :].split("</table>")[0]).rows
+
+
+def pages_over(results: Path) -> dict[str, str]:
+    return dict(pages(site(empty(), results=results, reader=Reader(results))))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return pages_over(filled(tmp_path_factory.mktemp("results")))
+
+
+def test_what_the_store_holds_of_speed_is_on_the_pages_of_its_hardware(made: dict[str, str]):
+    page = made["speed/a100-80-sxm.html"]
+    _, group, valid, parent = table("Table of speeds", page)
+    assert (group, valid[0], parent[0]) == ([f"{A100}, compute capability 8.0"], "minitron-4b", "minitron-8b")
+    assert valid[-1] == parent[-1] == f"contributed by Ada{WHEN}"
     assert valid[5].startswith("8.0000")
     assert valid[6].startswith("40.000")
     model = load_registry().models["minitron-4b"].architecture
     percent = 100 * decode_bytes(model, 1, mean_context(128, 128)) / A100_BYTES_PER_S / 0.008
     assert valid[8:11] == [f"{percent:.1f}bandwidth-bound", "9.00 GB", "valid"]
-    doubted = rows["minitron-4b", "contributed, nobody named"]
+
+
+def test_a_contributed_rows_doubts_and_a_failure_stand_where_they_happened(made: dict[str, str]):
+    doubted = table("Table of speeds", made["speed/l4.html"])[-1]
     assert doubted[5] == "1.0000mean of 4"
-    assert doubted[10] == "invalida decode step took 0.001 s, the roofline 0.005 s"
-    assert rows["nano", "measured here"][10] == "failedout of memory"
-    assert [row[0] for row in Page("<table" + sections[2]).rows if len(row) == 1] == [
-        f"{A100}, compute capability 8.0", "NVIDIA L4, compute capability 8.0", "AMD EPYC 7763",
+    assert doubted[10:] == [
+        "invalida decode step took 0.001 s, the roofline 0.005 s", f"contributed, nobody named{WHEN}"
     ]  # fmt: skip
-    (ratio,) = Page("<table" + sections[3]).rows[1:]
-    assert (ratio[0], ratio[1], ratio[6], ratio[-1]) == (
-        "minitron-4b",
-        "minitron-8b",
-        "1.5000",
-        f"contributed by Ada{WHEN}",
-    )
-    assert ratio[9] == "valid"
-    task, failed = Page("<table" + sections[4]).rows[1:]
+    (processor,) = [address for address in made if address.startswith("speed/amd-epyc-7763")]
+    lost = table("Table of speeds", made[processor])[-1]
+    assert (lost[0], lost[10], lost[11]) == ("nano", "failedout of memory", f"measured here{WHEN}")
+    assert "No model was timed here yet" in made[processor]
+
+
+def test_ratios_and_scoring_are_those_of_the_store(made: dict[str, str]):
+    page = made["speed/a100-80-sxm.html"]
+    (ratio,) = table("Table of speed ratios", page)[1:]
+    assert (ratio[0], ratio[1], ratio[6], ratio[9]) == ("minitron-4b", "minitron-8b", "1.5000", "valid")
+    assert ratio[-1] == f"contributed by Ada{WHEN}"
+    task, failed = table("Table of scoring times", page)[1:]
     assert (failed[1], failed[7], failed[-1]) == ("piqa 5-shot", "failedno data", f"measured here{WHEN}")
     assert task[1:6] == ["hellaswag 10-shot", "100 of 1,000", "5.0000 s", "20.000 slm-eval HFLM, batch 1", "4.0000×"]
     assert task[7] == "conforms: 0 flips of 10, the reference 0"
-    (suite,) = Page("<table" + sections[5]).rows[1:]
+    (suite,) = table("Table of scoring times of all tasks", page)[1:]
     assert suite[1:5] == ["1", "50.000 s", "200.00 slm-eval HFLM, batch 1", "4.0000×extrapolated"]
-    assert "2 valid speed rows" in page.text
-    assert "withheld" not in page.text
+    assert not any("withheld" in html for html in made.values())
+
+
+def test_a_failure_and_an_older_run_replace_no_good_point(tmp_path: Path):
+    results = filled(tmp_path)
+    old = point_of("minitron-4b", new_run_id(), speed=facts(batch=1), finished_at=datetime(2026, 1, 1, tzinfo=UTC),
+                   source="contributed", contribution=Contribution(by="Ada", file="b.zip", sha256="0"))  # fmt: skip
+    broken = facts(validity=Validity(valid=False, reasons=(Reason(code="device-memory", text="out of memory"),)))
+    newer = point_of("minitron-4b", new_run_id(), speed=broken, finished_at=datetime(2026, 12, 1, tzinfo=UTC),
+                     source="contributed", contribution=Contribution(by="Ada", file="b.zip", sha256="0"))  # fmt: skip
+    for each in (old, newer):
+        write_record(results, each)
+    made = pages_over(results)["speed/a100-80-sxm.html"]
+    rows = [row for row in table("Table of speeds", made) if row[0] == "minitron-4b"]
+    assert [(row[5][:6], row[10]) for row in rows] == [("8.0000", "valid")]
