@@ -12,9 +12,20 @@ from harness.store.reproduction import beside, newest
 Row = Mapping[str, Any]
 
 RUNS = """
-SELECT run_id, model, suite, backend, device, gpu, processor, dtype, finished_at, tasks, failed, source
-FROM runs ORDER BY finished_at DESC, run_id
+SELECT run_id, model, suite, backend, device, gpu, processor, dtype, finished_at, tasks, failed, source,
+       count(*) OVER (PARTITION BY model) AS runs
+FROM runs QUALIFY row_number() OVER (PARTITION BY model ORDER BY finished_at DESC, run_id) <= 50
+ORDER BY model, finished_at DESC, run_id
 """
+"""The newest runs of each model, and in `runs` how many it has."""
+BESIDE = """
+SELECT * FROM reproduction
+QUALIFY run_id = first_value(run_id) OVER (
+  PARTITION BY registry_id, task, metric, filter, shots ORDER BY finished_at DESC, run_id DESC
+)
+ORDER BY finished_at, run_id, task, metric, filter, origin, protocol
+"""
+"""What `newest` would leave of the view, which holds every run."""
 
 
 class Rows(Protocol):
@@ -35,8 +46,7 @@ class Evidence:
 
 def evidence_in(reader: Rows) -> Evidence:
     """Two queries for all models together."""
-    compared = reader.rows("SELECT * FROM reproduction ORDER BY finished_at, run_id")
-    return Evidence(_by_model(reader.rows(RUNS)), _by_model(beside(newest(compared))))
+    return Evidence(_by_model(reader.rows(RUNS)), _by_model(beside(newest(reader.rows(BESIDE)))))
 
 
 def _by_model(rows: Sequence[Row]) -> dict[str, Sequence[Row]]:

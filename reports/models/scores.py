@@ -14,8 +14,6 @@ from reports.models.subject import Subject
 
 Row = Mapping[str, Any]
 
-MOST_RUNS = 50
-"""Runs listed on a model's page; the page of all runs has the others."""
 ARROWS = {True: "↑", False: "↓", None: ""}
 MARKED_VERDICTS = {"reproduced": "good", "differs": "bad"}
 APPROXIMATE = "≈ The sampling error of a printed share of n documents: nobody measured this interval."
@@ -131,10 +129,10 @@ def runs(rows: Sequence[Row]) -> Grid | None:
             Cell(f"{row['failed']:,}" if row["failed"] else "", mark="bad" if row["failed"] else ""),
             Cell(text(row["source"]), mark=text(row["source"])),
         ]
-        for row in rows[:MOST_RUNS]
+        for row in rows
     ]
-    left = len(rows) - MOST_RUNS
-    notes = (f"The newest {MOST_RUNS} of {len(rows):,}; the page of all runs has the others.",) if left > 0 else ()
+    more = bool(rows) and rows[0]["runs"] > len(rows)
+    notes = (f"The newest {len(rows)} of {rows[0]['runs']:,}; the page of all runs has the others.",) if more else ()
     return grid("Runs, the newest first.", columns, lines, notes)
 
 
