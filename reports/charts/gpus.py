@@ -10,7 +10,18 @@ from typing import Any
 from reports.cells import writable
 from reports.charts.frontier import CONFIG, SHAPES
 
-WIDTH, STEP, LABEL_LIMIT = 560, 19, 190
+WIDTH, STEP, LABEL_LIMIT = 480, 19, 190
+AXIS: dict[str, Any] = {
+    "labelColor": "currentColor",
+    "titleColor": "currentColor",
+    "labelFontSize": 11,
+    "titleFontSize": 11,
+    "titleFontWeight": "normal",
+    "domain": False,
+    "ticks": False,
+    "gridColor": "currentColor",
+    "gridOpacity": 0.12,
+}
 
 
 @dataclass(frozen=True)
@@ -86,5 +97,5 @@ def _spec(lines: Sequence[GpuLine], points: list[dict[str, Any]]) -> dict[str, A
                 },
             },
         ],
-        "config": CONFIG,
+        "config": {**CONFIG, "axis": AXIS},
     }

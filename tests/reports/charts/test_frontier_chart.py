@@ -126,3 +126,9 @@ def test_every_gpu_has_a_line_and_what_does_not_fit_no_mark():
     svg = draw_gpus([GpuLine("L4", 36.0, None), GpuLine("H200", 581.0, 319.0, 300.0, None)])
     assert {"L4", "H200"} <= set(texts(svg))
     assert svg.count('stroke="var(--accent)"') == 3
+
+
+@pytest.mark.parametrize("svg", [draw([PANEL], "x"), draw_gpus([GpuLine("H200", 581.0, 319.0, 300.0, None)])])
+def test_every_colour_is_the_pages_so_that_it_follows_light_and_dark(svg: str):
+    given = set(re.findall(r'(?:fill|stroke)="([^"]*)"', svg))
+    assert given <= {"currentColor", "var(--accent)", "var(--paper)", "none", "transparent"}
