@@ -98,11 +98,14 @@ def _share(pair: Pair, load: Callable[[Where, ScoreKey], Side]) -> Share | None:
     parent, source = pair.theirs.row.model, pair.own.figure.source
     if _has_samples(a, ours) and _has_samples(b, theirs):
         kept = _retained(a, b, key)
-        return Share(parent, kept.value, kept.lower, kept.upper, kept.raw, source, paired=True) if kept else None
-    if pair.own.is_part or pair.theirs.is_part:
+        if kept is None:
+            return None
+        if kept.lower is None or kept.lower != kept.upper:
+            return Share(parent, kept.value, kept.lower, kept.upper, kept.raw, source, paired=True)
+        # Documents that all came out alike have no spread, which says nothing of others: the scores' own intervals do.
+    elif pair.own.is_part or pair.theirs.is_part:
         return None
-    reference, candidate = _estimate(pair.theirs), _estimate(pair.own)
-    return unpaired_share(parent, reference, candidate, chance_on(ours, theirs), source)
+    return unpaired_share(parent, _estimate(pair.theirs), _estimate(pair.own), chance_on(ours, theirs), source)
 
 
 def _retained(a: Side, b: Side, key: ScoreKey) -> Retained | None:
