@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.store.query import Reader
 from reports.board.build import build_board
-from reports.board.model import Board
-from reports.pages import runs
+from reports.pages import board, claims, comparisons, gate, models, runs, speed, waiting
+from reports.pages.single import single_file
 from reports.site.addresses import HOME
 from reports.site.input import SiteInput
 from reports.site.writing import Site, check_replaceable, site_in, write_file
+from reports.tables.formats import board_parquet, written
 from zoo.errors import UnknownModel
 from zoo.names import unknown
 from zoo.registry.loader import load_registry
@@ -22,8 +21,17 @@ from zoo.registry.loader import load_registry
 PARQUET = "board.parquet"
 """Beside the home page, which leads to it."""
 SINGLE = "leaderboard.html"
-MAKERS = ("board", "models", "claims", "gate", "waiting", "comparisons", "speed")
-"""Modules of reports.pages."""
+MAKERS: tuple[Callable[[SiteInput], Iterator[tuple[str, str]]], ...] = (
+    board.pages,
+    models.pages,
+    claims.pages,
+    gate.pages,
+    waiting.pages,
+    comparisons.pages,
+    speed.pages,
+    runs.pages,
+)
+"""Each gives (address, HTML) of its pages, one by one. Pages of single runs are made apart: `_put_runs`."""
 Pair = tuple[str, str]
 
 
@@ -47,11 +55,11 @@ def publish(results: Path, out: Path, version: str, asked: Sequence[Pair] = ()) 
     reader = Reader(results)
     with site_in(out) as site:
         source = site_input(results, reader, version, asked)
-        for make in _makers():
+        for make in MAKERS:
             for address, html in make(source):
                 site.put(address, html)
         _put_runs(site, source)
-        _put_board(site, source.board)
+        site.put(PARQUET, board_parquet(source.board))
     return Published(out / HOME, site.files, site.written)
 
 
@@ -60,8 +68,6 @@ def publish_single(results: Path, out: Path, version: str) -> Path:
 
     Raises as `publish` does, NotASite where a file of that name is not minizoo's.
     """
-    from reports.pages.single import single_file
-
     path = out if out.suffix.lower() in (".html", ".htm") else out / SINGLE
     check_replaceable(path)
     write_file(path, single_file(site_input(results, Reader(results), version)).encode())
@@ -70,46 +76,26 @@ def publish_single(results: Path, out: Path, version: str) -> Path:
 
 def table(results: Path, form: str) -> str:
     """The leaderboard as `markdown`, `json` or `csv`. Raises as the store does."""
-    from reports.tables.formats import written
-
     return written(build_board(Reader(results), load_registry()), form)
 
 
 def site_input(results: Path, reader: Reader, version: str, asked: Sequence[Pair] = ()) -> SiteInput:
     """What the pages are made from. UnknownModel for a pair with a name that neither results nor registry know."""
     registry = load_registry()
-    board = build_board(reader, registry)
-    shown = {row.facts.id for row in board.rows}
+    made = build_board(reader, registry)
+    shown = {row.facts.id for row in made.rows}
     for name in (name for pair in asked for name in pair):
         if name not in shown and registry.find(name) is None:
             known = [*shown, *(each for model in registry.models.values() for each in model.names)]
             raise unknown(UnknownModel, "model", name, known, "`minizoo report` names all that were measured.")
-    return SiteInput(results, reader, registry, board, version, tuple(asked))
-
-
-def _makers() -> Iterator[Callable[[SiteInput], Iterator[tuple[str, str]]]]:
-    for name in MAKERS:
-        try:
-            module: Any = importlib.import_module(f"reports.pages.{name}")
-        except ModuleNotFoundError:
-            continue
-        if hasattr(module, "pages"):
-            yield module.pages
+    return SiteInput(results, reader, registry, made, version, tuple(asked))
 
 
 def _put_runs(site: Site, source: SiteInput) -> None:
     """The pages of runs with their samples: only those that are new, or of which something changed."""
-    for address, html in runs.pages(source):
-        site.put(address, html)
     due = runs.due_runs(source)
     changed = [run for run in due if not all(site.unchanged(each, run.digest) for each in (run.page, *run.samples))]
     for made in runs.run_pages(source, changed):
         for address, path in made.samples:
             site.copy(address, path, made.due.digest)
         site.put(made.due.page, made.html, made.due.digest)
-
-
-def _put_board(site: Site, board: Board) -> None:
-    from reports.tables.formats import board_parquet
-
-    site.put(PARQUET, board_parquet(board))

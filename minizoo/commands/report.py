@@ -65,7 +65,7 @@ def _show_table(output: Output, results: Path, form: str, out: Path | None) -> N
 
     text = table(results, form)
     if out is None:
-        output.text(text.removesuffix("\n"))
+        output.text(text.replace("\r\n", "\n").removesuffix("\n"))  # CSV's line ends are for files
         return
     from reports.site.writing import write_file
 
@@ -83,7 +83,8 @@ def _results(results: Path, given: bool) -> Generator[Path]:
 
     with tempfile.TemporaryDirectory(prefix="minizoo-report-") as folder:
         found = copy_committed(Path(folder))
-        what = f"{found.runs} runs that come with minizoo" if found.runs else "what others published"
+        runs = "1 run that comes" if found.runs == 1 else f"{found.runs} runs that come"
+        what = f"{runs} with minizoo" if found.runs else "what others published"
         note(
             f"There is no results folder {results}: the report is of {what}. `minizoo eval` makes results of your own."
         )
