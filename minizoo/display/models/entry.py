@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,20 +28,36 @@ SHOWN_DIMENSIONS = (
 )  # fmt: skip
 
 
-def measured_scores(results: Path, model: str) -> list[Mapping[str, Any]]:
-    """The model's measured scores beside the published ones; a results folder that is not there is not made."""
+@dataclass(frozen=True)
+class Measured:
+    """What the results folder holds of a model, as rows of the store."""
+
+    newest: Sequence[Mapping[str, Any]] = ()
+    """The newest good score of each circumstance."""
+    beside: Sequence[Mapping[str, Any]] = ()
+    """The newest ones beside published ones."""
+
+
+def measured_scores(results: Path, model: str) -> Measured:
+    """The model's measured scores, and those beside published ones; a results folder that is not there is not made."""
     if not results.is_dir():
-        return []
+        return Measured()
+    from harness.store.query import Reader
     from harness.store.reproduction import of_model
+    from reports.tables.measured import newest_scores
 
-    return or_note(lambda: of_model(results, model))
+    def read() -> list[Measured]:
+        beside = of_model(results, model)
+        return [Measured(newest_scores(Reader(results), model), beside)]
+
+    return next(iter(or_note(read, "What was measured is not shown")), Measured())
 
 
-def show_model(output: Output, model: Model, registry: Registry, measured: list[Mapping[str, Any]]) -> None:
+def show_model(output: Output, model: Model, registry: Registry, measured: Measured) -> None:
     """Lineage, facts, dimensions, statements, published scores, and what was measured beside them."""
     told = facts(model, registry)
     if output.as_json:
-        output.document("model", {**told, "reproduction": measured})
+        output.document("model", {**told, "measured": measured.newest, "reproduction": measured.beside})
         return
     output.text(f"{model.display} ({model.id})")
     output.text()
@@ -53,7 +69,8 @@ def show_model(output: Output, model: Model, registry: Registry, measured: list[
     output.table([Column("dimension"), Column("value", number=True)], _dimension_rows(told["architecture"]))
     _show_statements(output, told["statements"])
     _show_scores(output, told["published_scores"])
-    show_beside(output, measured)
+    _show_measured(output, measured)
+    show_beside(output, measured.beside)
 
 
 def show_check(output: Output, model: str, where: str, check: FolderCheck) -> int:
@@ -160,6 +177,15 @@ def _show_scores(output: Output, scores: list[dict[str, Any]]) -> None:
 
     output.text()
     show_table(output, published_table(scores))
+
+
+def _show_measured(output: Output, measured: Measured) -> None:
+    if not measured.newest:
+        return
+    from reports.tables.measured import measured_table
+
+    output.text()
+    show_table(output, measured_table(measured.newest))
 
 
 def _speed(speed: dict[str, Any]) -> str:
