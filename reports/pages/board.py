@@ -12,7 +12,7 @@ from reports.board.model import BoardRow, ColumnKey, Failure, TaskColumn
 from reports.charts.first import Picture, picture
 from reports.compare.pairs import pairs
 from reports.pages.board_answer import answers, fastest, lead_first, verdicts
-from reports.pages.board_cells import Notes, RowText, Ways, clipped, column_id, options, row_text
+from reports.pages.board_cells import Notes, RowText, Ways, clipped, column_id, options, row_text, worse_end
 from reports.site.addresses import HOME, board_page, comparison_page, model_page, relative, run_page, speed_page
 from reports.site.frame import page
 from reports.site.input import SiteInput
@@ -68,6 +68,12 @@ class Section:
     def rows(self) -> tuple[RowText, ...]:
         """All its rows, in order."""
         return tuple(row for _, rows in self.kinds for row in rows)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The columns of facts that some row fills; an empty one is left out."""
+        told = {"speed": "speedups", "tokens": "tokens", "memory": "memory", "context": "context"}
+        return tuple(name for name, of in told.items() if any(getattr(row, of) for row in self.rows))
 
 
 @dataclass(frozen=True)
@@ -214,9 +220,19 @@ class Maker:
         return {**told, "href": ways.run(failure.run_id)}
 
     def _rows(self, group: str) -> tuple[BoardRow, ...]:
-        """Rows with a figure in the group."""
-        keys = self._keys(group)
-        return tuple(row for row in self.board.rows if any(row.figures.get(key) for key in keys))
+        """Rows with a figure in the group: by kind, then by the worse end of its first column, what is missing last."""
+        keys, first = self._keys(group), self._columns[group][0]
+        kinds = list(dict.fromkeys(row.facts.kind for row in self.board.rows))
+
+        def place(row: BoardRow) -> tuple[int, bool, float]:
+            told = next((worse_end(figure, first.higher_is_better) for figure in row.figures.get(first.key, ())), None)
+            return (
+                kinds.index(row.facts.kind),
+                told is None,
+                (told or 0.0) * (1 if first.higher_is_better is False else -1),
+            )
+
+        return tuple(sorted((row for row in self.board.rows if any(row.figures.get(key) for key in keys)), key=place))
 
     def _keys(self, group: str) -> tuple[ColumnKey, ...]:
         return tuple(column.key for column in self._columns[group])
@@ -231,7 +247,7 @@ def title_of(group: str) -> str:
 
 
 def _parts(rows: Sequence[BoardRow], keys: Sequence[ColumnKey]) -> tuple[Part, ...]:
-    """All rows where they fit a page; else those of each hardware apart, in the board's order."""
+    """All rows where they fit a page; else those of each hardware apart, by its name."""
     whole = cut(rows, keys, MOST_FIGURES)
     if len(whole) == 1:
         return (Part("", tuple(rows), 1, _figures(rows, keys)),)
@@ -243,7 +259,7 @@ def _parts(rows: Sequence[BoardRow], keys: Sequence[ColumnKey]) -> tuple[Part, .
         by_hardware = {"": list(rows)}
     parts: list[Part] = []
     done = 0
-    for hardware, its in by_hardware.items():
+    for hardware, its in sorted(by_hardware.items()):
         name = clipped(hardware, 60) or ("not run here" if len(by_hardware) > 1 else "rows")
         pieces, start = cut(its, keys, MOST_FIGURES), 1
         for piece in pieces:

@@ -164,7 +164,7 @@ def _figure_text(model: str, figure: Figure, column: TaskColumn, ways: Ways, not
 
 
 def _share_text(model: str, share: Share | None, ways: Ways) -> ShareText | None:
-    if share is None:
+    if share is None or finite(share.value) is None:  # the parent is no better than guessing
         return None
     how = "same documents of both" if share.paired else f"{share.source} figures of both"
     raw = "" if finite(share.raw) is None else percent(share.raw)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.boards import CPU, MMLU, RUN, empty, facts, failures, hostile, measured, row, site, small, wide
+from support.boards import CPU, GSM8K, MMLU, RUN, empty, facts, failures, hostile, measured, row, site, small, wide
 from support.browser import HOSTILE
 from support.report_pages import Page
 
@@ -67,6 +67,19 @@ def test_boards_with_little_on_them_say_what_to_run(board: Board) -> None:
     assert re.search("<(code|pre)>minizoo eval --model ", made(board)["index.html"])
 
 
+def test_facts_that_no_row_has_get_no_column() -> None:
+    told = made(small())
+    names = {
+        group: re.findall(r'<th scope="col" data-col="(\w+)"', told[f"board/{group}.html"])
+        for group in ("nano", "paper")
+    }
+    assert names["nano"] == ["model", "size", "speed", "memory", "context", "licence"]
+    assert names["paper"] == ["model", "size", "speed", "tokens", "memory", "context", "licence"]
+    for group in names:
+        heads, *rows = [row for row in Page(told[f"board/{group}.html"]).rows if len(row) > 1]
+        assert {len(row) for row in rows} == {len(heads)}
+
+
 def test_failures_stand_apart_with_their_reason() -> None:
     html = made(failures())["index.html"]
     assert "1 task failed when last run" in html
@@ -114,6 +127,15 @@ def test_the_largest_pages_stay_under_two_megabytes() -> None:
     told = made(replace(board, rows=both))
     assert max(len(html.encode()) for html in told.values()) <= MOST_BYTES
     assert len(single_file(site(replace(board, rows=both))).encode()) <= MOST_BYTES
+
+
+def test_rows_of_a_group_stand_by_the_worse_end_of_its_first_column() -> None:
+    rows = tuple(
+        row(facts(name), {MMLU: (measured(value, half),)} if value else {GSM8K: (measured(0.1),)})
+        for name, value, half in (("none", 0.0, 0.0), ("lucky", 0.7, 0.3), ("sure", 0.6, 0.01), ("low", 0.2, 0.01))
+    )
+    html = made(replace(small(), rows=rows))["board/paper.html"]
+    assert re.findall(r'data-m="(\w+)"', html) == ["sure", "lucky", "low", "none"]
 
 
 def test_pieces_keep_all_rows_in_order_within_both_limits() -> None:
