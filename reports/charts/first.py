@@ -8,8 +8,6 @@ which read the summary, and the table holds the same numbers.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
 from collections import Counter
@@ -20,6 +18,7 @@ from typing import Any
 from reports.board.model import Board, BoardRow, Figure, TaskColumn
 from reports.cells import writable
 from reports.charts.scores import ACCENT, CONFIG, Chart
+from reports.charts.svg import svg_of
 
 MOST_LINES, MOST_TASKS = 12, 4
 LONGEST_NAME = 34
@@ -130,7 +129,7 @@ def _chart(lines: Sequence[Line], columns: Sequence[TaskColumn], kept: bool, siz
     what = f"How much of its parent's score above chance {who} keeps" if kept else f"The score that {who} has"
     beside = ", beside its size as a share of its parent" if kept else ""
     summary = f"{what} on {tasks}, with 95 % intervals{beside}. The table below holds the same numbers."
-    return Chart(_svg(_spec(lines, columns, kept, sizes)), summary, 0)
+    return Chart(svg_of(_spec(lines, columns, kept, sizes)), summary, 0)
 
 
 def _spec(
@@ -295,19 +294,3 @@ def _ticks(domain: list[float]) -> list[float]:
 def _spare(names: Sequence[str], size_width: int) -> int:
     """Labels are measured with another font than the reader's: a fifth of their width more, on the left."""
     return min(230 if size_width else 140, 7 * max(map(len, names))) // 5
-
-
-def _svg(spec: dict[str, Any]) -> str:
-    """The picture, with ids that are its own: vl-convert counts them through all pictures of a process."""
-    import vl_convert
-
-    drawn: str = vl_convert.vegalite_to_svg(spec)
-    name = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:8]
-    numbers: dict[str, int] = {}
-
-    def own(found: re.Match[str]) -> str:
-        return f"{found[1]}{name}-{numbers.setdefault(found[2], len(numbers))}"
-
-    drawn = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", drawn)
-    drawn = re.sub(r'(id="|url\(#)(clip\d+)', own, drawn)
-    return re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', drawn, count=1)
