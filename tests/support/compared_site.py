@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 
+from harness.records.files import new_run_id
 from harness.records.record import Counts
+from harness.stats.sufficient import StrataStatistics, Stratum
 from harness.store.query import Reader
 from reports.board.build import build_board
 from reports.site.input import SiteInput
-from support.compared import keep
+from support.compared import keep, score_of
 from zoo.registry.loader import load_registry
 
 PARENT, CHILD, OTHER, ODD = "nano-teacher", "nano-width-pruned", "nano-depth-pruned", "mine <b>'&\u202e"
@@ -51,6 +53,24 @@ def make(results):
         keep(results, model, answers(seed + 7, 60, share), "passages", columns=shared)
         cut = counts(45, 45, truncated=at)
         keep(results, model, answers(seed + 8, 45, share), "cut", columns=columns(45), counts=cut)
+        group(results, model, "by_documents", (seed, share), (80, 20))
+        group(results, model, "by_tasks", (seed, share), (1, 1))
+
+
+def group(results, model, name, drawn, weights):
+    """A group of two tasks of 80 and 20 documents, which count in it by those weights."""
+    run, (seed, share), tasks = new_run_id(), drawn, (f"{name}_one", f"{name}_two")
+    made_of = []
+    for at, (task, n) in enumerate(zip(tasks, (80, 20), strict=True)):
+        values = answers(seed + 20 + at, n, share)
+        made_of.append(keep(results, model, values, task, columns=columns(n, 100 * at), run_id=run).scores[0])
+    strata = tuple(
+        Stratum(weight=w / sum(weights), value=s.value, n=s.n, total=s.n, statistics=s.statistics)
+        for w, s in zip(weights, made_of, strict=True)
+    )
+    fields = {"value": sum(each.weight * each.value for each in strata), "n": 100, "total": None}
+    own = score_of([0.0], **fields, statistics=StrataStatistics(strata=strata, unit_interval=True))
+    keep(results, model, [], name, scores=(own,), members=tasks, run_id=run)
 
 
 def site(results, **changes) -> SiteInput:

@@ -18,7 +18,7 @@ from reports.compare.cells import interval, kept, score, signed
 from reports.pages.comparisons import pages
 
 MODELS = (PARENT, CHILD, OTHER, ODD)
-ELSEWHERE = {"graded", "passages"}
+ELSEWHERE = {"graded", "passages", "by_tasks"}
 PAIR = """([a, b]) => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const model = (id) => data.models.find((each) => each.id === id);
