@@ -14,9 +14,8 @@ from reports.site.frame import page
 from reports.site.input import SiteInput
 from reports.speed import points, ratios, scoring
 from reports.speed.hardware import HardwarePage, pages_of
-from reports.speed.latency import LIMITS, at_equal_latency
 from reports.speed.limits import Limit, Shape, limits_on
-from reports.speed.lines import column_title, evaluation_lines, limit_lines, pair_lines, served_lines, tokens_per_s
+from reports.speed.lines import column_title, evaluation_lines, limit_lines, pair_lines, speedup_lines, tokens_per_s
 from reports.speed.pairs import (
     DEFAULT,
     Measured,
@@ -77,7 +76,6 @@ def hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows) -> s
     pictures = [_picture(setting, site, rows, hardware) for setting in settings_of(rows)]
     tables = section(rows)
     alone = pairs_at(DEFAULT, rows, site.board, site.registry, None)
-    parents = {row.facts.id: row.facts.parent for row in site.board.rows}
     here = speed_page(hardware.name)
     return page(
         "speed_hardware.html.j2",
@@ -96,8 +94,7 @@ def hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows) -> s
         shown=MOST_ROWS,
         evaluations=(evaluated := evaluation_lines(evaluations_on(site.reader, hardware.seen_as)))[:MOST_ROWS],
         evaluations_in_all=len(evaluated),
-        served=served_lines(at_equal_latency(rows, parents, site.reader)),
-        latencies=" and ".join(f"{1e3 * limit:g} ms" for limit in LIMITS),
+        served=speedup_lines(site.board, hardware.seen_as, "equal latency"),
         published=published_on(hardware.gpu, site.registry) if hardware.gpu else (),
         point_columns=points.COLUMNS,
         ratio_columns=_of_one_machine(ratios.COLUMNS),

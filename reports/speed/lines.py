@@ -1,4 +1,4 @@
-"""Pairs, limits and speed-ups at equal latency as the text of their tables."""
+"""Pairs, limits, speed-ups and evaluations as the text of their tables."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.records.record import precision
-from reports.board.model import ColumnKey, Figure
+from reports.board.model import Board, ColumnKey, Figure
 from reports.cells import ABSENT, count, interval, number, size, text
-from reports.speed.latency import LatencyLine, Served
 from reports.speed.limits import Limit
 from reports.speed.pairs import Measured, Pair
 
@@ -61,18 +60,15 @@ class LimitLine:
 
 
 @dataclass(frozen=True)
-class ServedLine:
-    """Child and parent at one latency limit, as text."""
+class SpeedUpLine:
+    """A model over another, as text."""
 
-    limit: str
     model: str
+    display: str
     against: str
-    workload: str
-    way: str
-    ours: Cell
-    theirs: Cell
-    ratio: str
-    interval: str
+    ratio: Cell
+    how: str
+    """Engine, limit, batches, workload."""
 
 
 @dataclass(frozen=True)
@@ -123,21 +119,19 @@ def limit_lines(limits: Sequence[Limit], timed: Sequence[Pair]) -> tuple[LimitLi
     return tuple(_limit_line(limit, by_model, best.get(limit.model)) for limit in ordered)
 
 
-def served_lines(lines: Sequence[LatencyLine]) -> tuple[ServedLine, ...]:
-    """In the order of the lines."""
+def speedup_lines(board: Board, names: Sequence[str], rule: str) -> tuple[SpeedUpLine, ...]:
+    """The board's speed-ups by that rule on hardware of these names, in the order of its rows."""
     return tuple(
-        ServedLine(
-            limit=f"{1e3 * line.limit:g} ms",
-            model=line.model,
-            against=line.against,
-            workload=f"{count(line.input)} → {count(line.output)}",
-            way=line.way,
-            ours=_served(line.ours),
-            theirs=_served(line.theirs),
-            ratio=number(line.ratio),
-            interval=interval(line.lower, line.upper),
+        SpeedUpLine(
+            model=row.facts.id,
+            display=row.facts.display,
+            against=up.against,
+            ratio=Cell(f"{number(up.ratio)}×", interval(up.lower, up.upper), up.source, up.run_id or ""),
+            how=up.detail,
         )
-        for line in lines
+        for row in board.rows
+        for up in row.speedups
+        if up.rule == rule and up.hardware in names
     )
 
 
@@ -201,7 +195,3 @@ def _score(figure: Figure | None) -> Cell:
     return Cell(
         number(figure.value), f"≈ {ends}" if ends and figure.approximate else ends, figure.source, figure.run_id or ""
     )
-
-
-def _served(served: Served) -> Cell:
-    return Cell(number(served.rate), f"batch {count(served.batch)}", run=served.run)

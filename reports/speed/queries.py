@@ -41,7 +41,7 @@ FIGURES = f"""
 SELECT s.run_id, s.task, s.metric, s.statistic, s.value, s.lower, s.upper, s.n
 FROM ({NEWEST}) JOIN speed_statistics s USING (run_id, task)
 WHERE s.metric IN ('output_rate', 'itl', 'ttft', 'joules_per_token')
-  AND (s.statistic IN ('p50', 'mean') OR (s.metric = 'itl' AND s.statistic = 'p99'))
+  AND s.statistic IN ('p50', 'mean')
 """
 RATIOS = f"""
 SELECT v.*, r.processor FROM speed_ratios v JOIN records r USING (run_id, task) WHERE {HERE}
@@ -71,7 +71,6 @@ FROM records r WHERE r.source = 'measured' AND r.status = 'ok' AND r.asked_token
 GROUP BY ALL ORDER BY r.model, r.backend, r.dtype, r.compute_dtype
 """
 """What evaluations took, of each model in each way."""
-RATES = "SELECT run_id, task, value FROM metric_output_rate WHERE (run_id, task) IN (SELECT (unnest(?), unnest(?)))"
 
 
 class Store(Protocol):
@@ -99,12 +98,3 @@ def rows_on(store: Store, names: Sequence[str]) -> SpeedRows:
 def evaluations_on(store: Store, names: Sequence[str]) -> list[dict[str, Any]]:
     """What evaluations took on hardware of these names."""
     return store.rows(EVALUATIONS, [list(names)]) if names else []
-
-
-def output_rates(store: Store, points: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[float]]:
-    """The output rate of each trial of these points (run, task), in rising order; none of what has no trials here."""
-    found: dict[tuple[str, str], list[float]] = {}
-    if points:
-        for row in store.rows(RATES, [[run for run, _ in points], [task for _, task in points]]):
-            found.setdefault((row["run_id"], row["task"]), []).append(row["value"])
-    return {point: sorted(values) for point, values in found.items()}

@@ -92,7 +92,7 @@ def everything(**changes: Any) -> SpeedRows:
 class SpeedStore:
     """Answers the queries of the speed pages from these rows, all of them made on the hardware of the first."""
 
-    def __init__(self, rows: SpeedRows, rates: Sequence[dict[str, Any]] = (), evaluations: Sequence[Any] = ()) -> None:
+    def __init__(self, rows: SpeedRows, evaluations: Sequence[Any] = ()) -> None:
         everything = [*rows.points, *rows.ratios, *rows.scoring, *rows.suites]
         self.hardware = everything[0] if everything else {"gpu": A100, "processor": None, "device": "cuda:0"}
         self.answers = {
@@ -103,7 +103,6 @@ class SpeedStore:
             queries.SCORING: list(rows.scoring),
             queries.SUITES: list(rows.suites),
             queries.EVALUATIONS: list(evaluations),
-            queries.RATES: list(rates),
         }
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 from support.boards import GSM8K, MMLU, empty, facts, hostile, measured, published, row, small
 from support.browser import HOSTILE, opened, scrolls_sideways, violations
 from support.report_pages import Page
-from support.speed_rows import FIGURES, everything, figure, page_of, point, ratio, speed_site
+from support.speed_rows import A100, FIGURES, everything, figure, page_of, point, ratio, speed_site
 
-from reports.board.model import Board, TaskColumn
+from reports.board.model import Board, SpeedUp, TaskColumn
 from reports.speed.section import SpeedRows
 from zoo.arch.gpus import load_gpus
 
@@ -121,6 +122,18 @@ def test_runs_and_models_are_linked_where_they_have_a_page():
     assert 'href="../models/minitron-4b.html"' in html
     assert f'href="../runs/{FIGURES[0]["run_id"]}.html"' in html
     assert 'href="../models/minitron-4b' not in page_of(TWO, empty())
+
+
+def test_speedups_at_equal_latency_are_the_boards_on_this_hardware():
+    up = SpeedUp(A100, "equal latency", 2.5, 2.1, 2.9, "minitron-8b", "measured", "run-1", "hf, at most 20 ms a token")
+    elsewhere = replace(up, hardware="NVIDIA L4", ratio=9.0)
+    told = replace(PAIR, rows=(replace(PAIR.rows[0], speedups=(up, elsewhere)), *PAIR.rows[1:]))
+    html = page_of(TWO, told)
+    assert ["minitron-4b", "minitron-8b", "measured2.5000×2.1000–2.9000", "hf, at most 20 ms a token"] in Page(
+        html
+    ).rows
+    assert "9.0000×" not in html
+    assert "At equal latency" not in page_of(TWO, PAIR)
 
 
 def test_what_evaluations_took_stands_on_the_page_of_a_processor():
