@@ -11,6 +11,7 @@ from harness.exports.hub_datasets import DATASETS, HubDataset
 from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS
 from harness.records.derived import estimate
 from harness.records.record import MetricScore, Record
+from harness.stats.estimate import finite
 
 PERCENT_DIGITS = 4
 """Of a share as a percentage: more digits than any number of documents gives, and none of binary arithmetic."""
@@ -74,13 +75,13 @@ def shown(score: MetricScore) -> float:
 
 def stderr_of(score: MetricScore) -> float | None:
     """The standard error in the same unit."""
-    error = estimate(score).stderr
+    error = finite(estimate(score)).stderr
     return None if error is None else _scaled(score, error)
 
 
 def interval_of(score: MetricScore) -> tuple[float, float] | None:
     """The 95 % interval in the same unit."""
-    found = estimate(score)
+    found = finite(estimate(score))
     if found.lower is None or found.upper is None:
         return None
     return _scaled(score, found.lower), _scaled(score, found.upper)

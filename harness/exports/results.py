@@ -11,6 +11,7 @@ from harness.exports.places import model_name
 from harness.exports.samples import settings_of
 from harness.records.derived import estimate
 from harness.records.record import MetricScore, Record
+from harness.stats.estimate import finite
 from harness.stats.sufficient import MeanStatistics, TransformStatistics
 
 NOT_COMPUTED = "N/A"
@@ -72,7 +73,7 @@ def _printed(record: Record) -> dict[str, Any]:
     """Name, number of documents, and each metric with its error."""
     made: dict[str, Any] = {"name": record.task, "alias": record.task, "sample_len": _documents(record)}
     for score in record.scores:
-        stderr = estimate(score).stderr
+        stderr = finite(estimate(score)).stderr
         made[f"{score.metric},{score.filter}"] = score.value
         made[f"{score.metric}_stderr,{score.filter}"] = NOT_COMPUTED if stderr is None else stderr
     if record.members:
@@ -205,7 +206,7 @@ def _own(records: Sequence[Record], failed: Sequence[Failed]) -> dict[str, Any]:
 
 def _intervals(record: Record) -> dict[str, list[float | None]]:
     """Metric and filter → the 95 % interval; [null, null] where none can be given."""
-    made = {f"{score.metric},{score.filter}": estimate(score) for score in record.scores}
+    made = {f"{score.metric},{score.filter}": finite(estimate(score)) for score in record.scores}
     return {key: [found.lower, found.upper] for key, found in made.items()}
 
 

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from support.exported import export, opened
 from support.records import record, samples
 
-from harness.exports.chosen import choose
+from harness.exports.chosen import Chosen, choose
 from harness.exports.places import folder_of, folders_of
-from harness.exports.results import subtasks_of
+from harness.exports.results import results_document, subtasks_of
 from harness.imports.importing import import_files
 from harness.records.files import run_folder, write_record
 from harness.records.record import MetricScore
+from harness.stats.sufficient import PrintedStatistics
 from zoo.errors import InvalidFile, NothingRecorded, ResultsMissing, UnknownModel, UnknownRun
 
 OLD = ("prompt", "choices", "gold", "gold_logprob", "length", "cluster")
@@ -193,3 +194,11 @@ def test_a_folder_of_weights_is_called_by_its_own_name(tmp_path):
     assert "/home/al" not in json.dumps(document["config"])
     (taken,) = import_files([opened(tmp_path / "out" / "final").path], tmp_path / "again")
     assert (taken.records[0].subject.id, taken.records[0].subject.kind) == ("final", "folder")
+
+
+def test_an_error_that_is_no_number_is_none(tmp_path):
+    broken = record().scores[0].model_copy(update={"statistics": PrintedStatistics(stderr=float("inf"))})
+    chosen = Chosen("m", record("a", scores=(broken,)), tmp_path / "none")
+    document = results_document([chosen], [], {}, {}, "m")
+    assert (document["results"]["a"]["acc,none"], document["results"]["a"]["acc_stderr,none"]) == (0.5, "N/A")
+    assert document["minizoo"]["intervals"]["a"] == {"acc,none": [None, None]}
