@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reports.board.model import Board, ColumnKey
-from reports.cells import interval, number
+from reports.cells import interval
 from reports.charts.frontier import Mark, Panel, draw
-from reports.pages.speed_index import example, index_page
+from reports.pages.speed_index import index_page
 from reports.site.addresses import SPEED, model_page, run_page, speed_page
 from reports.site.frame import page
 from reports.site.input import SiteInput
 from reports.speed import points, ratios, scoring
+from reports.speed.answer import answer, brief
 from reports.speed.hardware import HardwarePage, pages_of
-from reports.speed.limits import Limit, Shape, limits_on
-from reports.speed.lines import column_title, evaluation_lines, limit_lines, pair_lines, speedup_lines, tokens_per_s
+from reports.speed.limits import Shape, limits_on
+from reports.speed.lines import column_title, evaluation_lines, limit_lines, pair_lines, speedup_lines
 from reports.speed.pairs import (
     DEFAULT,
-    Measured,
     Pair,
     Setting,
     frontier,
@@ -80,12 +80,12 @@ def hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows) -> s
     return page(
         "speed_hardware.html.j2",
         here,
-        f"Speed on {_brief(hardware.display)}",
+        f"Speed on {brief(hardware.display)}",
         styles=("speed.css",),
-        description=f"Accuracy against speed on {_brief(hardware.display)}: measured, imported, published, and at most.",
+        description=f"Accuracy against speed on {brief(hardware.display)}: measured, imported, published, and at most.",
         hardware=hardware,
         sheet=source_of(hardware.gpu) if hardware.gpu else "",
-        answer=_answer(rows, site, limits),
+        answer=answer(site.board, site.registry, rows, limits, hardware),
         pictures=pictures,
         limits=(allowed := limit_lines(limits, alone)),
         beside=any(line.percent for line in allowed),
@@ -180,45 +180,9 @@ def _summary(panels: Sequence[Panel]) -> str:
     for panel in panels:
         stair = panel.frontiers[0] or panel.frontiers[1]
         names = {(mark.x, mark.y): mark.name for mark in panel.marks}
-        best = ", ".join(_brief(names[point]) for point in reversed(stair))
+        best = ", ".join(brief(names[point]) for point in reversed(stair))
         told.append(f"{panel.title}: {'' if panel.frontiers[0] else 'at most, '}{best}")
     return "; ".join(told)
-
-
-def _answer(rows: SpeedRows, site: SiteInput, limits: Sequence[Limit]) -> str:
-    """The page's sentence: the fastest that was measured, else what is allowed at most."""
-    setting = settings_of(rows)[0]
-    timed = [pair for pair in pairs_at(setting, rows, site.board, site.registry, None) if pair.source != "limit"]
-    at = f"batch {setting.batch:,}, {setting.input:,} tokens in, {setting.output:,} out"
-    if timed:
-        best = timed[0]
-        name = _brief(best.facts.display)
-        return f"Fastest of {_models(timed)} timed at {at}: {name}, {_told(best.rate)} output tokens/s ({best.way})."
-    allowed = {limit.model: limit.rate for limit in limits if limit.fits}
-    child, parent = example(site.registry)
-    if child and parent and child.id in allowed and parent.id in allowed:
-        ours, theirs = allowed[child.id], allowed[parent.id]
-        return (
-            f"No model was timed here yet. By its data sheet {child.display} reaches at most {tokens_per_s(ours)} output "
-            f"tokens/s at {at}, {ours / theirs:.1f} times its parent {parent.display}."
-        )
-    if allowed:
-        best = max(allowed, key=lambda model: allowed[model])
-        return (
-            f"No model was timed here yet. By its data sheet {best}, the fastest that fits, reaches at most "
-            f"{tokens_per_s(allowed[best])} output tokens/s at {at}."
-        )
-    return "No model was timed here yet, and no data sheet of it is known that would set a limit."
-
-
-def _told(rate: Measured) -> str:
-    ends = interval(rate.lower, rate.upper)
-    return f"{number(rate.value)}{f' [{ends}]' if ends else ''}"
-
-
-def _models(pairs: Sequence[Pair]) -> str:
-    found = len({pair.facts.id for pair in pairs})
-    return f"{found} model{'' if found == 1 else 's'}"
 
 
 def _of_one_machine(columns: Sequence[tuple[str, bool]]) -> list[tuple[str, bool]]:
@@ -230,9 +194,3 @@ def _counts(rows: SpeedRows) -> dict[str, int]:
     """Valid points by who measured them."""
     sources = [row["source"] for row in rows.points if row["valid"] and row["status"] == "ok"]
     return {source: sources.count(source) for source in ("measured", "imported", "contributed")}
-
-
-def _brief(name: str) -> str:
-    """A name short enough for a heading or a sentence."""
-    told = " ".join(name.split())
-    return told if len(told) <= 80 else f"{told[:79]}…"

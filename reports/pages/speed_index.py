@@ -11,13 +11,14 @@ from reports.charts.gpus import GpuLine, draw
 from reports.site.addresses import SPEED, model_page, speed_page
 from reports.site.frame import page
 from reports.site.input import SiteInput
+from reports.speed.answer import example
 from reports.speed.hardware import HardwarePage
 from reports.speed.limits import Limit, Shape, limits_on
 from reports.speed.lines import Cell, tokens_per_s
 from reports.speed.pairs import DEFAULT, Pair, pairs_at
 from reports.speed.section import SpeedRows
 from zoo.arch.gpus import load_gpus
-from zoo.registry.loader import Model, Registry
+from zoo.registry.loader import Model
 
 Found = Sequence[tuple[HardwarePage, SpeedRows]]
 
@@ -88,14 +89,6 @@ def index_page(site: SiteInput, found: Found) -> str:
         model_page=model_page,
         known={row.facts.id for row in site.board.rows},
     )
-
-
-def example(registry: Registry) -> tuple[Model | None, Model | None]:
-    """The model that stands for all in the picture, and its parent: the first of which a speed-up over it is published."""
-    for model in registry.models.values():
-        if model.speeds and model.speeds[0].against in registry.models:
-            return model, registry.models[model.speeds[0].against]
-    return None, None
 
 
 def _limits(site: SiteInput, hardware: HardwarePage) -> dict[str, Limit]:

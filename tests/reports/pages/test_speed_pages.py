@@ -133,7 +133,9 @@ def test_speedups_at_equal_latency_are_the_boards_on_this_hardware():
         html
     ).rows
     assert "9.0000×" not in html
+    assert "minitron-4b runs 2.5000 [2.1000–2.9000] times as fast as minitron-8b at equal latency." in html
     assert "At equal latency" not in page_of(TWO, PAIR)
+    assert "Most gained" not in page_of(TWO, PAIR)
 
 
 def test_what_evaluations_took_stands_on_the_page_of_a_processor():
