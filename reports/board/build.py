@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.store.query import Reader
 from reports.board.columns import ColumnFacts, columns_of
 from reports.board.facts import all_facts
-from reports.board.measured import ISO, Result, failures_of, results_of
+from reports.board.measured import ISO, Result, behind_groups, failures_of, results_of
 from reports.board.model import Board, ColumnKey
 from reports.board.order import in_place, ranked
 from reports.board.paired import measured_shares, pairs_of
@@ -27,7 +27,8 @@ def build_board(reader: Reader, registry: Registry) -> Board:
     models = stored_models(reader)
     shown = shown_by(models)
     facts = all_facts(models, shown, registry)
-    found = results_of(reader)
+    behind = behind_groups(reader)
+    found = results_of(reader, behind)
     published = published_cells(registry, {result.key for result in found if result.primary})
     known = _known(found, published)
     columns = columns_of(known, registry)
@@ -48,7 +49,7 @@ def build_board(reader: Reader, registry: Registry) -> Board:
     return Board(
         columns=columns,
         rows=tuple(rows),
-        failures=failures_of(reader),
+        failures=failures_of(reader, behind),
         measured=counted.count("measured"),
         imported=counted.count("imported") + counted.count("contributed"),
         published=counted.count("published"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -85,9 +85,13 @@ def is_part(figure: Figure) -> bool:
     return figure.n is not None and figure.total is not None and figure.n < figure.total
 
 
-def results_of(reader: Reader) -> list[Result]:
-    """The newest result of each cell, whole and part apart, each source apart; tasks that a group stands for left out."""
-    behind = {(row["run_id"], row["task"]) for row in reader.rows(MEMBERS)}
+def behind_groups(reader: Reader) -> set[tuple[str, str]]:
+    """(run, task) of every task that a group of the same run stands for."""
+    return {(row["run_id"], row["task"]) for row in reader.rows(MEMBERS)}
+
+
+def results_of(reader: Reader, behind: Container[tuple[str, str]]) -> list[Result]:
+    """The newest result of each cell, whole and part apart, each source apart; tasks `behind` groups left out."""
     made = (_result(row) for row in reader.rows(RESULTS) if (row["run_id"], row["task"]) not in behind)
     newest: dict[tuple[object, ...], Result] = {}
     for result in made:
@@ -97,11 +101,11 @@ def results_of(reader: Reader) -> list[Result]:
     return list(newest.values())
 
 
-def failures_of(reader: Reader) -> tuple[Failure, ...]:
-    """Tasks whose newest run has no numbers, newest first; each once a model."""
+def failures_of(reader: Reader, behind: Container[tuple[str, str]]) -> tuple[Failure, ...]:
+    """Tasks whose newest run has no numbers, newest first; each once a model, those `behind` groups left out."""
     found: dict[tuple[str, str], Failure] = {}
     for row in reader.rows(FAILED):
-        if row["status"] != "ok":
+        if row["status"] != "ok" and (row["run_id"], row["task"]) not in behind:
             when = moment(row["finished_at"], ISO)
             found.setdefault(
                 (row["model"], row["task"]), Failure(row["model"], row["task"], row["reason"], row["run_id"], when)

@@ -105,13 +105,13 @@ def _column(score: Expected, task: str, kind: str, measured: Collection[ColumnKe
     name = score.filter or protocol.filter
     if name is None:
         name = measured_filter(measured, task, protocol.metric, score.shots, protocol.chat)
-    unsaid = (
-        "metric" if score.metric is None else "",
-        "filter" if score.filter is None and protocol.filter is not None else "",
-        "chat template" if protocol.chat else "",
-    )
-    told = " and ".join(filter(None, unsaid))
+    unsaid = [
+        *(["metric"] if score.metric is None else []),
+        *(["filter"] if score.filter is None and protocol.filter is not None else []),
+        *(["chat template"] if protocol.chat else []),
+    ]
     key = key_of(task, protocol.metric, name, score.shots, protocol.chat)
+    told = " and ".join(filter(None, (", ".join(unsaid[:-1]), *unsaid[-1:])))
     return key, f"{told} not stated by the source" if told else ""
 
 

@@ -1,6 +1,5 @@
 """What the board knows of a model: by the registry's arithmetic, from its records where it is in none; unknown is None."""
 
-import pytest
 from support.board_registry import cell, named, rows_of
 from support.compared import score_of
 from support.records import record
@@ -41,12 +40,14 @@ def test_every_model_of_the_registry_has_a_row_if_nobody_measured_it(results):
     assert {row.facts.id for row in results.board().rows} == set(results.registry.models)
 
 
-@pytest.mark.parametrize(("assumed", "context"), [(None, 4096), ("config.json states none", None)])
-def test_a_model_in_no_registry_has_the_context_that_its_own_files_state(results, assumed, context):
-    subject = named("owner/model", kind="hub", entry=None)
-    results.keep("owner/model", [1.0, 0.0], subject=subject, context=4096, context_assumed=assumed)
-    found = facts_of(results.board(), "owner/model")
-    assert (found.context, found.hub, found.family, found.kind) == (context, "owner/model", "unregistered", "unknown")
+def test_a_model_in_no_registry_has_the_context_that_its_own_files_state(results):
+    for name, assumed in (("owner/stated", None), ("owner/assumed", "config.json states none")):
+        subject = named(name, kind="hub", entry=None)
+        results.keep(name, [1.0, 0.0], subject=subject, context=4096, context_assumed=assumed)
+    board = results.board()
+    stated, guessed = facts_of(board, "owner/stated"), facts_of(board, "owner/assumed")
+    assert (stated.context, stated.hub, stated.family, stated.kind) == (4096, "owner/stated", "unregistered", "unknown")
+    assert guessed.context is None
 
 
 def test_a_registered_model_s_context_is_the_registry_s_where_it_says(results):

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from support.board_registry import WINOGRANDE, cell, named, rows_of
 from support.records import record
 
@@ -61,6 +60,13 @@ def test_only_failures_leave_the_board_without_a_measured_figure(results):
     assert (board.measured, len(board.failures), board.runs) == (0, 1, 1)
     (row,) = rows_of(board, "mine")  # it has a page of its own
     assert row.figures == {}
+
+
+def test_a_group_that_failed_is_told_once_and_not_with_its_tasks(results):
+    run, lost = record().run_id, {"status": "failed", "reason": "no memory", "scores": ()}
+    for task, members in (("mmlu", ("mmlu_law",)), ("mmlu_law", ())):
+        results.keep("child", [], task, run_id=run, members=members, **lost)
+    assert [failure.task for failure in results.board().failures] == ["mmlu"]
 
 
 def test_a_part_stands_beside_the_whole_and_has_no_rank(results):
@@ -182,13 +188,15 @@ def test_two_sets_of_weights_under_one_name_are_two_models(results):
     assert all(facts.registered and facts.parent == "parent" for facts in shown)
 
 
-@pytest.mark.parametrize("name", ["<img onerror=alert(1)>", "é" * 5000, "\u202eabc", "a'; DROP TABLE records; --"])
-def test_any_name_is_kept_as_it_is(results, name):
-    subject = named(name, entry=None, kind="hub", source=name)
-    results.keep(name, WRONG, subject=subject)
-    (row,) = rows_of(results.board(), name)
-    assert (row.facts.registered, row.facts.kind, row.facts.family) == (False, "unknown", "unregistered")
-    assert row.figures[WINOGRANDE][0].value == 0.5
+def test_any_name_is_kept_as_it_is(results):
+    names = ["<img onerror=alert(1)>", "é" * 5000, "\u202eabc", "a'; DROP TABLE records; --"]
+    for name in names:
+        results.keep(name, WRONG, subject=named(name, entry=None, kind="hub", source=name))
+    board = results.board()
+    for name in names:
+        (row,) = rows_of(board, name)
+        assert (row.facts.registered, row.facts.kind, row.facts.family) == (False, "unknown", "unregistered")
+        assert row.figures[WINOGRANDE][0].value == 0.5
 
 
 def test_a_value_that_is_no_number_is_missing(results):

@@ -49,6 +49,7 @@ def test_a_tuned_model_stands_in_the_chat_suite_s_column_and_a_base_model_does_n
     assert chat in cells["tuned"]
     assert plain in cells["child"]
     assert chat not in cells["child"]
+    assert cells["tuned"][chat].figure.notes == ("metric, filter and chat template not stated by the source",)
 
 
 def test_shots_that_no_suite_runs_keep_the_benchmark_s_own_name(cells):

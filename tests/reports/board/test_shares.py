@@ -132,15 +132,18 @@ def score(value):
     return made.model_copy(update={"value": value, "n": 40, "total": 40, "chance": CHANCE})
 
 
-@pytest.mark.parametrize("word", ["mine/parent", "given", "/models/parent"])
-def test_a_parent_in_no_registry_is_found_by_any_of_its_names(results, word):
+def test_a_parent_in_no_registry_is_found_by_any_of_its_names(results):
     folder = named("mine/parent", kind="folder", entry=None, source="/models/parent", name="given")
     results.keep("mine/parent", PARENT, subject=folder)
-    results.keep("x", CHILD, subject=named("x", kind="folder", entry=None, source="/models/x", parent=word))
+    words = ["mine/parent", "given", "/models/parent"]
+    for place, word in enumerate(words):
+        child = named(f"x{place}", kind="folder", entry=None, source=f"/models/x{place}", parent=word)
+        results.keep(f"x{place}", CHILD, subject=child)
     board = results.board()
-    (row,) = rows_of(board, "x")
-    assert row.facts.parent == "given"
-    assert row.figures[WINOGRANDE][0].retained.parent == "given"
+    for place, _ in enumerate(words):
+        (row,) = rows_of(board, f"x{place}")
+        assert row.facts.parent == "given"
+        assert row.figures[WINOGRANDE][0].retained.parent == "given"
 
 
 def test_a_child_of_a_registered_parent_is_of_its_kind_and_held_against_it(results):
