@@ -41,6 +41,11 @@
     pins.show();
     columns.tick();
     chips();
+    const elsewhere = document.getElementById("elsewhere");
+    if (elsewhere) {
+      elsewhere.hidden = shown > 0 || !value("q");
+      elsewhere.hash = new URLSearchParams({ q: value("q") });
+    }
     count.value = shown === all ? `${all} rows` : `${shown} of ${all} rows`;
   }
 

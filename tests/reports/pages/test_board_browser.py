@@ -152,6 +152,13 @@ def test_a_word_that_only_a_task_has_narrows_the_columns(browser: Any, sites: di
         assert len(shown(tab, 1)) == 3
 
 
+def test_a_search_without_a_row_leads_to_the_list_of_everything(home: Any) -> None:
+    assert not home.locator("#elsewhere").is_visible()
+    home.get_by_placeholder("Search").fill("qwen 7b")
+    assert home.locator("#elsewhere").is_visible()
+    assert home.locator("#elsewhere").get_attribute("href").endswith("/models/index.html#q=qwen+7b")
+
+
 def test_the_source_filter_hides_other_figures_of_a_cell(browser: Any, sites: dict[str, Path]) -> None:
     with opened(browser, address(sites, "small", state="#src=published")) as tab:
         figures = tab.locator('tr[data-m="nano-cut"] .f:visible')
