@@ -77,11 +77,23 @@ def grid(
     caption: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], notes: Sequence[str] = ()
 ) -> Grid | None:
     """A table without groups; None where it has no rows. Columns in which every cell is empty are left out."""
-    if not rows:
-        return None
-    kept = [i for i in range(len(columns)) if i == 0 or any(row[i].text or row[i].detail for row in rows)]
-    lines = tuple(Line(tuple(row[i] for i in kept)) for row in rows)
-    return Grid(caption, tuple(columns[i] for i in kept), (Group("", lines),), tuple(notes))
+    lines = tuple(Line(tuple(row)) for row in rows)
+    return grouped(caption, columns, (Group("", lines),), notes) if rows else None
+
+
+def grouped(caption: str, columns: Sequence[Column], groups: Sequence[Group], notes: Sequence[str] = ()) -> Grid:
+    """A table of groups, without the columns in which every cell is empty; the first, which names the rows, always stays."""
+    lines = [line.cells for group in groups for line in group.lines]
+    kept = [i for i in range(len(columns)) if i == 0 or any(cells[i].text or cells[i].detail for cells in lines)]
+    return Grid(
+        caption,
+        tuple(columns[i] for i in kept),
+        tuple(
+            Group(g.name, tuple(Line(tuple(line.cells[i] for i in kept), line.words) for line in g.lines))
+            for g in groups
+        ),
+        tuple(notes),
+    )
 
 
 def short(name: str, most: int = MOST_SHOWN) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 from harness.store.reproduction import verdict_words
 from reports.board.model import Board, BoardRow, ColumnKey, Figure, Share, Source, SpeedUp, TaskColumn
 from reports.cells import ABSENT, interval, moment, number, text
-from reports.models.grid import Cell, Column, Grid, Group, Line, Target, absent, grid, percent, short
+from reports.models.grid import Cell, Column, Grid, Group, Line, Target, absent, grid, grouped, percent, short
 from reports.models.subject import Subject
 
 Row = Mapping[str, Any]
@@ -36,12 +35,13 @@ SOURCES: tuple[Source, ...] = ("measured", "imported", "contributed", "published
 
 def scores(subject: Subject, board: Board) -> Grid | None:
     """Every figure, task by task in the order of the board, what counts first; None for a model without any."""
-    lines: list[Line] = []
+    groups: list[Group] = []
     for column in board.columns:
         found = [(row, figure) for row in subject.rows for figure in row.figures.get(column.key, ())]
         found.sort(key=lambda pair: SOURCES.index(pair[1].source))
-        lines.extend(Line(_figure(column, row, figure)) for row, figure in found)
-    if not lines:
+        if found:
+            groups.append(Group("", tuple(Line(_figure(column, row, figure)) for row, figure in found)))
+    if not groups:
         return None
     caption = "Every figure of this model, in the metric's own unit; ↑ higher is better, ↓ lower is better."
     figures = [figure for _, _, figure in subject.figures()]
@@ -50,7 +50,7 @@ def scores(subject: Subject, board: Board) -> Grid | None:
         (any(figure.selected_on for figure in figures), SELECTED),
         (any(UNCHECKED in figure.notes for figure in figures), ALL_UNCHECKED),
     )
-    return Grid(caption, SCORES, (Group("", tuple(lines)),), tuple(note for there, note in notes if there))
+    return grouped(caption, SCORES, groups, [note for there, note in notes if there])
 
 
 def task_words(key: ColumnKey, higher: bool | None) -> Cell:
@@ -60,12 +60,13 @@ def task_words(key: ColumnKey, higher: bool | None) -> Cell:
     return Cell(short(key.task), f"{', '.join(filter(None, told))} {ARROWS[higher]}".rstrip())
 
 
-def share_words(share: Share) -> tuple[str, str]:
-    """What is kept of the parent's score above chance, and its interval, the raw ratio and how it was got."""
+def share_words(share: Share, chance: float | None) -> tuple[str, str]:
+    """What is kept of the parent's score above `chance`, and its interval, the raw ratio and how it was got."""
     ends = "" if share.lower is None or share.upper is None else f"{percent(share.lower)} to {percent(share.upper)}, "
     raw = "" if share.raw is None else f"raw {percent(share.raw)}"
     how = "same documents" if share.paired else ""
-    value = "parent not above chance" if share.value is None else percent(share.value)
+    missing = "chance unknown" if chance is None else "parent not above chance"
+    value = missing if share.value is None else percent(share.value)
     return value, f"{ends}{', '.join(filter(None, (raw, how)))}".removesuffix(", ")
 
 
@@ -152,20 +153,14 @@ def failures(subject: Subject, board: Board) -> Grid | None:
     return grid("Tasks whose newest run failed. A failure hides no older figure.", columns, rows)
 
 
-def grouped_by_task(drawn: Grid) -> Grid:
-    """The same table with a line's task said once: lines of one task that follow each other have it in the first alone."""
-    groups: list[Group] = []
-    for _, found in groupby(drawn.lines, key=lambda line: (line.cells[0].text, line.cells[0].detail)):
-        groups.append(Group("", tuple(found)))
-    return Grid(drawn.caption, drawn.columns, tuple(groups), drawn.notes)
-
-
 def _figure(column: TaskColumn, row: BoardRow, figure: Figure) -> tuple[Cell, ...]:
-    kept = share_words(figure.retained) if figure.retained is not None else ("", "")
+    kept = share_words(figure.retained, column.chance) if figure.retained is not None else ("", "")
     printed = f"printed {figure.printed}" if figure.printed else ""
-    of = f"of {figure.total:,}" if figure.total and figure.n != figure.total else ""
+    partly = figure.n is not None and figure.total and figure.n != figure.total
+    of = f"of {figure.total:,}" if partly else ""
     disagree = f"{figure.conflicts} other printed {'figure differs' if figure.conflicts == 1 else 'figures differ'}"
-    notes = tuple(note for note in figure.notes if note != UNCHECKED)
+    said = {UNCHECKED, f"{figure.n:,} of {figure.total:,} documents"} if of else {UNCHECKED}
+    notes = tuple(note for note in figure.notes if note not in said)
     verdict = "" if any(note.startswith(figure.verdict) for note in notes) else figure.verdict
     told = (*notes, disagree if figure.conflicts else "", verdict, _rank(figure))
     return (

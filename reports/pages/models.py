@@ -76,7 +76,6 @@ def model_page(subject: Subject, known: _Known) -> str:
     beside = known.evidence.beside.get(facts.id, ())
     origins = {figure.origin for _, _, figure in subject.figures()} | {str(row["origin"]) for row in beside}
     sources = published.sources_of(entry, site.registry, origins) if entry else ()
-    drawn = scores.scores(subject, site.board)
     return page(
         "model.html.j2",
         here,
@@ -89,7 +88,7 @@ def model_page(subject: Subject, known: _Known) -> str:
         story=story(subject, known.names, findings),
         relatives=_relatives(subject, known),
         lineage=_picture(subject, known),
-        scores=scores.grouped_by_task(drawn) if drawn else None,
+        scores=scores.scores(subject, site.board),
         failures=scores.failures(subject, site.board),
         beside=scores.against_published(beside),
         printed=published.side_by_side(entry, findings) if entry else None,
