@@ -13,6 +13,7 @@ from typing import Any
 
 from reports.cells import writable
 from reports.charts.scores import CONFIG, Chart
+from reports.charts.svg import svg_of
 
 MOST_LINES = 40
 LONGEST_NAME = 22
@@ -42,7 +43,7 @@ def draw(changes: Sequence[Change]) -> Chart | None:
     words = "; ".join(f"{change.name} {100 * change.value:+.1f} points ({change.verdict})" for change in shown[:8])
     more = f", and {len(shown) - 8} more" if len(shown) > 8 else ""
     summary = f"B − A on {len(shown)} tasks with 95 % intervals: {words}{more}. The table below holds the same numbers."
-    return Chart(_svg(_spec(shown)), writable(summary), len(changes) - len(shown))
+    return Chart(svg_of(_spec(shown)), writable(summary), len(changes) - len(shown))
 
 
 def _spec(changes: Sequence[Change]) -> dict[str, Any]:
@@ -106,10 +107,3 @@ def _spec(changes: Sequence[Change]) -> dict[str, Any]:
 def _short(name: str) -> str:
     one_line = re.sub(r"\s+", " ", writable(name))
     return one_line if len(one_line) <= LONGEST_NAME else f"{one_line[: LONGEST_NAME - 1]}…"
-
-
-def _svg(spec: dict[str, Any]) -> str:
-    import vl_convert
-
-    drawn: str = vl_convert.vegalite_to_svg(spec)
-    return re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', drawn, count=1)

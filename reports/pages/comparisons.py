@@ -30,6 +30,8 @@ MOST_SHARES = 6
 """Tasks of which the first sentences say what is kept."""
 STYLES = ("compare.css",)
 SCRIPTS = ("compare_stats.js", "compare_pair.js", "compare.js")
+PERCENT = "\u00a0%"
+"""Keeps a number and its sign on one line."""
 KINDS = {"base": "base", "instruct": "instruct", "reasoning": "reasoning"}
 
 
@@ -225,7 +227,7 @@ def _linked_rows(block: Block, found: Beside) -> Iterator[list[Cell]]:
 def _facts(found: Beside, facts: Mapping[str, ModelFacts]) -> Iterator[str]:
     """What B keeps of A, in sentences: of its scores above chance, and of its parameters."""
     shares = [
-        f"{kept(row.retained)} on {clipped(row.key.task)}"
+        f"{kept(row.retained).replace(' %', PERCENT)} on {clipped(row.key.task)}"
         for row in found.comparison.compared
         if row.retained is not None and row.retained.value is not None and row.chance is not None
     ]
@@ -235,7 +237,7 @@ def _facts(found: Beside, facts: Mapping[str, ModelFacts]) -> Iterator[str]:
     a, b = (facts.get(side.name) for side in (found.a, found.b))
     if a is not None and b is not None and a.parameters and b.parameters:
         share = 100 * b.parameters / a.parameters
-        yield f"It has {share:.0f} % of A's parameters ({b.parameters:,} of {a.parameters:,})."
+        yield f"It has {share:.0f}{PERCENT} of A's parameters ({b.parameters:,} of {a.parameters:,})."
 
 
 def _runs(found: Beside, key: ScoreKey) -> list[tuple[str, str]]:
