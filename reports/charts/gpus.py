@@ -66,7 +66,7 @@ def _spec(lines: Sequence[GpuLine], points: list[dict[str, Any]]) -> dict[str, A
         "axis": {"grid": False, "labelLimit": LABEL_LIMIT},
     }
     scale = {"domainMin": 0, "nice": True}
-    x = {"type": "quantitative", "scale": scale, "axis": {"title": "output tokens/s", "format": ",.0f", "tickCount": 8}}
+    x = {"type": "quantitative", "scale": scale, "axis": {"title": "output tokens/s", "format": ",.0f", "tickCount": 5}}
     spans = [
         {"gpu": writable(line.name), "a": line.parent, "b": line.child} for line in lines if line.parent and line.child
     ]

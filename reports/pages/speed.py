@@ -97,9 +97,9 @@ def hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows) -> s
         served=speedup_lines(site.board, hardware.seen_as, "equal latency"),
         published=published_on(hardware.gpu, site.registry) if hardware.gpu else (),
         point_columns=points.COLUMNS,
-        ratio_columns=_of_one_machine(ratios.COLUMNS),
-        task_columns=_of_one_machine(scoring.TASK_COLUMNS),
-        suite_columns=_of_one_machine(scoring.SUITE_COLUMNS),
+        ratio_columns=ratios.COLUMNS,
+        task_columns=scoring.TASK_COLUMNS,
+        suite_columns=scoring.SUITE_COLUMNS,
         known={row.facts.id for row in site.board.rows},
         model_page=model_page,
         run_page=run_page,
@@ -109,7 +109,7 @@ def hardware_page(site: SiteInput, hardware: HardwarePage, rows: SpeedRows) -> s
 
 def _picture(setting: Setting, site: SiteInput, rows: SpeedRows, hardware: HardwarePage) -> Picture:
     pairs = pairs_at(setting, rows, site.board, site.registry, hardware.gpu)
-    chosen = panels_of(pairs, site.board, max(1, min(MOST_PANELS, MOST_MARKS // max(1, len(pairs)))))
+    chosen = panels_of(pairs, site.board, _panels(len(pairs)))
     panels = [made for key, kind in chosen if (made := _panel(key, kind, pairs, site.board))]
     energetic = [pair for pair in pairs if pair.energy]
     costs = [made for key, kind in chosen if (made := _panel(key, kind, energetic, site.board, energy=True))]
@@ -127,6 +127,12 @@ def _picture(setting: Setting, site: SiteInput, rows: SpeedRows, hardware: Hardw
         sources=frozenset(mark.source for panel in panels for mark in panel.marks),
         chance=any(panel.chance is not None for panel in panels),
     )
+
+
+def _panels(marks: int) -> int:
+    """How many panels there is room for: whole rows of them where there are several."""
+    room = MOST_MARKS // max(1, marks)
+    return next((count for count in (MOST_PANELS, 3) if room >= count), max(1, room))
 
 
 def _columns(pairs: Sequence[Pair], board: Board) -> tuple[ColumnKey, ...]:
@@ -183,11 +189,6 @@ def _summary(panels: Sequence[Panel]) -> str:
         best = ", ".join(brief(names[point]) for point in reversed(stair))
         told.append(f"{panel.title}: {'' if panel.frontiers[0] else 'at most, '}{best}")
     return "; ".join(told)
-
-
-def _of_one_machine(columns: Sequence[tuple[str, bool]]) -> list[tuple[str, bool]]:
-    """The headings of a table whose rows all ran on the page's hardware."""
-    return [("dtype" if name == "Hardware" else name, number) for name, number in columns]
 
 
 def _counts(rows: SpeedRows) -> dict[str, int]:

@@ -1,1 +1,1 @@
-"""The page's section on speed: rows of the store become lines of text. Never holds HTML, never computes a figure."""
+"""What the speed pages say: limits, pairs, and rows of the store as lines of text. Never holds HTML, never measures."""

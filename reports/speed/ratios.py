@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.metrics.speed_metrics import load_metrics
 from reports.cells import count, interval, moment, number, size, text
-from reports.speed.origin import hardware, who
+from reports.speed.origin import who
 
 COLUMNS = (
     ("Model", False),
@@ -22,7 +22,7 @@ COLUMNS = (
     ("Trials", True),
     ("Validity", False),
     ("Weights", False),
-    ("Hardware", False),
+    ("dtype", False),
     ("Who, when (UTC)", False),
 )
 
@@ -44,7 +44,6 @@ class RatioLine:
     valid: bool
     verdict: str
     weights: str
-    hardware: str
     dtype: str
     finished: str
     finished_iso: str
@@ -52,7 +51,7 @@ class RatioLine:
 
 
 def ratio_lines(ratios: Sequence[Mapping[str, Any]]) -> tuple[RatioLine, ...]:
-    """By hardware (GPUs first), models, workload, rule, batch and metric; those that are alike stay in their order."""
+    """By models, workload, rule, batch and metric; those that are alike stay in their order."""
     return tuple(_line(row) for row in sorted(ratios, key=_order))
 
 
@@ -60,8 +59,6 @@ def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
     metrics = list(load_metrics())
     metric = text(row["metric"])
     return (
-        not row["gpu"],
-        hardware(row),
         *(text(row[column]) for column in ("model", "against", "workload", "mode")),
         row["batch"] or 0,
         text(row["point"]),
@@ -87,7 +84,6 @@ def _line(row: Mapping[str, Any]) -> RatioLine:
         valid=valid,
         verdict="valid" if valid else "invalid",
         weights=text(row["weights"]),
-        hardware=f"{hardware(row)}, {text(row['dtype'])}",
         dtype=text(row["dtype"]),
         finished=moment(row["finished_at"]),
         finished_iso=moment(row["finished_at"], "%Y-%m-%dT%H:%M:%SZ"),

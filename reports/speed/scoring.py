@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.cells import ABSENT, count, moment, number, text
-from reports.speed.origin import hardware, who
+from reports.speed.origin import who
 
 TASK_PREFIX = "scoring."
 """Of the names that records of such a scoring have."""
@@ -23,7 +23,7 @@ TASK_COLUMNS = (
     ("Flips", True),
     ("Beside fp32", False),
     ("Weights", False),
-    ("Hardware", False),
+    ("dtype", False),
     ("Who, when (UTC)", False),
 )
 SUITE_COLUMNS = (
@@ -33,7 +33,7 @@ SUITE_COLUMNS = (
     ("Reference", True),
     ("Ratio", True),
     ("Weights", False),
-    ("Hardware", False),
+    ("dtype", False),
     ("Who", False),
 )
 
@@ -59,7 +59,6 @@ class ScoringLine:
     """Of a failure that it is one."""
     note: str
     weights: str
-    hardware: str
     dtype: str
     finished: str
     finished_iso: str
@@ -79,23 +78,22 @@ class SuiteLine:
     note: str
     """`extrapolated` where a part of a task stands for the whole."""
     weights: str
-    hardware: str
     dtype: str
     who: str
 
 
 def scoring_lines(rows: Sequence[Mapping[str, Any]]) -> tuple[ScoringLine, ...]:
-    """By hardware (GPUs first), model and task; those that are alike stay in their order."""
+    """By model and task; those that are alike stay in their order."""
     return tuple(_task_line(row) for row in sorted(rows, key=lambda row: (*_order(row), text(row["task"]))))
 
 
 def suite_lines(rows: Sequence[Mapping[str, Any]]) -> tuple[SuiteLine, ...]:
-    """By hardware (GPUs first) and model; those that are alike stay in their order."""
+    """By model; those that are alike stay in their order."""
     return tuple(_suite_line(row) for row in sorted(rows, key=_order))
 
 
-def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return not row["gpu"], hardware(row), text(row["model"])
+def _order(row: Mapping[str, Any]) -> tuple[str]:
+    return (text(row["model"]),)
 
 
 def _task_line(row: Mapping[str, Any]) -> ScoringLine:
@@ -117,7 +115,6 @@ def _task_line(row: Mapping[str, Any]) -> ScoringLine:
         conformance="failed" if failed else _conformance(row),
         note=text(row["reason"] if failed else row["note"]),
         weights=text(row["weights"]),
-        hardware=f"{hardware(row)}, {text(row['dtype'])}",
         dtype=text(row["dtype"]),
         finished=moment(row["finished_at"]),
         finished_iso=moment(row["finished_at"], "%Y-%m-%dT%H:%M:%SZ"),
@@ -135,7 +132,6 @@ def _suite_line(row: Mapping[str, Any]) -> SuiteLine:
         ratio=_ratio(row["ratio"]),
         note=EXTRAPOLATED if row["extrapolated"] else "",
         weights=text(row["weights"]),
-        hardware=f"{hardware(row)}, {text(row['dtype'])}",
         dtype=text(row["dtype"]),
         who=who(row),
     )

@@ -1,4 +1,4 @@
-"""All of the section at once: what the store gave, in an order of its own, and the tables that it becomes."""
+"""What the store gave of one piece of hardware, in an order of its own, and the tables that it becomes."""
 
 from __future__ import annotations
 
@@ -21,23 +21,19 @@ class SpeedRows:
     """What the store says of speed."""
 
     points: Rows = ()
-    """One a measured or failed point of a workload: `reports.publish.POINTS`."""
+    """One a measured or failed point of a workload: `reports.speed.queries.POINTS`."""
     figures: Rows = ()
     """Of those points, from the view `speed`: medians, or means where a median was refused."""
     ratios: Rows = ()
     """The view `speed_ratios`, with `processor`."""
     scoring: Rows = ()
-    """The view `scoring` and what failed, with `processor`, `status` and `reason`: `reports.publish.SCORING`."""
+    """The view `scoring` and what failed, with `processor`, `status` and `reason`: `reports.speed.queries.SCORING`."""
     suites: Rows = ()
     """The view `scoring_suites`."""
 
     def in_order(self) -> SpeedRows:
         """The same rows, the newest first, in an order that depends on nothing but what they say."""
         return SpeedRows(*(_in_order(getattr(self, field.name)) for field in dataclasses.fields(self)))
-
-    def every(self) -> list[Mapping[str, Any]]:
-        """All rows, one list after the other."""
-        return [*self.points, *self.figures, *self.ratios, *self.scoring, *self.suites]
 
 
 @dataclass(frozen=True)
@@ -48,11 +44,6 @@ class SpeedSection:
     ratios: tuple[RatioLine, ...]
     scoring: tuple[ScoringLine, ...]
     suites: tuple[SuiteLine, ...]
-
-    @property
-    def valid(self) -> int:
-        """How many points are valid: what a headline may count."""
-        return sum(line.valid for hardware in self.hardware for line in hardware.lines)
 
 
 def section(rows: SpeedRows) -> SpeedSection | None:

@@ -93,7 +93,8 @@ def test_what_is_not_valid_is_dimmed_says_why_and_is_in_no_headline():
 def test_a_point_that_ran_but_has_a_failed_record_is_not_valid():
     made = section(SpeedRows(points=[point(status="failed", reason="the device stopped answering")]))
     assert made is not None
-    assert (made.valid, made.hardware[0].lines[0].reasons) == (0, "the device stopped answering")
+    line = made.hardware[0].lines[0]
+    assert (line.valid, line.reasons) == (False, "the device stopped answering")
 
 
 def test_too_few_samples_for_a_median_are_a_mean_that_says_so():
