@@ -134,7 +134,8 @@ class Maker:
         notes = Notes()
         ways = self.ways(lambda address: relative(here, address))
         section = self.section(group, number, ways, notes)
-        return self.render("board_group.html.j2", here, title_of(group), (section,), notes, ways)
+        pictures = self.pictures([group]) if number == 1 else ()
+        return self.render("board_group.html.j2", here, title_of(group), (section,), notes, ways, pictures=pictures)
 
     def ways(self, link: Callable[[str], str]) -> Ways:
         """Links of cells, on a page from which `link` leads elsewhere."""
@@ -204,16 +205,15 @@ class Maker:
         return {
             "claims": claims,
             "quickest": fastest(self.board, claims),
-            "pictures": self.pictures(),
+            "pictures": self.pictures(self.groups),
             "verdicts": verdicts(self.board),
             "model_page": model_page,
         }
 
-    def pictures(self) -> tuple[tuple[str, Picture], ...]:
-        """The picture of the lead group, and of one more that shows shares of parents."""
-        found = [(group, drawn) for group in self.groups if (drawn := picture(self.board, group)) is not None]
-        kept = [each for each in found if each[1].kept]
-        return tuple((title_of(group), drawn) for group, drawn in (kept or found)[: 2 if kept else 1])
+    def pictures(self, groups: Sequence[str]) -> tuple[tuple[str, Picture], ...]:
+        """The pictures of the first two of these groups that know shares of parents; of scores where none does."""
+        found = [(title_of(group), drawn) for group in groups if (drawn := picture(self.board, group)) is not None]
+        return tuple([each for each in found if each[1].kept][:2] or found[:1])
 
     def _lost(self, failure: Failure, ways: Ways) -> dict[str, str]:
         told = {name: clipped(getattr(failure, name), 300) for name in ("model", "task", "reason")}
