@@ -35,23 +35,20 @@ def write_lm_eval(selection: Selection, files: Files) -> list[str]:
 
 
 def _write_run(run: Sequence[Chosen], failed: Sequence[Failed], place: str, files: Files) -> list[str]:
-    hashes: dict[str, str] = {}
-    documents: dict[str, int] = {}
-    partly: list[str] = []
+    written: dict[str, Samples] = {}
     for one in run:
         if not one.samples.is_file():
             continue
         samples, task = Samples(one), one.record.task
         files.write(place.format(f"samples_{folder_name(task)}") + ".jsonl", samples.lines())
-        hashes[task], documents[task] = samples.task_hash, samples.documents
-        if not samples.exact:
-            partly.append(task)
-    document = results_document(run, failed, hashes, documents, place.partition("/")[0])
+        written[task] = samples
+    document = results_document(run, failed, written, place.partition("/")[0])
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     files.write(place.format("results") + ".json", [text.encode("utf-8", "replace")])
     run_id = run[0].record.run_id
     notes = [f"Run {run_id}: {one.task} failed and is in no file of lm-eval ({one.reason})." for one in failed
              if one.run_id == run_id]  # fmt: skip
+    partly = [task for task, samples in written.items() if not samples.exact]
     if partly:
         told = ", ".join(partly[:4]) + (f" and {len(partly) - 4} more" if len(partly) > 4 else "")
         notes.append(f"Run {run_id}: records keep the requests of {told} in part; what is not known is null or absent.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.exports.chosen import Chosen, Failed
 from harness.exports.places import model_name
-from harness.exports.samples import settings_of
+from harness.exports.samples import Samples, settings_of
 from harness.records.derived import estimate
 from harness.records.record import MetricScore, Record
 from harness.stats.estimate import finite
@@ -26,13 +26,9 @@ LEFT_OUT = (
 
 
 def results_document(
-    chosen: Sequence[Chosen],
-    failed: Sequence[Failed],
-    hashes: Mapping[str, str],
-    documents: Mapping[str, int],
-    folder: str,
+    chosen: Sequence[Chosen], failed: Sequence[Failed], written: Mapping[str, Samples], folder: str
 ) -> dict[str, Any]:
-    """The document of one run, for `folder`. `hashes` and `documents` are of the tasks whose samples are beside it."""
+    """The document of one run, for `folder`. `written` are the samples, by task, whose lines stand beside it."""
     records = [one.record for one in chosen]
     leaves, groups = ([r for r in records if bool(r.members) is group] for group in (False, True))
     printed = {record.task: _printed(record) for record in [*leaves, *groups]}
@@ -40,7 +36,9 @@ def results_document(
         "results": printed,
         **({"groups": {record.task: printed[record.task] for record in groups}} if groups else {}),
         "group_subtasks": subtasks_of(groups),
-        "configs": {one.record.task: _config(one, documents) for one in chosen if not one.record.members},
+        "configs": {
+            one.record.task: _config(one, written.get(one.record.task)) for one in chosen if not one.record.members
+        },
         "versions": {record.task: _version(record.task_version) for record in records},
         "n-shot": {record.task: record.shots for record in records if record.shots is not None},
         "higher_is_better": {
@@ -49,7 +47,7 @@ def results_document(
         "n-samples": {record.task: _counted(record) for record in leaves},
         **_run(records),
         "model_name_sanitized": folder,
-        "task_hashes": dict(hashes),
+        "task_hashes": {task: samples.task_hash for task, samples in written.items()},
         "minizoo": _own(records, failed),
     }
 
@@ -91,23 +89,31 @@ def _counted(record: Record) -> dict[str, int]:
     return {"original": max(total, effective), "effective": effective}
 
 
-def _config(one: Chosen, documents: Mapping[str, int]) -> dict[str, Any]:
-    """What a record tells of a task's text."""
-    record = one.record
-    rows = documents.get(record.task)
+def _config(one: Chosen, samples: Samples | None) -> dict[str, Any]:
+    """What a record and its samples tell of a task's text."""
+    record, rows = one.record, samples.documents if samples else None
     return {
         "task": record.task,
         "num_fewshot": record.shots,
-        "metric_list": [_metric(score, rows) for score in record.scores],
+        "metric_list": _metrics(record.scores, rows),
+        **({"output_type": samples.output_type} if samples and samples.output_type else {}),
         **({"generation_kwargs": settings_of(one), "repeats": record.decoding.get("n", 1)} if record.decoding else {}),
         "metadata": {"version": _version(record.task_version), "task_digest": record.task_digest},
     }
 
 
-def _metric(score: MetricScore, rows: int | None) -> dict[str, Any]:
-    aggregation = _aggregation(score) if rows in (None, score.n) else None
-    told = {"metric": score.metric, "higher_is_better": score.higher_is_better}
-    return told | ({"aggregation": aggregation} if aggregation else {})
+def _metrics(scores: Sequence[MetricScore], rows: int | None) -> list[dict[str, Any]]:
+    """An entry a metric, with its aggregation where that is the same for each filter of it."""
+    found: dict[str, list[MetricScore]] = {}
+    for score in scores:
+        found.setdefault(score.metric, []).append(score)
+    made: list[dict[str, Any]] = []
+    for metric, listed in found.items():
+        ways = {_aggregation(score) if rows in (None, score.n) else None for score in listed}
+        way = ways.pop() if len(ways) == 1 else None
+        told = {"metric": metric, "higher_is_better": listed[0].higher_is_better}
+        made.append(told | ({"aggregation": way} if way else {}))
+    return made
 
 
 def _aggregation(score: MetricScore) -> str | None:

@@ -31,6 +31,8 @@ class Samples:
         self._settings = settings_of(chosen)
         self._hashes = hashlib.sha256()
         self._lines: Counter[str] = Counter()
+        self.output_type: str | None = None
+        """lm-eval's word for the kind of task, as its answers tell it."""
         self.exact = True
         """Whether the requests of every line are in it as they were asked."""
 
@@ -62,6 +64,7 @@ class Samples:
         }
         self._hashes.update("".join(hashes.values()).encode())
         self._lines[first["filter"]] += 1
+        self.output_type = self.output_type or _kind(answers)
         self.exact = self.exact and made.exact
         known = {self._cluster: first["cluster"]} if self._cluster and first.get("cluster") is not None else {}
         return {
@@ -85,6 +88,16 @@ def settings_of(chosen: Chosen) -> dict[str, Any]:
     temperature = told.get("temperature")
     settings = {"do_sample": bool(temperature), "temperature": temperature, "top_p": told.get("top_p")}
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _kind(answers: list[Any]) -> str | None:
+    """Texts are generated; a pair is of an ending, several of choices; a number alone is of a whole text."""
+    first = next((answer[0] for answer in answers if isinstance(answer, list) and answer), None)
+    if isinstance(first, str):
+        return "generate_until"
+    if isinstance(first, list):
+        return "loglikelihood" if len(answers) == 1 else "multiple_choice"
+    return None if first is None else "loglikelihood_rolling"
 
 
 def _rows(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -199,6 +199,6 @@ def test_a_folder_of_weights_is_called_by_its_own_name(tmp_path):
 def test_an_error_that_is_no_number_is_none(tmp_path):
     broken = record().scores[0].model_copy(update={"statistics": PrintedStatistics(stderr=float("inf"))})
     chosen = Chosen("m", record("a", scores=(broken,)), tmp_path / "none")
-    document = results_document([chosen], [], {}, {}, "m")
+    document = results_document([chosen], [], {}, "m")
     assert (document["results"]["a"]["acc,none"], document["results"]["a"]["acc_stderr,none"]) == (0.5, "N/A")
     assert document["minizoo"]["intervals"]["a"] == {"acc,none": [None, None]}

@@ -105,6 +105,18 @@ def sorted_lists(value):
     return sorted(value) if isinstance(value, list) else str(value)
 
 
+@pytest.mark.parametrize("task", LEAVES)
+def test_configs_tell_the_kind_of_task_its_metrics_and_version_as_lm_evals_do(exported, theirs, task):
+    ours, own = (run.document["configs"][task] for run in (exported, theirs))
+    assert (ours["task"], ours["output_type"], ours["num_fewshot"]) == (
+        own["task"],
+        own["output_type"],
+        own["num_fewshot"],
+    )
+    assert [entry["metric"] for entry in ours["metric_list"]] == [entry["metric"] for entry in own["metric_list"]]
+    assert ours["metadata"]["version"] == own["metadata"]["version"]
+
+
 @pytest.mark.parametrize("task", [*LEAVES, None])
 def test_datasets_opens_samples_and_results(exported, tmp_path, task):
     from datasets import load_dataset
