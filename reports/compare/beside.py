@@ -19,7 +19,9 @@ from reports.compare.documents import Question, questions
 from reports.compare.flips import LONGEST_ANSWER, changed, flips_block
 
 MOST_FLIPS = 50
-"""Documents of a task that a page lists."""
+"""Documents of a task that a page lists,"""
+MOST_LINES, FEWEST_FLIPS = 1_200, 5
+"""and of all its tasks together; but so many of each, however many tasks there are."""
 PROMPT, CHOICE, ANSWER = 900, 400, 1500
 """Characters of a prompt (its end, where the document's own question is), of a choice and of an answer."""
 PAGE = 900_000
@@ -118,10 +120,10 @@ def _tasks(number: int) -> str:
 
 def _flipped(comparison: Comparison, results: Path, command: str) -> Iterator[FlippedTask]:
     room = PAGE
-    for row in comparison.compared:
-        if not changed(row):
-            continue
-        flips = flips_of(row, MOST_FLIPS)
+    rows = [row for row in comparison.compared if changed(row)]
+    most = max(FEWEST_FLIPS, min(MOST_FLIPS, MOST_LINES // max(1, len(rows))))
+    for row in rows:
+        flips = flips_of(row, most)
         known = questions(results, (comparison.a, comparison.b), row.key, flips)
         documents: list[Document | None] = []
         untold = 0

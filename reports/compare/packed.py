@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.compare.items import ScoreKey
-from reports.compare.outcomes import Entry, Outcome, Outcomes, TaskOutcomes
+from reports.compare.outcomes import NO_SAMPLES, Entry, Outcome, Outcomes, TaskOutcomes
 
 ROOM = 1_500_000
 """Characters of all arrays together."""
@@ -131,6 +131,8 @@ def _entry(entry: Entry, arrays: Arrays | None, tables: dict[str, Table]) -> dic
     key = tables["keys"].number((entry.key.metric, entry.key.filter))
     if arrays is None or not isinstance(entry.outcome, Outcome):
         why = entry.outcome if isinstance(entry.outcome, str) else NO_ROOM
+        if why == NO_SAMPLES:
+            return {"key": key, "bare": 1}
         return {"key": key, "why": tables["reasons"].number(why)}
     right, there, asked = arrays
     found: dict[str, Any] = {"key": key, "right": tables["arrays"].number(right), "n": entry.outcome.n}

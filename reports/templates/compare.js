@@ -66,7 +66,7 @@
     const lines = [];
     for (const row of found.rows) {
       if (row.refused) lines.push(`${row.task} refused: ${row.refused}.`);
-      if (row.elsewhere) lines.push(`${row.task} is not compared here: ${row.elsewhere}. The command below does it.`);
+      if (row.elsewhere) lines.push(`${row.task} is not compared here: ${row.elsewhere}. The command below tells more.`);
       for (const note of row.notes ?? []) lines.push(`${row.task}: ${note}.`);
     }
     for (const [name, tasks] of [["A", found.onlyA], ["B", found.onlyB]])

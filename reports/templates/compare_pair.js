@@ -51,6 +51,8 @@ function compareTask(data, ours, theirs) {
   if (!second) return { ...row, refused: `B has no ${metric} (${filter})` };
   const unlike = otherConditions(data, ours, theirs);
   if (unlike) return { ...row, refused: unlike };
+  const bare = [[first, "A"], [second, "B"]].filter(([entry]) => entry.bare).map(([, name]) => name).join(" and ");
+  if (bare) return { ...row, refused: `the samples of ${bare} are not there, and without them nothing is paired (lm-eval keeps them with --log_samples)` };
   const missing = [first, second].find((entry) => entry.why !== undefined);
   if (missing) return { ...row, elsewhere: data.reasons[missing.why] };
   const found = counted(data, ours, first, second);

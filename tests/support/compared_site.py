@@ -51,6 +51,8 @@ def make(results):
         keep(results, model, [value / 3 for value in answers(seed + 6, 50, share)], "graded", columns=columns(50))
         shared = columns(60, cluster=[f"passage {i // 3}" for i in range(60)])
         keep(results, model, answers(seed + 7, 60, share), "passages", columns=shared)
+        bare = {"scores": (score_of([1.0, 0.0]),)} if at == 0 else {"columns": columns(2)}
+        keep(results, model, [] if at == 0 else [1.0, 0.0], "bare", **bare)
         cut = counts(45, 45, truncated=at)
         keep(results, model, answers(seed + 8, 45, share), "cut", columns=columns(45), counts=cut)
         group(results, model, "by_documents", (seed, share), (80, 20))

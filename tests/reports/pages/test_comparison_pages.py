@@ -178,3 +178,10 @@ def test_it_prints(browser, files):
     with opened(browser, files[EDGE]) as page:
         page.emulate_media(media="print")
         assert page.pdf()[:4] == b"%PDF"
+
+
+def test_many_tasks_share_the_lines_of_a_page(results, monkeypatch):
+    monkeypatch.setattr(beside, "MOST_LINES", 12)
+    page = dict(pages(site(results)))[EDGE]
+    assert page.count('<td class="way ') == 12  # six documents of each of two tasks
+    assert "--tasks gsm8k --show-flips" in page
