@@ -72,7 +72,7 @@ def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
             version=site.version,
             lede=summary(judged),
             verdicts=[verdict for verdict in verdicts if verdict.cards],
-            way=way_from(addresses.CLAIMS, {subject.facts.id for subject in subjects(site.board, site.registry)}),
+            way=way_from(addresses.CLAIMS, {subject.facts.id for subject in subjects(site.board, site.registry)}, ()),
         ),
     )
 

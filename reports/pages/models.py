@@ -14,7 +14,7 @@ from reports.models.grid import Cell, Column, Grid, Target, counted, grid, short
 from reports.models.limits import limits
 from reports.models.story import in_short, story
 from reports.models.subject import Subject, subjects
-from reports.pages.targets import way_from
+from reports.pages.targets import hardware_of, way_from
 from reports.site import addresses
 from reports.site.frame import page
 from reports.site.input import SiteInput
@@ -36,6 +36,7 @@ class _Known:
     names: dict[str, str]
     children: Mapping[str, Sequence[str]]
     """By their parent's id."""
+    hardware: frozenset[str]
 
 
 def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
@@ -64,7 +65,7 @@ def list_page(site: SiteInput, found: Sequence[Subject]) -> str:
         others=tables[2],
         version=site.version,
         counted=(counted(len(found), "model"), counted(len(tables[1].lines), "task"), measured),
-        way=way_from(addresses.MODELS, models),
+        way=way_from(addresses.MODELS, models, ()),
     )
 
 
@@ -107,7 +108,7 @@ def model_page(subject: Subject, known: _Known) -> str:
         runs_page=addresses.RUNS,
         name=short(facts.display),
         command=None if facts.id != short(facts.id) or "\n" in facts.id else facts.id,
-        way=way_from(here, known.names, {name for name, _ in sources}),
+        way=way_from(here, known.names, known.hardware, {name for name, _ in sources}),
     )
 
 
@@ -129,6 +130,7 @@ def _known(site: SiteInput, found: Sequence[Subject]) -> _Known:
         of_model,
         names,
         children,
+        hardware_of(site),
     )
 
 

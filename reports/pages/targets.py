@@ -6,15 +6,22 @@ from collections.abc import Callable, Collection
 
 from reports.models.grid import Target
 from reports.site.addresses import board_page, comparison_page, model_page, relative, run_page, speed_page
-from reports.speed.hardware import page_name
+from reports.site.input import SiteInput
+from reports.speed.hardware import page_name, pages_of
 
 Way = Callable[[Target | None], str]
 
 
-def way_from(here: str, models: Collection[str], sources: Collection[str] = ()) -> Way:
+def hardware_of(site: SiteInput) -> frozenset[str]:
+    """The names of the speed pages. What a source prints (`H100 80 GB`) may name no machine that has one."""
+    return frozenset(found.name for found in pages_of(site.reader))
+
+
+def way_from(here: str, models: Collection[str], hardware: Collection[str], sources: Collection[str] = ()) -> Way:
     """The link of a target as the page at `here` writes it; empty where it leads nowhere.
 
-    models: those that have a page. sources: those that the page itself lists, each under `#source-…`.
+    models, hardware: those that have a page, hardware by the page's name. sources: those that the page itself lists, each
+    under `#source-…`.
     """
 
     def way(target: Target | None) -> str:
@@ -32,7 +39,8 @@ def way_from(here: str, models: Collection[str], sources: Collection[str] = ()) 
             case "board":
                 return relative(here, board_page(target.name))
             case "speed":
-                return relative(here, speed_page(page_name(target.name)))
+                name = page_name(target.name)
+                return relative(here, speed_page(name)) if name in hardware else ""
             case "comparison":
                 return relative(here, comparison_page(target.name, target.other))
             case "page":

@@ -10,7 +10,7 @@ from reports.cells import moment, text
 from reports.models.grid import Cell, Column, Grid, Target, grid, short
 from reports.models.published import findings_in
 from reports.models.subject import subjects
-from reports.pages.targets import way_from
+from reports.pages.targets import hardware_of, way_from
 from reports.site import addresses
 from reports.site.frame import page
 from reports.site.input import SiteInput
@@ -161,5 +161,5 @@ def _page(
         commands=commands,
         drawn=drawn,
         nothing=nothing,
-        way=way_from(here, {subject.facts.id for subject in subjects(site.board, site.registry)}),
+        way=way_from(here, {subject.facts.id for subject in subjects(site.board, site.registry)}, hardware_of(site)),
     )

@@ -14,6 +14,7 @@ from support.report_pages import Page
 
 from reports.pages import claims, models, waiting
 from reports.site import addresses
+from reports.speed.hardware import pages_of
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,7 @@ def test_every_model_of_the_board_has_a_page(measured, made):
 
 def test_every_link_leads_to_a_page_of_the_site_or_a_place_on_this_one(measured, made):
     known = {address for _, address in addresses.NAVIGATION} | set(made) | {addresses.RUNS}
+    known |= {addresses.speed_page(found.name) for found in pages_of(measured.reader)}
     for address, html in made.items():
         ids = {attrs.get("id") for _, attrs in Page(html).elements}
         for link in links(html):
@@ -49,7 +51,7 @@ def test_every_link_leads_to_a_page_of_the_site_or_a_place_on_this_one(measured,
                 assert link[1:] in ids, (address, link)
             elif not link.startswith(("https://", "http://")):
                 target = re.sub(r"^\.\./", "", link)
-                assert target in known or re.match(r"(runs|speed|board|compare)/[\w.-]+\.html$", target), (
+                assert target in known or re.match(r"(runs|board|compare)/[\w.-]+\.html$", target), (
                     address,
                     link,
                 )
