@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,17 +19,20 @@ COLUMNS = """v.run_id, v.task, v.finished_at, v.model, v.backend, v.device, v.gp
        v.isolation, v.source, v.fewshot_draws"""
 RESULTS = f"""
 WITH theirs AS (
-  SELECT * FROM scores
-  WHERE source IN ('imported', 'contributed') AND status = 'ok' AND value IS NOT NULL
+  SELECT s.* FROM scores s JOIN records r USING (run_id, task)
+  WHERE s.source IN ('imported', 'contributed') AND s.status = 'ok' AND s.value IS NOT NULL
   QUALIFY row_number() OVER (
-    PARTITION BY model, suite, task, metric, filter, shots, "limit", backend, device, gpu, dtype, compute_dtype, source
-    ORDER BY finished_at DESC, run_id DESC
+    PARTITION BY s.model, s.suite, s.task, s.metric, s.filter, s.shots, s."limit", s.backend, s.device, s.gpu, s.dtype,
+                 s.compute_dtype, s.source, r.contributed_by
+    ORDER BY s.finished_at DESC, run_id DESC
   ) = 1
 ), chosen AS (
   SELECT {COLUMNS}, v.conformance FROM latest_valid v UNION ALL SELECT {COLUMNS}, NULL FROM theirs v
 )
 SELECT c.*, r.processor, r.contributed_by, p.metric AS named_metric, p.filter AS named_filter,
-       p.share, json_extract_string(r.record, '$.chat_template') IS NOT NULL AS chat,
+       p.share, contains(r.record, '"members":["') AS is_group,
+       json_extract_string(r.record, '$.chat_template') AS chat_template,
+       json_extract_string(r.record, '$.task_version') AS task_version, json_extract(r.record, '$.decoding') AS decoding,
        json_extract_string(r.record, '$.imported.tool') AS tool,
        json_extract_string(r.record, '$.scores[0].metric') AS first_metric,
        json_extract_string(r.record, '$.scores[0].filter') AS first_filter
@@ -73,6 +77,9 @@ class Result:
     """Whether the metric is the one that the suite is about, or the task's first."""
     chance: float | None
     higher_is_better: bool | None
+    is_group: bool
+    conditions: Mapping[str, Any]
+    """What `harness.compare.conditions` reads of a record: how it was measured."""
 
     @property
     def is_part(self) -> bool:
@@ -116,13 +123,18 @@ def failures_of(reader: Reader, behind: Container[tuple[str, str]]) -> tuple[Fai
 def _result(row: Mapping[str, Any]) -> Result:
     return Result(
         row=row_of(row),
-        key=key_of(row["task"], row["metric"], row["filter"], row["shots"], row["chat"]),
+        key=key_of(row["task"], row["metric"], row["filter"], row["shots"], row["chat_template"] is not None),
         figure=_figure(row),
         metric=row["metric"],
         filter=row["filter"],
         primary=_is_primary(row),
         chance=row["chance"],
         higher_is_better=row["higher_is_better"],
+        is_group=row["is_group"],
+        conditions={
+            **{name: row[name] for name in ("shots", "source", "task_version", "chat_template")},
+            "decoding": json.loads(row["decoding"] or "null"),
+        },
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,38 +79,50 @@ def measured_shares(reader: Reader, pairs: Sequence[Pair]) -> dict[tuple[str, Sc
 
     Where the samples of one are gone, by the two intervals; where the two were not measured alike there is no share at all.
     """
-    kept = [pair for pair in pairs if pair.own.higher_is_better]
-    load = _loader(reader, _records(reader, kept))
-    found: dict[tuple[str, ScoreKey], Share] = {}
-    for pair in sorted(kept, key=lambda pair: (_where(pair.theirs), _where(pair.own))):
-        share = _share(pair, load)
-        if share is not None:
-            found[_where(pair.own)[0], _score(pair.own)] = share
-    return found
+    alike = [
+        pair
+        for pair in pairs
+        if pair.own.higher_is_better and not other_conditions(_told(pair.theirs), _told(pair.own))
+    ]
+    there = _presence(reader)
+    by_documents = [pair for pair in alike if there(pair.theirs) and there(pair.own)]
+    load = _loader(reader, _records(reader, by_documents))
+    found: dict[tuple[str, ScoreKey], Share | None] = {
+        _name(pair): _share_of_scores(pair) for pair in alike if not pair.own.is_part and not pair.theirs.is_part
+    }
+    for pair in sorted(by_documents, key=lambda pair: (_where(pair.theirs), _where(pair.own))):
+        found[_name(pair)] = _share_of_documents(pair, load)
+    return {name: share for name, share in found.items() if share is not None}
 
 
-def _share(pair: Pair, load: Callable[[Where, ScoreKey], Side]) -> Share | None:
-    key = _score(pair.own)
-    a, b = (load(_where(result), key) for result in (pair.theirs, pair.own))
-    ours, theirs = a.results.get(key), b.results.get(key)
-    if ours is None or theirs is None or other_conditions(ours.record, theirs.record):
-        return None
+def _share_of_scores(pair: Pair) -> Share | None:
+    """By the two intervals."""
+    fewer = min(pair.theirs, pair.own, key=lambda result: result.figure.n or 0)
+    chance = next((each.chance for each in (fewer, pair.theirs, pair.own) if each.chance is not None), None)
     parent, source = pair.theirs.row.model, pair.own.figure.source
-    if _has_samples(a, ours) and _has_samples(b, theirs):
-        kept = _retained(a, b, key)
-        if kept is None:
-            return None
-        if kept.lower is None or kept.lower != kept.upper:
-            return Share(parent, kept.value, kept.lower, kept.upper, kept.raw, source, paired=True)
-        # Documents that all came out alike have no spread, which says nothing of others: the scores' own intervals do.
-    elif pair.own.is_part or pair.theirs.is_part:
+    return unpaired_share(parent, _estimate(pair.theirs), _estimate(pair.own), chance, source)
+
+
+def _share_of_documents(pair: Pair, load: Callable[[Where, ScoreKey], Side]) -> Share | None:
+    """None where the documents must not be paired, or the metric is no mean over them."""
+    key = _score(pair.own)
+    a, b = load(_where(pair.theirs), key), load(_where(pair.own), key)
+    if not (_has_samples(a, key) and _has_samples(b, key)):
+        return None if pair.own.is_part or pair.theirs.is_part else _share_of_scores(pair)
+    kept = _retained(a, b, key)
+    if kept is None:
         return None
-    return unpaired_share(parent, _estimate(pair.theirs), _estimate(pair.own), chance_on(ours, theirs), source)
+    if kept.lower is not None and kept.lower == kept.upper:
+        # Documents that all came out alike have no spread, which says nothing of others: the scores' own intervals do.
+        return _share_of_scores(pair)
+    parent, source = pair.theirs.row.model, pair.own.figure.source
+    return Share(parent, kept.value, kept.lower, kept.upper, kept.raw, source, paired=True)
 
 
 def _retained(a: Side, b: Side, key: ScoreKey) -> Retained | None:
-    """None where the documents must not be paired, or the metric is no mean over them."""
-    ours, theirs = a.results[key], b.results[key]
+    ours, theirs = a.results.get(key), b.results.get(key)
+    if ours is None or theirs is None:
+        return None
     if ours.record.members or theirs.record.members:
         return compare_key(a, b, key).retained
     evidence = evidence_of(ours, theirs)
@@ -119,11 +131,23 @@ def _retained(a: Side, b: Side, key: ScoreKey) -> Retained | None:
     return retained_of(evidence, chance_on(ours, theirs))
 
 
-def _has_samples(side: Side, result: TaskResult) -> bool:
-    """Whether a task's documents are there; of a group those of any of its tasks, for `compare` says what is missing."""
-    if not result.record.members:
-        return result.items is not None
+def _has_samples(side: Side, key: ScoreKey) -> bool:
+    """Whether a task's documents could be read; of a group those of any of its tasks, for `compare` says what is missing."""
+    result = side.results.get(key)
+    if result is None or not result.record.members:
+        return result is not None and result.items is not None
     return any(other.items is not None for other in side.results.values())
+
+
+def _presence(reader: Reader) -> Callable[[Result], bool]:
+    """What tells whether there is a file of a result's samples; a group has none of its own."""
+
+    @cache
+    def is_there(where: Where) -> bool:
+        path = samples_path(reader.results, *where)
+        return path is not None and path.is_file()
+
+    return lambda result: result.is_group or is_there(_where(result))
 
 
 def _loader(reader: Reader, records: Mapping[Where, str]) -> Callable[[Where, ScoreKey], Side]:
@@ -132,7 +156,7 @@ def _loader(reader: Reader, records: Mapping[Where, str]) -> Callable[[Where, Sc
     @lru_cache(KEPT_OPEN)
     def results(where: Where) -> dict[ScoreKey, TaskResult]:
         record = Record.model_validate_json(records[where])
-        return with_items(record, _columns(reader.results, *where))
+        return with_items(record, _columns(samples_path(reader.results, *where)))
 
     def load(where: Where, key: ScoreKey) -> Side:
         run_id, _ = where
@@ -145,17 +169,27 @@ def _loader(reader: Reader, records: Mapping[Where, str]) -> Callable[[Where, Sc
     return load
 
 
-def _columns(results: Path, run_id: str, task: str) -> Mapping[str, Any] | None:
+def samples_path(results: Path, run_id: str, task: str) -> Path | None:
+    """Where a record's samples are; None where the run's id carries no date, as one that minizoo gave does."""
+    try:
+        return run_folder(results, run_id) / folder_name(task) / "samples.parquet"
+    except (ValueError, OverflowError):
+        return None
+
+
+def _columns(path: Path | None) -> Mapping[str, Any] | None:
     """The columns of a task's samples that a share needs; None where they are gone or cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if path is None:
+        return None
     try:
-        with pq.ParquetFile(run_folder(results, run_id) / folder_name(task) / "samples.parquet") as file:
+        with pq.ParquetFile(path) as file:
             table = file.read(columns=[name for name in NEEDED if name in file.schema_arrow.names])
         # An empty column keeps `columns_of` from working the right answers out of responses, which are not read here.
         return columns_of(table.append_column("gold_logprob", pa.nulls(table.num_rows, pa.float64())))
-    except (OSError, ValueError, OverflowError, KeyError, pa.ArrowException):
+    except (OSError, KeyError, pa.ArrowException):
         return None
 
 
@@ -188,3 +222,12 @@ def _score(result: Result) -> ScoreKey:
 def _estimate(result: Result) -> Estimate:
     figure = result.figure
     return Estimate(figure.value, None, figure.lower, figure.upper)
+
+
+def _name(pair: Pair) -> tuple[str, ScoreKey]:
+    return _where(pair.own)[0], _score(pair.own)
+
+
+def _told(result: Result) -> Record:
+    """As much of a result's record as tells how it was measured, without reading the whole."""
+    return Record.model_construct(**result.conditions)

@@ -125,6 +125,10 @@ def test_a_group_s_tasks_are_paired_together(results):
     share = share_of(results, key=WINOGRANDE._replace(task="mmlu"))
     assert share.paired
     assert share.raw == pytest.approx(15 / 18)
+    for path in results.path.glob("runs/*/*/*/samples.parquet"):
+        path.unlink()
+    without = share_of(results, key=WINOGRANDE._replace(task="mmlu"))
+    assert (without.paired, without.raw) == (False, pytest.approx(15 / 18))
 
 
 def score(value):
