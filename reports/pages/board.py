@@ -19,8 +19,8 @@ from reports.site.input import SiteInput
 from reports.speed.hardware import page_name, pages_of
 
 MOST_ROWS = 250
-MOST_FIGURES = 4_500
-"""Of a page: a figure takes some 330 bytes, a row as much again, and a page has at most 2 MB."""
+MOST_FIGURES = 3_900
+"""Of a page: a figure takes some 350 bytes, a row as much again, and a page has at most 2 MB."""
 MOST_FAILURES = 20
 TITLES = {
     "paper": "The Minitron papers' tasks",
