@@ -102,9 +102,14 @@ def _card(claim: Judged, registry: Registry) -> ClaimCard:
         says=f"{claim.says}{claim.unit}" if claim.says else "",
         mark=VERDICTS[claim.verdict][0],
         sources=tuple((name, registry.sources[name]) for name in claim.sources),
-        inputs=", ".join(f"{name.replace('_', ' ')} {value:,.12g}" for name, value in claim.inputs.items()),
+        inputs=", ".join(f"{name} = {_exact(value)}" for name, value in claim.inputs.items()),
         steps=grid(f"The numbers of “{claim.id}”.", COLUMNS, [_step(step) for step in claim.steps]),
     )
+
+
+def _exact(value: float) -> str:
+    """An input with all its digits."""
+    return f"{value:,.0f}" if value.is_integer() else f"{value:,.12g}"
 
 
 def _parts(quote: str) -> Iterator[tuple[str, str]]:
