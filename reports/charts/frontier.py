@@ -68,6 +68,17 @@ def draw(panels: Sequence[Panel], x_title: str, more_is_better: bool = True) -> 
     return re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', drawn, count=1)
 
 
+def shows_chance(panel: Panel) -> bool:
+    """Whether the score of guessing is among the scores that the panel has room for."""
+    y = _score_axis(panel, 0, 1)
+    return panel.chance is not None and y.low <= panel.chance <= y.high
+
+
+def _score_axis(panel: Panel, foot: float, top: float) -> Axis:
+    ends = [end for mark in panel.marks if mark.y_ends for end in mark.y_ends]
+    return plain_axis([mark.y for mark in panel.marks], ends, foot, top)
+
+
 class _Drawing:
     """Everything that is drawn, in pixels of the whole picture, by kind of mark."""
 
@@ -81,9 +92,8 @@ class _Drawing:
 
     def add(self, panel: Panel, left: float, top: float, x_title: str, more_is_better: bool) -> None:
         """Draw a panel whose upper left corner is there."""
-        ends = [end for mark in panel.marks if mark.y_ends for end in mark.y_ends]
         x = log_axis([mark.x for mark in panel.marks], left, left + WIDTH)
-        y = plain_axis([mark.y for mark in panel.marks], ends, top + HEIGHT, top)
+        y = _score_axis(panel, top + HEIGHT, top)
         self._axes(panel, x, y, x_title)
         before = len(self.stairs)
         for solid, stair in zip((True, False), panel.frontiers, strict=True):
@@ -96,7 +106,7 @@ class _Drawing:
         rules = [(at, y.end, at, y.start) for at in map(x.pixel, x.ticks())]
         rules += [(x.start, at, x.end, at) for at in map(y.pixel, y.ticks())]
         self.grid += [_span(*rule, opacity=0.1) for rule in rules]
-        if panel.chance is not None and y.low <= panel.chance <= y.high:
+        if panel.chance is not None and shows_chance(panel):
             at = y.pixel(panel.chance)
             self.grid.append(_span(x.start, at, x.end, at, opacity=0.6))
         foot = y.start

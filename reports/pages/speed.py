@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reports.board.model import Board, ColumnKey
 from reports.cells import interval
-from reports.charts.frontier import Mark, Panel, draw
+from reports.charts.frontier import Mark, Panel, draw, shows_chance
 from reports.pages.speed_index import index_page
 from reports.site.addresses import SPEED, model_page, run_page, speed_page
 from reports.site.frame import page
@@ -125,7 +125,7 @@ def _picture(setting: Setting, site: SiteInput, rows: SpeedRows, hardware: Hardw
         left_out=max(0, len(lines) - MOST_ROWS),
         measured=sum(any(is_measured(pair, key) for key in columns) for pair in pairs),
         sources=frozenset(mark.source for panel in panels for mark in panel.marks),
-        chance=any(panel.chance is not None for panel in panels),
+        chance=any(map(shows_chance, panels)),
     )
 
 

@@ -166,16 +166,20 @@ def _limit_line(limit: Limit, limits: Mapping[str, Limit], pair: Pair | None) ->
         weights=size(limit.weights),
         fits=limit.fits,
         rate=tokens_per_s(limit.rate),
-        over_parent=f"{limit.rate / parent.rate:.2f}×" if parent and limit.fits and parent.fits else "",
+        over_parent=_over_parent(limit.rate, parent, parent.rate if parent else None),
         bound_by=limit.bound_by,
         timed=_speed(pair, pair.rate) if pair else Cell(),
         percent=f"{100 * pair.rate.value / limit.rate:.1f} %" if pair else "",
         largest=count(limit.largest) if limit.fits else ABSENT,
         largest_rate=tokens_per_s(largest) if largest else ABSENT,
-        largest_over_parent=f"{largest / parent.largest_rate:.2f}×"
-        if parent and largest and parent.largest_rate
-        else "",
+        largest_over_parent=_over_parent(largest or 0, parent, parent.largest_rate if parent else None),
     )
+
+
+def _over_parent(rate: float, parent: Limit | None, parents: float | None) -> str:
+    if parent is None:
+        return ""
+    return f"{rate / parents:.2f}×" if parent.fits and parents else "parent does not fit"
 
 
 def _over(tokens: int | None, seconds: float | None) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.browser import HOSTILE
 
-from reports.charts.frontier import HEIGHT, WIDTH, Mark, Panel, draw
+from reports.charts.frontier import HEIGHT, WIDTH, Mark, Panel, draw, shows_chance
 from reports.charts.gpus import GpuLine
 from reports.charts.gpus import draw as draw_gpus
 from reports.charts.labels import PLACES, Box, Label, placed
@@ -34,6 +35,12 @@ def test_names_ticks_and_titles_are_text_and_marks_are_of_four_shapes():
     assert svg.startswith('<svg aria-hidden="true" focusable="false" ')
     assert "var(--accent)" in svg
     assert "var(--paper)" in svg
+
+
+def test_guessing_has_a_line_where_the_panel_reaches_down_to_it():
+    low = replace(PANEL, marks=(*MARKS, Mark("guesses", 50.0, 0.24, "measured", False)))
+    assert [shows_chance(panel) for panel in (PANEL, low, replace(low, chance=None))] == [False, True, False]
+    assert draw([low], "x").count("<line") == draw([replace(low, chance=None)], "x").count("<line") + 1
 
 
 def test_no_panels_are_no_picture():

@@ -68,6 +68,17 @@ def test_no_gpus_page_is_empty_though_nothing_was_timed():
             assert html.count('<i class="source limit">at most</i>') > 20
 
 
+def test_a_model_that_fits_where_its_parent_does_not_says_so():
+    made = speed_site(SpeedRows(), PAIR)
+    rows = Page(made["speed/a30.html"]).rows
+    (child,) = [cells for cells in rows if cells[0] == "Minitron-8B-Base" and len(cells) == 8]
+    (parent,) = [cells for cells in rows if cells[0] == "Nemotron-4-15B"]
+    assert (child[4], child[-1]) == ("parent does not fit", "parent does not fit")
+    assert parent[-1] == "does not fit into 24 GB"
+    fits = Page(made["speed/h200.html"]).rows
+    assert next(cells for cells in fits if cells[0] == "Minitron-8B-Base")[4] == "1.94×"
+
+
 def test_what_was_measured_is_filled_and_what_is_allowed_is_hollow_and_says_at_most():
     html = page_of(TWO, PAIR)
     picture = html[html.index("<svg") : html.index("</svg>")]
