@@ -60,14 +60,18 @@ def build_board(reader: Reader, registry: Registry) -> Board:
 
 def _known(results: Sequence[Result], published: Cells) -> dict[ColumnKey, ColumnFacts]:
     """A column for each metric that a suite is about and each that was published; a task's further metrics have none."""
-    found = {key: ColumnFacts(higher_is_better=True) for cells in published.values() for key in cells}
+    found: dict[ColumnKey, ColumnFacts] = {}
+    for key in (key for cells in published.values() for key in cells):
+        found.setdefault(key, ColumnFacts(higher_is_better=True)).figures += 1
     for result in results:
         if result.primary:
             found.setdefault(result.key, ColumnFacts())
     for result in results:  # newest first
-        facts = found.get(result.key)
-        if facts is not None and facts.higher_is_better is None:
+        if (facts := found.get(result.key)) is None:
+            continue
+        facts.figures += 1
+        if facts.higher_is_better is None:
             facts.higher_is_better = result.higher_is_better
-        if facts is not None and facts.chance is None and not result.is_part:
+        if facts.chance is None and not result.is_part:
             facts.chance = result.chance
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +31,7 @@ class ColumnFacts:
 
     higher_is_better: bool | None = None
     chance: float | None = None
+    figures: int = 0
 
 
 def key_of(task: str, metric: str | None, name: str | None, shots: int | None, chat: bool = False) -> ColumnKey:
@@ -68,11 +70,17 @@ def measured_filter(measured: Iterable[ColumnKey], task: str, metric: str, shots
 
 
 def columns_of(found: Mapping[ColumnKey, ColumnFacts], registry: Registry) -> tuple[TaskColumn, ...]:
-    """The columns in their order: by group, inside a suite in its order, elsewhere by name."""
-    placed = sorted((_place(key), key) for key in found)
+    """The columns in their order: by group, inside a suite in its order, elsewhere what has most figures first, a task's
+    columns together."""
+    of_task: dict[str, int] = defaultdict(int)
+    for key, facts in found.items():
+        of_task[key.task] += facts.figures if _place(key)[0] == len(GROUPS) else 0
+    placed = sorted(
+        (*_place(key), -of_task[key.task], key.task, -facts.figures, _by_name(key), key) for key, facts in found.items()
+    )
     made: list[TaskColumn] = []
     others = 0
-    for (group, *_), key in placed:
+    for group, *_, key in placed:
         name = GROUPS[group] if group < len(GROUPS) else _page_of_others(others)
         others += group == len(GROUPS)
         facts = found[key]
@@ -107,13 +115,17 @@ def _page_of_others(before: int) -> str:
     return OTHER if number == 1 else f"{OTHER}-{number}"
 
 
-def _place(key: ColumnKey) -> tuple[int, int, str, int, str, str]:
-    rest = (key.task, -1 if key.shots is None else key.shots, key.metric, key.filter)
+def _place(key: ColumnKey) -> tuple[int, int]:
+    """The group and the position inside its suite."""
     for group, suite in enumerate(_suites()):
         for position, entry in enumerate(suite.tasks):
             if _is_of(key, entry, suite.chat):
-                return group, position, *rest
-    return len(GROUPS), 0, *rest
+                return group, position
+    return len(GROUPS), 0
+
+
+def _by_name(key: ColumnKey) -> tuple[int, str, str]:
+    return -1 if key.shots is None else key.shots, key.metric, key.filter
 
 
 def _is_of(key: ColumnKey, entry: SuiteTask, chat: bool) -> bool:

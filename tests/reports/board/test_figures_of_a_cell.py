@@ -101,6 +101,14 @@ def test_what_others_measured_is_the_newest_of_each_as_well(results):
     assert told(cell(results.board(), "child"))[0] == ("imported", 0.5)
 
 
+def test_two_contributors_on_the_same_hardware_are_kept_apart(results):
+    for name, values in (("a lab", RIGHT), ("another", WRONG)):
+        given = CONTRIBUTED["contribution"].model_copy(update={"by": name})
+        results.keep("child", values, source="contributed", contribution=given)
+    found = cell(results.board(), "child")
+    assert [(figure.origin, figure.value) for figure in found][:2] == [("a lab", 1.0), ("another", 0.5)]
+
+
 def test_published_scores_stand_once_a_model_on_its_first_row(results):
     results.keep("child", WRONG, **setting(gpu="L4"))
     results.keep("child", RIGHT, **setting(gpu="H100"))

@@ -100,6 +100,17 @@ def test_columns_come_by_suite_in_its_order_then_by_name():
     ]  # fmt: skip
 
 
+def test_elsewhere_the_task_with_most_figures_comes_first_with_all_its_columns():
+    counted = {("rare", 0): 1, ("often", 0): 2, ("often", 5): 9, ("some", 0): 5, ("some", 1): 5}
+    found = {
+        ColumnKey(task, "acc", "none", shots): ColumnFacts(True, figures=n) for (task, shots), n in counted.items()
+    }
+    made = columns_of(found, load_registry())
+    assert [(column.key.task, column.key.shots) for column in made] == [
+        ("often", 5), ("often", 0), ("some", 0), ("some", 1), ("rare", 0),
+    ]  # fmt: skip
+
+
 def test_a_page_of_other_tasks_has_twelve_columns_at_most():
     keys = [ColumnKey(f"task {index:02}", "acc", "none", 0) for index in range(30)]
     made = columns_of({key: ColumnFacts(True) for key in keys}, load_registry())
