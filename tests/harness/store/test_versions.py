@@ -2,7 +2,10 @@
 
 import datetime
 import json
+import re
 import shutil
+from collections import Counter
+from html import unescape
 from statistics import NormalDist
 
 import pytest
@@ -16,6 +19,7 @@ from harness.stats import constants
 from harness.store.catch_up import catch_up, rebuild
 from harness.store.check import check
 from harness.store.query import query
+from reports.cells import ABSENT
 from zoo.errors import NewerResults
 
 OLD = ROOT / "tests" / "fixtures" / "results-086f72e"
@@ -74,11 +78,29 @@ def test_the_old_results_are_clean_before_and_after_a_rebuild(results, minizoo):
     assert minizoo("db", "check", "--results", results).code == 0
 
 
-def test_the_report_of_the_old_results_shows_the_same_cells(results, minizoo, tmp_path):
-    assert minizoo("report", "--results", results, "--out", tmp_path / "page").code == 0
-    shown = table_cells((tmp_path / "page" / "index.html").read_text("utf-8"))
-    old = json.loads((OLD / "page.json").read_text("utf-8"))
-    assert shown[: len(old)] == old  # tables of speed, which the old page had not, follow
+def test_the_report_of_the_old_results_shows_the_same_figures(results, minizoo, tmp_path):
+    assert minizoo("report", "--results", results, "--out", tmp_path / "site").code == 0
+    pages = [path.read_text("utf-8") for path in (tmp_path / "site" / "runs").glob("*-*-*.html")]
+    assert len(pages) == 19
+    figures = [table[1:] for page in pages for table in tables(page) if table[0][:2] == ["Task", "Metric"]]
+    shown = Counter((row[0], row[1], *row[2:6], row[6].partition(" of ")[0]) for table in figures for row in table)
+    old = [row for row in json.loads((OLD / "page.json").read_text("utf-8")) if row[-1] in ("measured", "imported")]
+    scored = Counter(
+        (row[2], f"{row[3]} {row[4]}".strip(), row[5] or ABSENT, row[6], row[7], row[8] or ABSENT, row[9])
+        for row in old
+        if not row[10].startswith("failed")
+    )
+    assert scored.total() > 60
+    assert shown == scored
+    told = unescape(" ".join(pages))
+    failed = [row for row in old if row[10].startswith("failed")]
+    assert len(failed) >= 1
+    assert all(re.sub(r"^failed (limit \d)?", "", row[10]) in told for row in failed)
+
+
+def tables(page):
+    """Each table of a page as its rows."""
+    return [table_cells(f"<table{part}") for part in page.split("<table")[1:]]
 
 
 def width(results):
