@@ -1,12 +1,14 @@
 """What the registry says of a model, as the tables of its page: printed figures by source, statements, dimensions, limits."""
 
+from dataclasses import replace
+
 import pytest
-from support.boards import facts, small
+from support.boards import facts, row, small
 
 from reports.models import listing, published, registered
 from reports.models.grid import Grid, Target, grid, listed, percent, short
 from reports.models.limits import CONTEXT, IN_CACHE, limits
-from reports.models.subject import Subject
+from reports.models.subject import Subject, subjects
 from zoo.arch.gpus import load_gpus
 from zoo.arch.roofline import decode_bytes, memory_bytes
 from zoo.registry.loader import load_registry
@@ -148,3 +150,10 @@ def test_words_and_shares_are_written_alike_everywhere():
     assert percent(float("nan")) == percent(None) == "–"
     assert percent(-0.117) == "−11.7\xa0%"
     assert short("x" * 10_000, 5) == "xxxx…"
+
+
+def test_each_set_of_weights_of_a_registry_model_has_its_entry_and_a_folder_of_that_name_has_none():
+    names = {"nano-teacher@0123abcd": True, "nano-teacher": True, "./nano-teacher": False}
+    rows = tuple(row(facts(name, registered=registered), {}) for name, registered in names.items())
+    found = subjects(replace(small(), rows=rows), REGISTRY)
+    assert [subject.entry.id if subject.entry else None for subject in found] == ["nano-teacher", "nano-teacher", None]
