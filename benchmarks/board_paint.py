@@ -52,7 +52,9 @@ def main() -> None:
             (Path(folder) / name).write_text(html, encoding="utf-8")
         opened = {name: times_of(Path(folder) / name, asked.times) for name in ("index.html", largest, "single.html")}
     told = {"pages": len(made), "made_in_s": round(seconds, 2), "largest_bytes": max(sizes.values())}
-    print(json.dumps({**told, "opened": {name: {"bytes": sizes[name], **its} for name, its in opened.items()}}, indent=1))
+    print(
+        json.dumps({**told, "opened": {name: {"bytes": sizes[name], **its} for name, its in opened.items()}}, indent=1)
+    )
 
 
 def times_of(path: Path, times: int) -> dict[str, Any]:
