@@ -103,8 +103,8 @@ def test_no_limit_is_beaten_by_the_bytes_that_a_step_reads(model):
     assert len(found.lines) == len(load_gpus())
     if "as stored" in found.notes[0]:
         return
-    for row, gpu in zip(found.lines, load_gpus().values(), strict=True):
-        cells = {column.name: cell.text for column, cell in zip(found.columns, row.cells, strict=True)}
+    for shown, gpu in zip(found.lines, load_gpus().values(), strict=True):
+        cells = {column.name: cell.text for column, cell in zip(found.columns, shown.cells, strict=True)}
         alone = cells["Tokens/s, batch 1"].replace(",", "")
         if alone.isdigit():
             assert int(alone) <= gpu.bytes_per_s / decode_bytes(dims) + 1
