@@ -20,7 +20,14 @@ that works."""
 
 MARKED = {
     "training": ["zoo/nano/test_nano_training.py"],
-    "browser": ["reports/test_report_browser.py"],
+    "browser": [
+        "reports/pages/test_board_browser.py",
+        "reports/pages/test_comparison_any_pair.py",
+        "reports/pages/test_comparison_pages.py",
+        "reports/pages/test_model_browser.py",
+        "reports/pages/test_run_browser.py",
+        "reports/test_report_browser.py",
+    ],
     "e2e": ["e2e"],
     "slow": [
         "backends/packing/test_packed_hflm.py",
@@ -42,6 +49,7 @@ MARKED = {
         "harness/accuracy/test_not_finite.py",
         "harness/accuracy/test_resume.py",
         "harness/compare/test_lm_eval_folders.py",
+        "harness/exports/test_read_by_lm_eval.py",
         "harness/gates/test_noise_reruns.py",
         "harness/lmeval/test_chance.py",
         "harness/lmeval/test_chat.py",
