@@ -10,9 +10,11 @@ from typing import Any, cast
 from reports.cells import ABSENT, DIRECTIONS, count, interval, number, text
 from reports.runs.facts import seconds
 from reports.runs.rows import Row, RunRows
+from reports.runs.texts import excerpt
 
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 GREEDY = 0
+REASON = (1000, 300)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def failure_lines(rows: RunRows) -> list[FailureLine]:
     return [
         FailureLine(
             record["task"],
-            text(record["reason"]) or "nobody noted why",
+            _shortened(text(record["reason"])) or "nobody noted why",
             text(record["code"]),
             record["status"] == "infra_failed",
         )
@@ -119,6 +121,12 @@ def _notes(record: Row, document: Mapping[str, Any], score: Row) -> Iterator[str
         yield text(record["reason"])
     if time := seconds(record["wall_s"]):
         yield time
+
+
+def _shortened(reason: str) -> str:
+    """A reason with its middle left out, where somebody put a whole log into it."""
+    found = excerpt(reason, *REASON)
+    return f"{found.before} … {found.after}" if found.left_out else found.before
 
 
 def _decoding(decoding: Mapping[str, Any]) -> str:

@@ -112,6 +112,15 @@ def test_a_failure_is_told_with_its_reason_and_hides_no_score(results: Path, mad
     assert [row[0] for row in page.rows[1:]] == ["nano_words"]
 
 
+def test_a_reason_that_is_a_whole_log_is_cut_in_its_middle(results: Path, made: Sites):
+    log = "it began; " + "x" * 9000 + "; it ended"
+    written(results, "nano_code", status="failed", reason=log, code="task-failed", scores=(), counts=None)
+    text = page_of(made).text
+    assert "it began; " in text
+    assert "; it ended" in text
+    assert log not in text
+
+
 def test_documents_are_shown_with_prompt_choices_and_answer(results: Path, made: Sites):
     written(results)
     html = made()[f"runs/{RUN}.html"]
