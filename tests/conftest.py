@@ -26,6 +26,7 @@ MARKED = {
         "reports/pages/test_comparison_pages.py",
         "reports/pages/test_model_browser.py",
         "reports/pages/test_run_browser.py",
+        "reports/pages/test_speed_pages.py",
         "reports/test_report_browser.py",
     ],
     "e2e": ["e2e"],
