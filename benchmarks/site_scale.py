@@ -20,7 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
@@ -127,9 +127,9 @@ def measured(stage: str, work: Path, sizes: dict[str, int]) -> dict[str, Any]:
     """What a stage tells of itself, with its seconds and the peak of its memory; meant for a process of its own."""
     began = time.perf_counter()
     told = CALLED[stage](work, sizes)
-    seconds = {"seconds": time.perf_counter() - began}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {**seconds, **told, "peak_bytes": peak}
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    whole = {"seconds": time.perf_counter() - began, "process_seconds": used.ru_utime + used.ru_stime}
+    return {**whole, **told, "peak_bytes": used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)}
 
 
 def in_a_process(stage: str, work: Path, sizes: dict[str, int]) -> dict[str, Any]:
@@ -155,6 +155,14 @@ def missed(stages: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+def _told_before(path: Path | None, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What the file of an earlier call says of the stages that this one leaves out."""
+    if path is None or not path.is_file():
+        return {}
+    stages: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))["stages"]
+    return {stage: stages[stage] for stage in wanted if stage in stages}
+
+
 def main() -> None:
     """Run the stages, print them, and write them where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -173,8 +181,9 @@ def main() -> None:
     if asked["stage"]:
         print(json.dumps(measured(asked["stage"], work, sizes)))
         return
-    stages: dict[str, dict[str, Any]] = {}
-    for stage in STAGES[STAGES.index(asked["first"]) :]:
+    place = STAGES.index(asked["first"])
+    stages = _told_before(asked["out"], STAGES[:place])
+    for stage in STAGES[place:]:
         stages[stage] = in_a_process(stage, work, sizes)
         print(f"{stage}: {json.dumps(stages[stage])}", flush=True)
     failed = missed(stages)
