@@ -18,7 +18,8 @@ def number(value: float | None) -> str:
     if not math.isfinite(value) or abs(value) >= 1e9:
         return f"{value:.3g}"
     whole = len(str(int(abs(value))))
-    return f"{value:,.{max(0, 5 - whole)}f}"
+    told = f"{value:,.{max(0, 5 - whole)}f}"
+    return told if told.strip("-0.") else told.lstrip("-")
 
 
 def interval(lower: float | None, upper: float | None) -> str:

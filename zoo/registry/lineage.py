@@ -122,7 +122,8 @@ def _label(model: Model, mark: str | None) -> str:
 
 
 def _size(model: Model) -> str:
-    return f"{count_parameters(model.architecture).total / 1e9:.2f} B"
+    count = count_parameters(model.architecture).total
+    return f"{count / 1e9:.2f} B" if count >= 1e7 else f"{count / 1e6:.2f} M"
 
 
 def _quoted(text: str) -> str:
