@@ -80,6 +80,7 @@ MARKED = {
         "minizoo/test_prune_stopped.py",
         "minizoo/test_run_log.py",
         "reports/test_contributed_rows.py",
+        "reports/test_report_command.py",
         "zoo/checkpoint/test_context_length.py",
         "zoo/checkpoint/test_pickled.py",
         "zoo/nano/test_nano_students.py",

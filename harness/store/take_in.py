@@ -23,6 +23,8 @@ from zoo.registry.loader import Registry, load_registry
 
 TABLES_BESIDE = ("samples.parquet", "trials.parquet")
 """Files beside a record that are copied into the database."""
+RUNS_AT_ONCE = 250
+"""Runs whose records are in memory together."""
 IDENTITY = ("kind", "subject", "given_name", "location", "known_digest")
 """Columns of `records` that hold an Identity, in its order."""
 
@@ -38,19 +40,24 @@ def take_in(connection: Any, results: Path) -> int:
     registry = load_registry()
     connection.execute("BEGIN")
     try:
-        records = _new_records(connection, results, changed) if changed else []
-        _insert(connection, records)
+        runs: list[str] = []
+        taken = 0
+        for start in range(0, len(changed), RUNS_AT_ONCE):
+            records = _new_records(connection, results, changed[start : start + RUNS_AT_ONCE])
+            _insert(connection, records)
+            runs += sorted({record.run_id for record, _ in records})
+            taken += len(records)
         if _insert_published(connection, registry):
             _insert_verdicts(connection, None)
-        elif records:
-            _insert_verdicts(connection, list({record.run_id for record, _ in records}))
-        if records:
+        elif runs:
+            _insert_verdicts(connection, runs)
+        if runs:
             _give_names(connection, registry)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-    return len(records)
+    return taken
 
 
 def _new_records(connection: Any, results: Path, changed: Sequence[RunFolder]) -> list[tuple[Record, Path]]:

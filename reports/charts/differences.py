@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.cells import writable
-from reports.charts.scores import CONFIG, Chart
+from reports.charts.style import CONFIG, Chart
 from reports.charts.svg import svg_of
 
 MOST_LINES = 40

@@ -9,34 +9,18 @@ which read the summary, and the table holds the same numbers.
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.board.model import Board, BoardRow, Figure, TaskColumn
-from reports.cells import writable
-from reports.charts.scores import ACCENT, CONFIG, Chart
+from reports.board.model import Board, Figure, TaskColumn
+from reports.charts.first_lines import Line, drawn_lines, ends_of, plain, value_of
+from reports.charts.style import ACCENT, CONFIG, Chart
 from reports.charts.svg import svg_of
 
-MOST_LINES, MOST_TASKS = 12, 4
-LONGEST_NAME = 34
 WIDE, NARROW = (170, 62, 24), (140, 0, 24)
 """Width of a task's panel, width of the panel of sizes (0: none), height of a line."""
-DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 SHAPES = {"measured": "circle", "imported": "diamond", "contributed": "triangle-up", "published": "circle"}
-
-
-@dataclass(frozen=True)
-class Line:
-    """A model of the picture."""
-
-    name: str
-    size: float | None
-    """Parameters as a share of the parent's."""
-    points: tuple[tuple[int, Figure], ...]
-    """(Number of the panel, the figure shown there.)"""
 
 
 @dataclass(frozen=True)
@@ -52,79 +36,17 @@ class Picture:
 def picture(board: Board, group: str) -> Picture | None:
     """Draw the models of a task group; None where there is nothing to draw."""
     for kept in (True, False):
-        columns = _columns(board, group, kept)
-        lines = _lines(board.rows, columns, kept)
-        if lines and columns:
+        columns, lines = drawn_lines(board, group, kept)
+        if lines:
             return Picture(
                 _chart(lines, columns, kept, WIDE), _chart(lines, columns[:1], kept, NARROW), kept, len(columns)
             )
     return None
 
 
-def _columns(board: Board, group: str, kept: bool) -> list[TaskColumn]:
-    """The columns of most figures, in the board's order; scores share an axis only where they lie between 0 and 1."""
-    filled: Counter[int] = Counter()
-    columns = [column for column in board.columns if column.group == group]
-    for at, column in enumerate(columns):
-        filled[at] = sum(_shown(row.figures.get(column.key, ()), column, kept) is not None for row in board.rows)
-    best = [at for at, number in filled.most_common(MOST_TASKS) if number]
-    return [columns[at] for at in sorted(best)]
-
-
-def _lines(rows: Sequence[BoardRow], columns: Sequence[TaskColumn], kept: bool) -> list[Line]:
-    found: list[Line] = []
-    for row in rows:
-        shown = ((at, _shown(row.figures.get(column.key, ()), column, kept)) for at, column in enumerate(columns))
-        points = tuple((at, figure) for at, figure in shown if figure is not None)
-        facts = row.facts
-        ratio = facts.parameters / facts.parent_parameters if facts.parameters and facts.parent_parameters else None
-        if points and (not kept or ratio is None or ratio < 1):
-            found.append(Line(_name(row), ratio, points))
-    found.sort(key=lambda line: (-len({at for at, _ in line.points}), -_surely(line.points[0][1], kept)))
-    unique = {line.name: line for line in reversed(found[:MOST_LINES])}
-    return sorted(unique.values(), key=lambda line: (line.points[0][0], -_surely(line.points[0][1], kept), line.name))
-
-
-def _shown(figures: Sequence[Figure], column: TaskColumn, kept: bool) -> Figure | None:
-    """The first figure of a cell that can be drawn."""
-    for figure in figures:
-        value = _value(figure, kept)
-        whole = figure.n is None or figure.total is None or figure.n >= figure.total
-        share = kept or (column.higher_is_better is True and value is not None and 0 <= value <= 1)
-        if value is not None and math.isfinite(value) and whole and share:
-            return figure
-    return None
-
-
-def _value(figure: Figure, kept: bool) -> float | None:
-    if not kept:
-        return figure.value
-    return figure.retained.value if figure.retained else None
-
-
-def _ends(figure: Figure, kept: bool) -> tuple[float | None, float | None]:
-    owner = figure.retained if kept else figure
-    return (owner.lower, owner.upper) if owner else (None, None)
-
-
-def _surely(figure: Figure, kept: bool) -> float:
-    lower, value = _ends(figure, kept)[0], _value(figure, kept)
-    return next((each for each in (lower, value) if each is not None and math.isfinite(each)), 0.0)
-
-
-def _name(row: BoardRow) -> str:
-    name = _plain(row.facts.display or row.facts.id)
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-
-
-def _plain(words: str) -> str:
-    """A name in one line, without characters that turn the direction of what follows them."""
-    return re.sub(r"\s+", " ", DIRECTION.sub("", writable(words)))
-
-
 def _chart(lines: Sequence[Line], columns: Sequence[TaskColumn], kept: bool, sizes: tuple[int, int, int]) -> Chart:
     lines = [line for line in lines if any(at < len(columns) for at, _ in line.points)]
-    tasks = ", ".join(_plain(column.key.task)[:60] for column in columns)
+    tasks = ", ".join(plain(column.key.task)[:60] for column in columns)
     who = f"each of {len(lines)} models" if len(lines) > 1 else "a model"
     what = f"How much of its parent's score above chance {who} keeps" if kept else f"The score that {who} has"
     beside = ", beside its size as a share of its parent" if kept else ""
@@ -261,20 +183,20 @@ def _task_panel(
 
 def _heading(column: TaskColumn) -> str:
     shots = "" if column.key.shots is None else f", {column.key.shots}-shot"
-    task, most = _plain(column.key.task), 24 - len(shots)
+    task, most = plain(column.key.task), 24 - len(shots)
     return f"{task if len(task) <= most else task[: most - 1] + '…'}{shots}"
 
 
 def _point(figure: Figure, kept: bool) -> dict[str, Any]:
-    lower, upper = _ends(figure, kept)
+    lower, upper = ends_of(figure, kept)
     ends = lower is not None and upper is not None and math.isfinite(lower) and math.isfinite(upper)
-    drawn = {"value": _value(figure, kept), "source": figure.source}
+    drawn = {"value": value_of(figure, kept), "source": figure.source}
     return {**drawn, "lower": lower, "upper": upper} if ends else drawn
 
 
 def _domain(lines: Sequence[Line], kept: bool) -> list[float]:
     """From a round number under the lowest point to one over the highest; never further than a sensible share goes."""
-    values = [value for line in lines for _, f in line.points for value in (_value(f, kept), *_ends(f, kept))]
+    values = [value for line in lines for _, f in line.points for value in (value_of(f, kept), *ends_of(f, kept))]
     known = [value for value in values if value is not None and math.isfinite(value)]
     if not kept:
         return [0, 1]

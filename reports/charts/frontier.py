@@ -1,6 +1,6 @@
 """Accuracy against speed: a panel a task, a mark a model with its intervals, a stair that no mark stands above.
 
-Static SVG in the page's own colours, as reports/charts/scores.py. All panels are one view of Vega-Lite whose numbers are pixels
+Static SVG in the page's own colours, as reports/charts/style.py. All panels are one view of Vega-Lite whose numbers are pixels
 already, ten times as quick as a view a panel; names stand where no mark and no other name is, and one that fits nowhere is left
 to the table, which holds everything that is drawn.
 """

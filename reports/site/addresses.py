@@ -21,6 +21,7 @@ NAVIGATION = (
     ("Models", MODELS),
     ("Compare", COMPARE),
     ("Speed", SPEED),
+    ("Runs", RUNS),
     ("Claims", CLAIMS),
     ("Gate", GATE),
     ("History", HISTORY),
@@ -31,16 +32,19 @@ NAVIGATION = (
 
 
 def slug(name: str) -> str:
-    """A file name for any text: itself where it is plain, else what is plain of it and eight digits of its digest."""
-    if PLAIN.fullmatch(name):
+    """A file name for any text: itself where it is plain, else what is plain of it and eight digits of its digest.
+
+    Never `index`, which is a folder's first page.
+    """
+    if PLAIN.fullmatch(name) and name != "index":
         return name
     plain = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")[:40]
     return f"{plain or 'x'}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def board_page(group: str, number: int = 1) -> str:
-    """A page of the board; the home page shows the first page of the first group too."""
-    return f"board/{slug(group)}{'' if number == 1 else f'-{number}'}.html"
+    """A page of the board; the home page shows the first page of the first group too. `other-2` is a group of its own."""
+    return f"board/{slug(group)}{'' if number == 1 else f'-page-{number}'}.html"
 
 
 def model_page(model: str) -> str:

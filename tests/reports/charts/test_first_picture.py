@@ -5,10 +5,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from support.boards import MMLU, empty, failures, hostile, small, wide
+from support.boards import GSM8K, MMLU, empty, facts, failures, hostile, published, row, small, wide
 
-from reports.board.model import Board
-from reports.charts.first import MOST_LINES, picture
+from reports.board.model import Board, Share
+from reports.charts.first import picture
+from reports.charts.first_lines import MOST_LINES
 
 
 def test_measured_and_published_shares_have_their_own_marks() -> None:
@@ -78,3 +79,15 @@ def test_an_endless_interval_does_not_stretch_the_picture() -> None:
     drawn = picture(replace(small(), rows=(replace(row, figures={MMLU: (wild,)}),)), "paper")
     assert drawn is not None
     assert "Infinity" not in drawn.wide.svg
+
+
+def test_a_column_in_which_no_line_has_a_point_is_not_drawn() -> None:
+    """A model as large as its parent is no line, so what it alone kept is no column, in the narrow picture too."""
+    kept = Share("big", 0.9, 0.8, 1.0, 0.9, "published")
+    alike = facts("alike", parent="big", parent_parameters=4_000_000_000)
+    child = facts("child", parent="big", parent_parameters=9_000_000_000)
+    rows = (row(alike, {MMLU: (published(0.6, retained=kept),)}), row(child, {GSM8K: (published(0.5, retained=kept),)}))
+    drawn = picture(replace(small(), rows=rows), "paper")
+    assert drawn is not None
+    assert drawn.tasks == 1
+    assert all("gsm8k" in chart.summary and "mmlu" not in chart.summary for chart in (drawn.wide, drawn.narrow))

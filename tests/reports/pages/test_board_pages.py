@@ -12,7 +12,7 @@ from support.report_pages import Page
 from reports.board.model import Board, ColumnKey, TaskColumn
 from reports.pages.board import MOST_FIGURES, MOST_ROWS, cut, pages, title_of
 from reports.pages.single import single_file
-from reports.site.addresses import slug
+from reports.site.addresses import board_page, slug
 
 MOST_BYTES = 2_000_000
 
@@ -98,11 +98,15 @@ def test_hostile_names_stay_text_on_every_page() -> None:
 def test_a_group_that_fits_no_page_is_cut_by_hardware() -> None:
     board = wide(models=60, tasks=3, hardware=6)
     told = made(board)
-    assert set(told) == {"index.html", "board/group-0.html", *(f"board/group-0-{at}.html" for at in range(2, 7))}
-    second = told["board/group-0-2.html"]
+    assert set(told) == {"index.html", "board/group-0.html", *(f"board/group-0-page-{at}.html" for at in range(2, 7))}
+    second = told["board/group-0-page-2.html"]
     assert second.count("<tr data-m") == 60
     assert second.count('data-hw="NVIDIA GPU 1" data-be') == 60
     assert "Rows 61–120 of 360" in second
+
+
+def test_a_page_of_a_group_is_never_the_page_of_another_group() -> None:
+    assert board_page("other", 2) != board_page("other-2")
 
 
 def test_five_thousand_rows_are_all_on_some_page_once() -> None:
