@@ -38,10 +38,10 @@ DATA_COLUMNS = ("prompt", "choices", "target")
 """Of samples: what is a benchmark's own text."""
 
 
-def evaluated(results: Path, *arguments: str) -> None:
-    """Evaluate by the command line; ends where it fails."""
-    asked = ["eval", *arguments, "--results", str(results), "--json"]
-    done = subprocess.run([sys.executable, "-m", "minizoo", *asked], stdout=subprocess.DEVNULL, cwd=ROOT, check=False)
+def evaluated(work: Path, *arguments: str) -> None:
+    """Evaluate by the command line into `results` below that folder, as the record's command says; ends where it fails."""
+    asked = ["eval", *arguments]
+    done = subprocess.run([sys.executable, "-m", "minizoo", *asked], stdout=subprocess.DEVNULL, cwd=work, check=False)
     if done.returncode:
         sys.exit(f"`minizoo {' '.join(asked)}` ended with {done.returncode}.")
 
@@ -85,13 +85,21 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="A results folder to take the runs from, in place of new ones.")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        results = asked.results or Path(work)
+        results = asked.results or Path(work) / "results"
         if asked.results is None:
             for model in [model.id for model in load_registry().models.values() if model.group == "nano"]:
-                evaluated(results, model, "--suite", "nano")
+                evaluated(Path(work), model, "--suite", "nano")
             if asked.smollm2:
                 part = ("--tasks", SMOLLM2_TASKS, "--limit", SMOLLM2_DOCUMENTS, "--dtype", "bfloat16")
-                evaluated(results, str(asked.smollm2), "--name", SMOLLM2, *part, "--data", str(asked.data))
+                evaluated(
+                    Path(work),
+                    str(asked.smollm2.resolve()),
+                    "--name",
+                    SMOLLM2,
+                    *part,
+                    "--data",
+                    str(asked.data.resolve()),
+                )
         found = [(read_record(path), path.parent) for run in scan(results) for path in run.records]
         remove({_name(record) for record, _ in found})
         sizes = {f"{_name(record)} {record.task}": keep(record, folder) for record, folder in found}
