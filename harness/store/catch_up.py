@@ -47,7 +47,7 @@ def _build(results: Path) -> int:
     with connected(temporary) as connection:
         create(connection)
         connection.execute("INSERT INTO meta VALUES (?, ?, '')", [SCHEMA_VERSION, constants.RULE_VERSION])
-        taken = take_in(connection, results)
+        taken = take_in(connection, results, part_by_part=True)
         connection.execute("CHECKPOINT")
     _remove(path, also_main=False)
     temporary.replace(path)

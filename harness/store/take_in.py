@@ -29,8 +29,10 @@ IDENTITY = ("kind", "subject", "given_name", "location", "known_digest")
 """Columns of `records` that hold an Identity, in its order."""
 
 
-def take_in(connection: Any, results: Path) -> int:
+def take_in(connection: Any, results: Path, part_by_part: bool = False) -> int:
     """Insert what is new and return the number of records; nothing is changed where it raises.
+
+    `part_by_part` commits some runs at a time, which needs less memory: for a file that is thrown away where it raises.
 
     A record that cannot be read, or whose samples or trials were cut short, is noted in `bad_records`. NewerResults for one of
     a newer minizoo.
@@ -47,6 +49,8 @@ def take_in(connection: Any, results: Path) -> int:
             _insert(connection, records)
             runs += sorted({record.run_id for record, _ in records})
             taken += len(records)
+            if part_by_part:
+                connection.execute("COMMIT; BEGIN")
         if _insert_published(connection, registry):
             _insert_verdicts(connection, None)
         elif runs:
