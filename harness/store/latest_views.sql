@@ -4,10 +4,13 @@
 -- been asked whether its backend is right: every row says `unchecked`.
 
 CREATE VIEW latest_valid AS
-SELECT *, 'unchecked' AS conformance
-FROM scores
-WHERE source = 'measured' AND status = 'ok' AND value IS NOT NULL
+SELECT s.*, 'unchecked' AS conformance
+FROM scores s JOIN (
+  SELECT run_id, task, json_extract_string(record, '$.chat_template') AS chat_template FROM records
+) r USING (run_id, task)
+WHERE s.source = 'measured' AND s.status = 'ok' AND s.value IS NOT NULL
 QUALIFY row_number() OVER (
-  PARTITION BY model, suite, task, metric, filter, shots, "limit", backend, device, gpu, dtype, compute_dtype
-  ORDER BY finished_at DESC, run_id DESC
+  PARTITION BY s.model, s.suite, s.task, s.metric, s.filter, s.shots, s."limit", s.backend, s.device, s.gpu, s.dtype,
+               s.compute_dtype, r.chat_template
+  ORDER BY s.finished_at DESC, s.run_id DESC
 ) = 1;

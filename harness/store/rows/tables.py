@@ -10,7 +10,7 @@ from harness.metrics.speed_metrics import TRIAL_COLUMNS, create_views
 from harness.records.columns import arrow_schema
 from harness.records.files import SAMPLE_COLUMNS
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 KEY = {"run_id": "VARCHAR", "task": "VARCHAR"}
 TABLES: Mapping[str, Mapping[str, str]] = {

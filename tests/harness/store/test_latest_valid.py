@@ -80,3 +80,10 @@ def test_what_others_measured_is_not_in_it(nights):
     told = Imported(tool="lm-eval", tool_version="0.4.13", file="results.json", sha256="0", time="stated")
     (row,) = nights({"value": 0.4}, {"value": 0.9, "source": "imported", "imported": told})
     assert (row["value"], row["source"]) == (0.4, "measured")
+
+
+def test_prompts_through_a_chat_template_are_another_circumstance(nights):
+    rows = nights(
+        {"value": 0.4}, {"value": 0.2, "chat_template": "sha256:ab"}, {"value": 0.3, "chat_template": "sha256:ab"}
+    )
+    assert [row["value"] for row in rows] == [0.4, 0.3]
