@@ -5,7 +5,7 @@
 
 Each stage runs in a process of its own, so that its peak of memory is its own: the records, the database from nothing, one
 record caught up (the median of several), the board and the models' pages made and thrown away, the whole site written, and
-written again when nothing changed. Bars: one record in 0.5 s, board and models in 30 s, 1 GiB in whatever makes the database or pages.
+written again when nothing changed. Bars: one record in 0.5 s, board and models in 30 s, 1 GiB in the database and all pages.
 Exits 1 where one is not met.
 """
 

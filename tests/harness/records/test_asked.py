@@ -10,6 +10,7 @@ from harness.baselines.outcomes import outcomes_of
 from harness.records.asked import asked
 from harness.records.files import write_record
 from harness.store.query import Reader
+from harness.store.rows.tables import TABLES
 
 TWO = [["Q? A:", " yes"], ["Q? A:", " no"]]
 
@@ -55,3 +56,7 @@ def test_a_file_without_texts_is_read_as_before(tmp_path):
     folder = write_record(tmp_path / "results", record(), samples())
     assert pq.read_table(folder / "samples.parquet").column("prompt").null_count == 2
     assert len(Reader(tmp_path / "results").rows("SELECT * FROM samples")) == 2
+
+
+def test_the_database_has_no_column_of_prompts():
+    assert not {"prompt", "choices"} & set(TABLES["sample_rows"])

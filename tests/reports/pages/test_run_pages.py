@@ -16,7 +16,6 @@ from harness.records.files import new_run_id, write_record
 from harness.records.record import Contribution, Imported, MetricScore, Setting, Subject
 from harness.records.speed_record import Memory, Reason, SpeedComparison, SpeedFacts, Statistic, Validity
 from harness.store.query import Reader
-from harness.store.rows import tables
 from reports.pages import runs
 from reports.publish import publish, site_input
 
@@ -298,7 +297,3 @@ def test_only_new_and_changed_runs_are_made(results: Path, tmp_path: Path, monke
     publish(results, out, "0.1.0")
     assert asked == [RUN, newer, RUN]
     assert samples_file.exists()
-
-
-def test_the_store_has_no_column_of_prompts(results: Path):
-    assert not {"prompt", "choices"} & set(tables.TABLES["sample_rows"])
