@@ -1,0 +1,1 @@
+"""What distillation minimises, exact and in chunks; never a logits tensor that is whole."""

@@ -1,0 +1,1 @@
+"""What a distillation would cost, by arithmetic alone; never a weight."""
