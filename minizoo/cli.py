@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Take in rows that others contributed, and results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval.",
     ),
     "prune": ("minizoo.commands.prune:prune", "Cut a checkpoint to a smaller one, streamed."),
+    "distill": ("minizoo.commands.distill:distill", "Retrain a cut checkpoint on what its parent says."),
     "report": (
         "minizoo.commands.report:report",
         "Write the leaderboard as a site of static pages, or its table as Markdown, JSON or CSV.",

@@ -42,7 +42,7 @@ STOREYS: dict[str, list[set[str]]] = {
         {"generation_settings"},
         {"contract"},
     ],
-    "zoo": [{"nano"}, {"prune"}, {"folders"}, {"claims", "checkpoint"}, {"registry"}, {"arch"}, GROUND],
+    "zoo": [{"nano"}, {"distill"}, {"prune"}, {"folders"}, {"claims", "checkpoint"}, {"registry"}, {"arch"}, GROUND],
 }
 """Package → its children from the top down: a child imports only those of later storeys."""
 
