@@ -8,6 +8,13 @@ from zoo.errors.base import (
     causes,
     one_line,
 )
+from zoo.errors.distilling import (
+    InvalidTraining,
+    LossNotFinite,
+    OtherRun,
+    RankLost,
+    WorldTooSmall,
+)
 from zoo.errors.hub import DownloadBroken, DownloadCorrupt, HubBusy, HubFailing, TokenRefused
 from zoo.errors.machine import (
     BackendBroke,
@@ -150,10 +157,12 @@ __all__ = [
     "InvalidSuite",
     "InvalidTarget",
     "InvalidTask",
+    "InvalidTraining",
     "InvalidWorkload",
     "LmEvalChanged",
     "LmEvalFailed",
     "LmEvalRefused",
+    "LossNotFinite",
     "MinizooError",
     "NewerResults",
     "NewerSite",
@@ -168,6 +177,7 @@ __all__ = [
     "NothingRecorded",
     "NothingToPack",
     "OtherParent",
+    "OtherRun",
     "OtherTokens",
     "OutputExists",
     "PackageMissing",
@@ -176,6 +186,7 @@ __all__ = [
     "PointerFile",
     "PromptImpossible",
     "PromptTooLong",
+    "RankLost",
     "RepositoryGated",
     "RepositoryMissing",
     "ResultsMissing",
@@ -201,6 +212,7 @@ __all__ = [
     "WeightsNotPublic",
     "WeightsTruncated",
     "WorkloadTooLong",
+    "WorldTooSmall",
     "WrongBackend",
     "causes",
     "one_line",
