@@ -9,10 +9,17 @@ from zoo.errors.base import (
     one_line,
 )
 from zoo.errors.distilling import (
+    CacheBroken,
+    CacheIncomplete,
+    CacheOfOtherData,
+    CacheOfOtherForm,
+    CacheOfOtherTeacher,
+    CacheOfOtherTokenizer,
     InvalidTraining,
     LossNotFinite,
     OtherRun,
     RankLost,
+    TeacherNotFinite,
     WorldTooSmall,
 )
 from zoo.errors.hub import DownloadBroken, DownloadCorrupt, HubBusy, HubFailing, TokenRefused
@@ -123,6 +130,12 @@ __all__ = [
     "BrokenInstallation",
     "BundleAltered",
     "Busy",
+    "CacheBroken",
+    "CacheIncomplete",
+    "CacheOfOtherData",
+    "CacheOfOtherForm",
+    "CacheOfOtherTeacher",
+    "CacheOfOtherTokenizer",
     "ChatTemplateMissing",
     "CodeRefused",
     "ConfigMissing",
@@ -193,6 +206,7 @@ __all__ = [
     "ScoresNotFinite",
     "StorageUnknown",
     "TaskFailed",
+    "TeacherNotFinite",
     "TokenOutsideVocabulary",
     "TokenRefused",
     "TokenizerUnreadable",

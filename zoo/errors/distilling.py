@@ -23,3 +23,31 @@ class WorldTooSmall(EnvironmentIssue):
 
 class RankLost(EnvironmentIssue):
     """A process of a run over several died or stopped answering."""
+
+
+class CacheOfOtherTeacher(InputError):
+    """A teacher's cache was made by another teacher than the one given."""
+
+
+class CacheOfOtherData(InputError):
+    """A teacher's cache was made for other data, or for rows that are cut otherwise."""
+
+
+class CacheOfOtherTokenizer(InputError):
+    """A teacher's cache was made with another tokenizer or vocabulary."""
+
+
+class CacheOfOtherForm(InputError):
+    """A teacher's cache holds another form than the one asked for: exact or sampled, how many samples, dtype, layers."""
+
+
+class CacheBroken(InputError):
+    """A teacher's cache is missing, or one of its files is broken."""
+
+
+class CacheIncomplete(InputError):
+    """A teacher's cache has no entry for a row of the data."""
+
+
+class TeacherNotFinite(InputError):
+    """The teacher's hidden states have values that are NaN or infinite; the row is named."""
