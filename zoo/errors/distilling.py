@@ -51,3 +51,15 @@ class CacheIncomplete(InputError):
 
 class TeacherNotFinite(InputError):
     """The teacher's hidden states have values that are NaN or infinite; the row is named."""
+
+
+class InvalidTrainingData(InputError):
+    """Training data that is missing, of a kind that cannot be read, or broken; file and line are named."""
+
+
+class TooLittleData(InputError):
+    """Training data without a text, or with fewer rows than one step takes."""
+
+
+class OtherData(InputError):
+    """The folder holds rows of other data, another tokenizer or another length, or its files are not as they were written."""

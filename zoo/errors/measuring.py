@@ -30,7 +30,7 @@ class InvalidData(InputError):
 
 
 class TokenOutsideVocabulary(InputError):
-    """A prompt has a token id that the model's embedding does not have: the tokenizer is another model's, or was added to."""
+    """A prompt or training text has a token id that the model does not have: the tokenizer is another's, or was added to."""
 
 
 class WorkloadTooLong(InputError):
