@@ -63,3 +63,11 @@ class TooLittleData(InputError):
 
 class OtherData(InputError):
     """The folder holds rows of other data, another tokenizer or another length, or its files are not as they were written."""
+
+
+class OtherVocabulary(InputError):
+    """Student and teacher have vocabularies or tokenizers that differ, so what one says of a token is not the other's."""
+
+
+class StudentUnfit(InputError):
+    """The student cannot be trained as it is stored: its layers differ in width, or it is the teacher itself."""
