@@ -117,9 +117,7 @@ def advise(run: Recipe, tokens: int | None = None, base: TrainSettings | None = 
     )
     figures = {name: getattr(run, name) for name in OPEN}
     train = replace(train, **{name: figure for name, figure in figures.items() if figure is not None})
-    stated = [
-        _told(name, getattr(run, name), run.where.get(name)) for name in ("batch", "length", *OPEN) if _says(run, name)
-    ]
+    stated = [_told(name, getattr(run, name), run.where.get(name)) for name in STATED if _says(run, name)]
     assumed = [f"{OPEN[name]} {_plain(getattr(train, name))}" for name, figure in figures.items() if figure is None]
     default = "the settings given" if base else "minizoo's default"
     told = tuple(f"{words}: the paper does not say; {default}" for words in assumed)

@@ -14,8 +14,8 @@ MFU = 0.3
 """Share of a GPU's dense peak that is assumed where none is stated.
 
 Pre-training reaches 0.38 to 0.43 (arXiv 2407.21783 Table 4, Llama-3 405B on 8,192 to 16,384 H100). The one distillation whose
-hours are printed is far below: NVIDIA's Model-Optimizer names 9,000 H100-hours for 80 B tokens of a 9B teacher and a 7B student,
-0.15.
+hours are printed is far below: NVIDIA's Model-Optimizer names 9,000 H100-hours for 80 B tokens from a 9B teacher to a 7B
+student, 0.15.
 """
 
 

@@ -47,7 +47,8 @@ def test_table_4_of_the_second_paper_is_reproduced_and_each_figure_says_where_it
         (1e-4, 4.5e-7, 60, 768, 8192),
         (1e-4, 1e-5, 40, 1152, 8192),
     ]
-    assert set(nemo.where.values()) == {"arXiv 2408.11796 Table 4"}
+    assert set(nemo.where) == set(recipes.STATED) - {"betas", "weight_decay", "clip"}
+    assert "tokens 380,000,000,000 (arXiv 2408.11796 Table 1)" in advise(nemo).stated
     assert "warm-up steps 60 (arXiv 2408.11796 Table 4)" in advise(nemo).stated
 
 
