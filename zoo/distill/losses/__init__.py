@@ -1,1 +1,1 @@
-"""What distillation minimises, exact and in chunks; never a logits tensor that is whole."""
+"""What a student pays for each token: divergences whose logits are never whole, and the match of intermediate states."""
