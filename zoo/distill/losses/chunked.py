@@ -29,7 +29,7 @@ class LossSums:
     total: Tensor
     """divergence + clm · cross-entropy; what is differentiated."""
     divergence: Tensor
-    """Detached, its factor τ² included. For sampled targets the cross-entropy against the sample, with the teacher's entropy."""
+    """Detached, with its factor τ². For sampled targets the cross-entropy against the sample, teacher's entropy included."""
     cross_entropy: Tensor
     """Detached, of the text's own next tokens at τ = 1; 0 without labels."""
     tokens: int
