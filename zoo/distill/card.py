@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from zoo.distill.note import Distilled, Text, Way
 from zoo.registry.loader import load_registry
@@ -96,15 +96,17 @@ def _tasks(made: Distilled) -> Iterator[str]:
     if not made.came.tasks:
         yield from ("No task was measured on the way: the distillation's loss does not predict tasks.", "")
         return
-    yield from ("| task | " + " | ".join(f"step {step}" for step in _measured(made)) + " |", "| --- |" + " ---: |" * len(_measured(made)))
+    steps = sorted({step for points in made.came.tasks.values() for step, _ in points})
+    yield _row("task", [f"step {step}" for step in steps])
+    yield _row("---", ["---:"] * len(steps))
     for name, points in sorted(made.came.tasks.items()):
         values = dict(points)
-        yield f"| {_quoted(name)} | " + " | ".join(f"{values[s]:.4f}" if s in values else "" for s in _measured(made)) + " |"
+        yield _row(_quoted(name), [f"{values[step]:.4f}" if step in values else "" for step in steps])
     yield ""
 
 
-def _measured(made: Distilled) -> list[int]:
-    return sorted({step for points in made.came.tasks.values() for step, _ in points})
+def _row(first: str, others: Sequence[str]) -> str:
+    return f"| {' | '.join((first, *others))} |"
 
 
 def _quoted(text: str) -> str:

@@ -7,8 +7,8 @@ papers of the Minitron family train all weights; adapters are a departure from t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -35,14 +35,14 @@ class AdaptedLinear(nn.Linear):
         nn.Module.__init__(self)
         self.in_features, self.out_features = plain.in_features, plain.out_features
         self.weight = nn.Parameter(plain.weight.data, requires_grad=False)
-        self.bias = None if plain.bias is None else nn.Parameter(plain.bias.data, requires_grad=False)
+        bias = plain._parameters["bias"]  # pyright: ignore[reportPrivateUsage] (plain.bias is typed as never None)
+        self.register_parameter("bias", None if bias is None else nn.Parameter(bias.data, requires_grad=False))
         bound = 1 / math.sqrt(self.in_features)  # kaiming_uniform_(a=√5), as the paper's own code draws A
         drawn = torch.rand(rank, self.in_features, generator=generator) * 2 * bound - bound
-        like = {"dtype": plain.weight.dtype, "device": plain.weight.device}
-        self.register_parameter(DOWN, nn.Parameter(drawn.to(**like)))
-        self.register_parameter(UP, nn.Parameter(torch.zeros(self.out_features, rank, **like)))
+        self.register_parameter(DOWN, nn.Parameter(drawn.to(plain.weight)))
+        self.register_parameter(UP, nn.Parameter(plain.weight.new_zeros(self.out_features, rank)))
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (nn.Linear's own name)
+    def forward(self, input: Tensor) -> Tensor:
         """W x + bias + (α / r) · B A x."""
         low = nn.functional.linear(input, self.get_parameter(DOWN))
         return super().forward(input) + SCALE * nn.functional.linear(low, self.get_parameter(UP))
@@ -73,7 +73,8 @@ def merge_adapters(model: PreTrainedModel) -> None:
     for parent, name, layer in list(_linear_layers(model)):
         if isinstance(layer, AdaptedLinear):
             plain = nn.Linear(1, 1, bias=False, device="meta")
-            plain.in_features, plain.out_features, plain.bias = layer.in_features, layer.out_features, layer.bias
+            plain.in_features, plain.out_features = layer.in_features, layer.out_features
+            plain.register_parameter("bias", layer.bias)
             down, up = layer.get_parameter(DOWN), layer.get_parameter(UP)
             plain.weight = nn.Parameter(_merged(layer.weight.data, down.data, up.data), requires_grad=False)
             setattr(parent, name, plain)

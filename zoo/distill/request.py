@@ -176,9 +176,7 @@ def _train(choices: Choices, tokens: int, advised: TrainSettings | None) -> Trai
     if advised is None:
         base = replace(base, warm_up=min(base.warm_up, round(steps * WARM_UP_SHARE)))
     given: dict[str, Any] = {
-        name: choices[name]
-        for name in ("micro", "rate", "least_rate", "warm_up", "dtype")
-        if choices[name] is not None
+        name: choices[name] for name in ("micro", "rate", "least_rate", "warm_up", "dtype") if choices[name] is not None
     }
     settings = replace(
         base,
@@ -231,7 +229,7 @@ def _correction(choices: Choices, run: Recipe | None, train: TrainSettings, toke
     published = correction_rate(run) if run else None
     rate, told = published or (
         train.rate * CORRECTION_SHARE,
-        "a fifth of the student's peak rate, since the teacher's own is not known here (arXiv 2408.11796 takes a fifth of that)",
+        "a fifth of the student's peak rate; arXiv 2408.11796 takes a fifth of the teacher's own, which is not known here",
     )
     if choices["correction_rate"] is not None:
         rate, told = choices["correction_rate"], "as asked"
