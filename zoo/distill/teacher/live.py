@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from zoo.distill.batch import Batch, ExactTargets, counted
+from zoo.distill.batch import Batch, ExactTargets, Head, counted
 from zoo.distill.forward import hidden_states
-from zoo.distill.heads import head_of
+from zoo.distill.heads import head_of, renewed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -23,13 +24,21 @@ class LiveTeacher:
 
     The model is put into evaluation and none of its parameters takes a gradient any more. `layers` are those whose states
     the targets hold beside the last ones. `digest` is its checkpoint's; without one it is that of the weights in memory.
+    Made before the model is sharded over processes. Raises UnsupportedArchitecture for a head that `Head` cannot say.
     """
 
     def __init__(self, model: PreTrainedModel, layers: tuple[int, ...] = (), digest: str | None = None) -> None:
         self.model = model.eval().requires_grad_(False)
         self.layers = layers
         self.digest = digest if digest is not None else weights_digest(model)
-        self.vocabulary = int(head_of(model).weight.shape[0])
+        self._head = head_of(model)
+        self.vocabulary = int(self._head.weight.shape[0])
+
+    @property
+    def head(self) -> Head:
+        """The output layer with the weights of now, whole on this process where the model is sharded."""
+        now = renewed(self._head, self.model)
+        return replace(now, weight=_whole(now.weight), bias=None if now.bias is None else _whole(now.bias))
 
     @property
     def device(self) -> torch.device:
@@ -43,7 +52,7 @@ class LiveTeacher:
         mask = counted(batch).to(hidden.device)
         # outside inference mode: a selection is a new, ordinary tensor, which a loss may save for its backward pass
         with torch.no_grad():
-            return ExactTargets(hidden[mask], head_of(self.model), tuple(state[mask] for state in states))
+            return ExactTargets(hidden[mask], self.head, tuple(state[mask] for state in states))
 
 
 def weights_digest(model: torch.nn.Module) -> str:
@@ -52,7 +61,7 @@ def weights_digest(model: torch.nn.Module) -> str:
     for name, weight in sorted(model.named_parameters()):
         whole.update(f"{name} {weight.dtype} {tuple(weight.shape)}\n".encode())
         bits = weight.detach().cpu().contiguous().view(-1).view(torch.uint8)
-        whole.update(memoryview(bits.numpy()))
+        whole.update(bits.numpy().data)
     return whole.hexdigest()
 
 
@@ -61,6 +70,11 @@ def _on(device: torch.device, batch: Batch) -> Batch:
         return tensor.to(device, non_blocking=True)
 
     return replace(batch, ids=moved(batch.ids), positions=moved(batch.positions), weight=moved(batch.weight))
+
+
+def _whole(weight: Tensor) -> Tensor:
+    gather: Callable[[], Tensor] | None = getattr(weight, "full_tensor", None)  # of a DTensor
+    return gather() if gather else weight
 
 
 def _without_gradient(model: torch.nn.Module) -> AbstractContextManager[object]:
