@@ -1,0 +1,109 @@
+"""The student over the ranks: whole, whole on each (DDP), or in shards (`fully_shard`, FSDP2); the teacher in shards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from zoo.distill.heads import decoder_of
+from zoo.distill.settings import TrainSettings
+from zoo.distill.train.objective import Objective
+from zoo.distill.train.precision import compute_in
+from zoo.distill.train.world import World
+from zoo.errors import UnsupportedArchitecture
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def spread(objective: Objective, settings: TrainSettings, world: World) -> nn.Module:
+    """The module whose forward pass is called: `objective` on its device, its trained weights in fp32, frozen ones as computed.
+
+    fsdp: a group a decoder layer, gathered for its forward and once more for its backward pass; embedding, norm, head and
+    projection in the root's group, gathered once a step. A rank then holds its share of every parameter, gradient and moment.
+    """
+    compute = DTYPES[settings.dtype]
+    student = objective.student.train()
+    layers = layers_of(student)
+    if settings.checkpoint_activations:
+        _checkpoint_activations(student)
+    if world.mode == "fsdp":
+        return _sharded(objective, layers, compute, world)
+    _hold(objective, compute)
+    objective.to(world.device)
+    if compute != torch.float32:
+        compute_in(compute, objective, layers)
+    if world.mode == "none":
+        return objective
+    from torch.nn.parallel import DistributedDataParallel
+
+    where = [world.device.index] if world.device.type == "cuda" else None
+    return DistributedDataParallel(objective, device_ids=where, gradient_as_bucket_view=True)
+
+
+def shard_teacher(teacher: Any, world: World) -> None:
+    """Put a frozen teacher on this rank's device; under fsdp its decoder in shards, gathered a layer at a time.
+
+    Its head stays whole on every rank, since the loss reads it in chunks outside of the teacher's forward pass; so does an
+    embedding that is tied to it.
+    """
+    if world.mode != "fsdp":
+        teacher.to(world.device)
+        return
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh(world.device.type, (world.size,))
+    head = set(teacher.get_output_embeddings().parameters())
+    for layer in layers_of(teacher):
+        fully_shard(layer, mesh=mesh)
+    decoder = decoder_of(teacher)
+    # nothing comes back for a second, backward pass: what is gathered goes at once
+    fully_shard(decoder, mesh=mesh, reshard_after_forward=True, ignored_params=head)
+    teacher.to(world.device)
+
+
+def layers_of(model: Any) -> list[nn.Module]:
+    """The decoder layers, each of which is gathered, cast and recomputed for itself. Raises UnsupportedArchitecture."""
+    layers = getattr(decoder_of(model), "layers", None)
+    if not isinstance(layers, nn.ModuleList):
+        raise UnsupportedArchitecture(
+            f"The decoder layers of {type(model).__name__} are not found, so it cannot be trained layer by layer.",
+            "Distillation takes causal language models such as Llama, Mistral and Nemotron.",
+        )
+    return list(layers)
+
+
+def _sharded(objective: Objective, layers: list[nn.Module], compute: torch.dtype, world: World) -> nn.Module:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
+    mesh = init_device_mesh(world.device.type, (world.size,))
+    param = None if compute == torch.float32 else compute
+    policy = MixedPrecisionPolicy(param_dtype=param, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    for unit in [*layers, objective]:
+        _hold(unit, compute)  # a unit at a time, so that no rank ever holds the whole student in fp32
+        fully_shard(unit, mesh=mesh, mp_policy=policy)
+    return objective.to(world.device)
+
+
+def _hold(unit: nn.Module, compute: torch.dtype) -> None:
+    """Trained parameters in fp32, in which they move by less than bf16 can tell; frozen ones in the dtype of the products."""
+    for parameter in unit.parameters():
+        if not _is_sharded(parameter):
+            parameter.data = parameter.data.to(torch.float32 if parameter.requires_grad else compute)
+
+
+def _is_sharded(parameter: nn.Parameter) -> bool:
+    from torch.distributed.tensor import DTensor
+
+    return isinstance(parameter, DTensor)
+
+
+def _checkpoint_activations(student: Any) -> None:
+    if not getattr(student, "supports_gradient_checkpointing", False):
+        raise UnsupportedArchitecture(
+            f"{type(student).__name__} cannot compute its activations anew.", "Leave --checkpoint-activations out."
+        )
+    student.gradient_checkpointing_enable({"use_reentrant": False})
