@@ -46,7 +46,7 @@ def sample(p: Tensor, k: int, draw: Draw, u: Tensor) -> Drawn:
     >>> p = torch.tensor([[0.7, 0.2, 0.06, 0.04]], dtype=torch.float64)
     >>> ids, weights = sample(p, 2, "threshold", torch.tensor([[0.9]]))
     >>> ids.tolist(), [round(weight, 3) for weight in weights[0].tolist()]
-    ([[0, 2]], [0.7, 0.3])
+    ([[0, 3]], [0.7, 0.3])
     """
     return _threshold(p, k, u[:, 0]) if draw == "threshold" else _independent(p, k, u)
 
@@ -80,9 +80,10 @@ def _independent(p: Tensor, k: int, u: Tensor) -> Drawn:
     ids = _hit(reached, u * reached[:, -1:]).sort(1).values
     first = torch.ones_like(ids, dtype=torch.bool)
     first[:, 1:] = ids[:, 1:] != ids[:, :-1]
-    counts = torch.zeros_like(p[:, :k]).scatter_add(1, first.cumsum(1) - 1, torch.full_like(p[:, :k], 1 / k))
-    # counts stand at the number of the distinct token; each goes to where that token stands first
-    return ids, torch.where(first, counts.gather(1, first.cumsum(1) - 1), 0.0)
+    of_token = first.cumsum(1) - 1  # the number of the distinct token that stands there
+    each = p.new_full(ids.shape, 1 / k)
+    together = torch.zeros_like(each).scatter_add(1, of_token, each)
+    return ids, torch.where(first, together.gather(1, of_token), 0.0)
 
 
 def _hit(reached: Tensor, points: Tensor) -> Tensor:
