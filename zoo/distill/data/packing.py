@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ LEAST = 2
 """Tokens of a piece from which something can be learnt: one that is seen and one that follows."""
 
 Words = NDArray[np.uint32]
+Ids = Sequence[int] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Framing:
         """The id that fills what is left of a row; it is never learnt, and no document sees it."""
         return 0 if self.eos is None else self.eos
 
-    def framed(self, ids: Sequence[int] | Words) -> Words:
+    def framed(self, ids: Ids) -> Words:
         """`bos`, the ids, `eos`; a chat template may have put either there already."""
         first = [self.bos] if self.bos is not None and (not len(ids) or ids[0] != self.bos) else []
         last = [self.eos] if self.eos is not None and (not len(ids) or ids[-1] != self.eos) else []
@@ -73,7 +75,7 @@ class PackedRow:
         return int(np.count_nonzero(self.words < MUTE))
 
 
-def pack(documents: Iterable[Sequence[int]], framing: Framing, begin: Place | None = None) -> Iterator[PackedRow]:
+def pack(documents: Iterable[Ids], framing: Framing, begin: Place | None = None) -> Iterator[PackedRow]:
     """Rows of the documents in their order, the last row padded. Empty documents, and pieces too short to learn from, go.
 
     With `begin`, the documents are those from its number on, and rows go on as if they had never stopped.
@@ -101,6 +103,11 @@ def pack(documents: Iterable[Sequence[int]], framing: Framing, begin: Place | No
         used = 0
     if pieces:
         yield _row(pieces, room, framing, Place(done + 1))
+
+
+def digest_of_shards(digests: Iterable[str]) -> str:
+    """The digest of rows: sha256 over the sha256 of each part of them, in their order."""
+    return hashlib.sha256("".join(f"{each}\n" for each in digests).encode()).hexdigest()
 
 
 def _piece(ids: Words, used: int, room: int, framing: Framing) -> Words:

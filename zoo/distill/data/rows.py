@@ -4,39 +4,50 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.distill.data.order import Group, Order
-from zoo.distill.data.packing import ID, MUTE, START, Framing, Words, pack
+from zoo.distill.data.packing import ID, MUTE, START, Framing, Words, digest_of_shards, pack
 from zoo.errors import ConflictingOptions, TokenOutsideVocabulary, TooLittleData
 
 if TYPE_CHECKING:
     from zoo.distill.batch import Batch
 
 
+class RowFile(Protocol):
+    """Rows that are looked up one by one: an array, or a file mapped to memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, and tokens a row."""
+        ...
+
+    def __getitem__(self, row: int, /) -> Words: ...
+
+
 class TokenRows:
     """Packed rows [rows, length], in memory or in files mapped to it, in an endless order by seed.
 
-    `digest` is sha256 of the rows, `tokenizer` the digest of what made their ids, None where nobody told it.
+    `digest` is of the rows, `tokenizer` the digest of what made their ids, None where nobody told it.
     """
 
     def __init__(
         self,
-        shards: Sequence[Words],
+        shards: Sequence[RowFile],
         order: Order,
         vocabulary: int,
-        digest: str | None = None,
+        digest: str,
         tokenizer: str | None = None,
     ) -> None:
         self._shards = shards
-        self._ends = np.cumsum([len(shard) for shard in shards])
+        self._ends = np.cumsum([shard.shape[0] for shard in shards])
         self.order = order
         self.vocabulary = vocabulary
         self.length: int = shards[0].shape[1]
-        self.digest = digest or digest_of_rows(shards)
+        self.digest = digest
         self.tokenizer = tokenizer
 
     def __len__(self) -> int:
@@ -97,21 +108,13 @@ class TokenRows:
 
     def _row(self, row: int) -> Words:
         shard = int(np.searchsorted(self._ends, row, side="right"))
-        return self._shards[shard][row - self._ends[shard]]  # counted from the shard's end
+        return self._shards[shard][int(row - self._ends[shard])]  # counted from the shard's end
 
 
 def positions_of(words: Words) -> NDArray[np.int64]:
     """Each token's position in its own document."""
     index = np.broadcast_to(np.arange(words.shape[1], dtype=np.int64), words.shape)
     return index - np.maximum.accumulate(np.where(words & START, index, 0), axis=1)
-
-
-def digest_of_rows(shards: Iterable[Words]) -> str:
-    """sha256 of the rows' words, whatever the files they are in."""
-    whole = hashlib.sha256()
-    for shard in shards:
-        whole.update(np.ascontiguousarray(shard, dtype="<u4").data)
-    return whole.hexdigest()
 
 
 def rows_in_memory(
@@ -121,4 +124,6 @@ def rows_in_memory(
     packed = [row.words for row in pack(documents, framing)]
     if not packed:
         raise TooLittleData("The data has no document of two tokens.", "Give text.")
-    return TokenRows([np.stack(packed)], Order((Group(len(packed)),), seed), vocabulary, tokenizer=tokenizer)
+    rows = np.stack(packed)
+    digest = digest_of_shards([hashlib.sha256(rows.astype("<u4").data).hexdigest()])
+    return TokenRows([rows], Order((Group(len(rows)),), seed), vocabulary, digest, tokenizer)
