@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zoo.distill.note import Distilled, Text, Way
+from zoo.distill.result.note import Distilled, Text, Way
 from zoo.registry.loader import load_registry
 
 

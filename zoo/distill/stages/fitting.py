@@ -1,0 +1,79 @@
+"""A request made to fit: rows to the models' contexts, micro-batches to the device's memory; what a step costs there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from zoo.arch.gpus import find_gpu
+from zoo.distill.plan.setup import Setup, Targets
+from zoo.distill.plan.time import step_flops
+from zoo.distill.request import DistillRequest
+from zoo.distill.stages.pair import Pair
+from zoo.distill.train.metrics import Work
+from zoo.distill.train.world import World
+from zoo.errors import InvalidOption
+
+Tell = Callable[[str], None]
+
+
+def fitted(request: DistillRequest, pair: Pair, world: World, tell: Tell) -> DistillRequest:
+    """The request with rows that both models attend to, and without `--micro` the largest micro-batch that fits.
+
+    Raises InvalidOption for rows that are asked for and too long, and what the plan raises where nothing fits.
+    """
+    longest, length = pair.longest, request.train.length
+    if length > longest:
+        if request.length_asked and request.recipe is None:
+            raise InvalidOption(
+                f"Rows of {length:,} tokens are longer than the models attend to ({longest:,}).",
+                "Give a smaller --length.",
+            )
+        if request.recipe is not None:
+            tell(f"The recipe's rows of {length:,} tokens are cut to the models' context of {longest:,}.")
+        request = request.over(longest)
+    return _with_micro(request, pair, world, tell)
+
+
+def targets_of(request: DistillRequest) -> Targets:
+    """Where the teacher's word comes from, as a plan has it."""
+    if request.teacher_cache is None:
+        return "live"
+    return "exact" if request.sampled is None else "sampled"
+
+
+def setup_of(request: DistillRequest, pair: Pair, world: World) -> Setup | None:
+    """The run as a plan knows it; None for a model without a closed form."""
+    if pair.dims is None:
+        return None
+    device: Literal["cpu", "cuda"] = "cuda" if world.device.type == "cuda" else "cpu"
+    draws, rank = request.sampled or 1, request.lora or 0
+    return Setup(*pair.dims, request.train, request.loss, targets_of(request), draws, world.size, device, rank)
+
+
+def work_of(request: DistillRequest, pair: Pair, world: World) -> Work:
+    """FLOPs of a token and the devices' peak, as far as either is known."""
+    setup = setup_of(request, pair, world)
+    if setup is None:
+        return Work()
+    a_token = step_flops(setup).model / (request.train.batch * request.train.length)
+    return Work(a_token, _peak(request, world))
+
+
+def _peak(request: DistillRequest, world: World) -> float | None:
+    if world.device.type != "cuda":
+        return None
+    capability = ".".join(map(str, torch.cuda.get_device_capability(world.device)))
+    gpu = find_gpu(torch.cuda.get_device_name(world.device), capability)
+    peak = None if gpu is None else gpu.flops_per_s(request.train.dtype)
+    return None if peak is None else peak * world.size
+
+
+def _with_micro(request: DistillRequest, pair: Pair, world: World, tell: Tell) -> DistillRequest:
+    rows = max(1, request.train.batch // world.size)
+    if request.micro_asked:
+        return replace(request, train=replace(request.train, micro=min(request.train.micro, rows)))
+    return replace(request, train=replace(request.train, micro=min(8, rows)))
