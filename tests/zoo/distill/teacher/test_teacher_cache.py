@@ -96,7 +96,7 @@ def test_samples_of_a_row_are_the_same_whatever_the_batch(live, rows, told, fold
     said, again = one.targets(batch), four.targets(batch)
     assert isinstance(said, SampledTargets)
     assert torch.equal(said.ids, again.ids)
-    assert torch.equal(said.weights, again.weights)
+    assert torch.allclose(said.weights, again.weights, atol=1e-5)  # as far as the hidden states are the same
     alone = one.targets(rows.batch([0]))
     begin = int(counted(rows.batch([9])).sum())
     assert torch.equal(said.ids[begin : begin + len(alone.ids)], alone.ids)
@@ -132,6 +132,9 @@ def test_what_was_made_before_an_interruption_is_not_made_again(live, rows, told
     assert (made.rows, made.files) == (12, 4)
     assert read_manifest(folder).made == made
     check_cache(folder)
+    write_cache(folder.parent / "at once", told(EXACT), live, ALL, rows.batch, SMALL)
+    for file in folder.glob("*.*"):
+        assert file.read_bytes() == (folder.parent / "at once" / file.name).read_bytes(), file.name
 
 
 def test_a_finished_cache_asks_the_teacher_nothing(live, rows, told, folder):
