@@ -10,7 +10,7 @@ from torch import nn
 from zoo.distill.heads import decoder_of
 from zoo.distill.settings import TrainSettings
 from zoo.distill.train.objective import Objective
-from zoo.distill.train.precision import compute_in
+from zoo.distill.train.units import compute_in, compute_twice
 from zoo.distill.train.world import World
 from zoo.errors import UnsupportedArchitecture
 
@@ -24,16 +24,17 @@ def spread(objective: Objective, settings: TrainSettings, world: World) -> nn.Mo
     projection in the root's group, gathered once a step. A rank then holds its share of every parameter, gradient and moment.
     """
     compute = DTYPES[settings.dtype]
-    student = objective.student.train()
-    layers = layers_of(student)
-    if settings.checkpoint_activations:
-        _checkpoint_activations(student)
+    layers = layers_of(objective.student.train())
     if world.mode == "fsdp":
+        if settings.checkpoint_activations:
+            compute_twice(layers)
         return _sharded(objective, layers, compute, world)
     _hold(objective, compute)
     objective.to(world.device)
     if compute != torch.float32:
         compute_in(compute, objective, layers)
+    if settings.checkpoint_activations:
+        compute_twice(layers)  # around the casts, which are made again as well
     if world.mode == "none":
         return objective
     from torch.nn.parallel import DistributedDataParallel
@@ -99,11 +100,3 @@ def _is_sharded(parameter: nn.Parameter) -> bool:
     from torch.distributed.tensor import DTensor
 
     return isinstance(parameter, DTensor)
-
-
-def _checkpoint_activations(student: Any) -> None:
-    if not getattr(student, "supports_gradient_checkpointing", False):
-        raise UnsupportedArchitecture(
-            f"{type(student).__name__} cannot compute its activations anew.", "Leave --checkpoint-activations out."
-        )
-    student.gradient_checkpointing_enable({"use_reentrant": False})

@@ -1,18 +1,20 @@
-"""Computing in bf16 with weights that stay in fp32, one unit of the model at a time.
+"""How a unit of the model runs: with weights cast to bf16 that stay in fp32, and with its activations computed twice.
 
-It is what `fully_shard` does with its MixedPrecisionPolicy, for processes that hold whole weights: while a decoder layer (or
-what is around the layers) runs, its weights are casts of the fp32 ones; gradients come back through the casts in fp32. autocast
-would keep embeddings, norms and the residual stream in fp32, so one process and several would not compute the same.
+A unit is a decoder layer, or what is around the layers. Casting is what `fully_shard` does with its MixedPrecisionPolicy, here
+for processes that hold whole weights: while a unit runs, its weights are casts of the fp32 ones; gradients come back through
+the casts in fp32. autocast would keep embeddings, norms and the residual stream in fp32, so one process and several would not
+compute the same.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 Place = tuple[nn.Module, str]
 """A module and the name of one of its parameters."""
@@ -27,6 +29,23 @@ def compute_in(dtype: torch.dtype, root: nn.Module, layers: Sequence[nn.Module])
     for layer in layers:
         _wrap(layer, _places(list(layer.modules())), dtype)
     _wrap(root, _places([module for module in root.modules() if id(module) not in inside]), dtype)
+
+
+def compute_twice(layers: Sequence[nn.Module]) -> None:
+    """Let each layer keep its input alone for the backward pass, and compute its activations once more there.
+
+    transformers' own switch wraps a layer's hooks in some versions and not in others, and casts and gathered shards have to
+    be known to stand inside and outside; so the layer's `forward` is wrapped here.
+    """
+    for layer in layers:
+        layer.forward = _twice(layer.forward)
+
+
+def _twice(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def forward(*given: Any, **named: Any) -> Any:
+        return checkpoint(plain, *given, use_reentrant=False, **named)
+
+    return forward
 
 
 def _places(modules: list[nn.Module]) -> list[Place]:
