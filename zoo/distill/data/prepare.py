@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from zoo.distill.data.documents import Document
-from zoo.distill.data.identity import identify
+from zoo.distill.data.identity import Identity, identify
 from zoo.distill.data.manifest import ANEW, Manifest, SourceRows, read_manifest, write_manifest
 from zoo.distill.data.packing import Framing, Place, pack
 from zoo.distill.data.reading import read_documents
 from zoo.distill.data.shards import write_shard
-from zoo.distill.data.sources import Source
+from zoo.distill.data.sources import Source, pinned
 from zoo.distill.data.tokenizing import AT_ONCE, TextTokenizer, tokenize
 from zoo.errors import Busy, OtherData, TooLittleData
 from zoo.files import check_writable
@@ -53,8 +53,11 @@ def prepare(
     settings: RowSettings,
     folder: Path,
     progress: ProgressCallback | None = None,
+    identities: Mapping[str, Identity] | None = None,
 ) -> Manifest:
     """Make the rows of the sources in the folder, go on with them, or find them finished. Returns their manifest.
+
+    `identities` are those of sources by name as far as they are known: a file that is untouched since is not hashed again.
 
     Each file is on the disk before the manifest names it, so a run that is killed loses one file's work at most. Raises
     OtherData where the folder holds something else, Busy while another process makes them, DiskFull before a file that does
@@ -62,11 +65,13 @@ def prepare(
     """
     check_writable(folder)
     with _alone(folder):
-        manifest = _begin(sources, tokenizer, settings, folder)
+        manifest = _begin(sources, tokenizer, settings, folder, identities or {})
         before, whole = 0, sum(made.identity.size for made in manifest.sources)
         for number, source in enumerate(sources):
             told = _Progress(progress, before, whole)
-            task = _Task(_pinned(source, manifest.sources[number]), number, tokenizer, settings, folder, told)
+            task = _Task(
+                pinned(source, manifest.sources[number].identity.revision), number, tokenizer, settings, folder, told
+            )
             for grown in task.grown(manifest.sources[number]):
                 now = (*manifest.sources[:number], grown, *manifest.sources[number + 1 :])
                 manifest = manifest.model_copy(update={"sources": now})
@@ -161,14 +166,20 @@ class _Task:
         self.progress.tell(done)
 
 
-def _begin(sources: Sequence[Source], tokenizer: TextTokenizer, settings: RowSettings, folder: Path) -> Manifest:
+def _begin(
+    sources: Sequence[Source],
+    tokenizer: TextTokenizer,
+    settings: RowSettings,
+    folder: Path,
+    known: Mapping[str, Identity],
+) -> Manifest:
     """The folder's manifest, or a new one where it is empty. Raises OtherData where it holds something else."""
     found = read_manifest(folder)
     if found is None and (foreign := [path.name for path in folder.iterdir() if not path.name.startswith(".")]):
         raise OtherData(
             f"{folder} holds {min(foreign)} and no rows.", "Give an empty folder, or one that is not there yet."
         )
-    known = {made.name: made.identity for made in found.sources} if found else {}
+    known = {**known, **({made.name: made.identity for made in found.sources} if found else {})}
     wanted = Manifest(
         schema="minizoo.rows/1",
         length=settings.length,
@@ -194,13 +205,6 @@ def _begin(sources: Sequence[Source], tokenizer: TextTokenizer, settings: RowSet
     if found.made_of != wanted.made_of:
         raise OtherData(f"The rows in {folder} were made of something else: {_difference(found, wanted)}.", ANEW)
     return found
-
-
-def _pinned(source: Source, made: SourceRows) -> Source:
-    """A data set of the hub at the commit that it was found at."""
-    if source.hub is None:
-        return source
-    return replace(source, hub=replace(source.hub, revision=made.identity.revision))
 
 
 def _digest_of_numbers(numbers: frozenset[int]) -> str | None:

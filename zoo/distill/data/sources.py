@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zoo.errors import ConflictingOptions, InvalidOption, InvalidTrainingData
@@ -85,6 +85,11 @@ def parse_sources(words: Sequence[str], column: str | None = None) -> tuple[Sour
     if twice:
         raise ConflictingOptions(f"{min(twice)} is given twice.", "Give it once, with a share.")
     return sources
+
+
+def pinned(source: Source, revision: str | None) -> Source:
+    """A data set of the hub at one commit; a source of files as it is."""
+    return source if source.hub is None else replace(source, hub=replace(source.hub, revision=revision))
 
 
 def _share(word: str, whole: str) -> float:
