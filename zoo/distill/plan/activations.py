@@ -1,7 +1,7 @@
-"""Bytes that a layer keeps between its forward and its backward pass, and what it takes on the way. Exact where it is tested.
+"""Bytes that a layer keeps between its forward and its backward pass, and what it takes on the way. Exact where tested.
 
-Counted tensor by tensor as transformers' Llama, Mistral and Nemotron leave them to autograd (tests/zoo/distill/plan compare with
-what autograd is given). For one token, with H hidden channels, A = heads × head_dim and F FFN channels::
+Counted tensor by tensor as transformers' Llama, Mistral and Nemotron leave them to autograd; a test compares. For one token,
+with H hidden channels, A = heads × head_dim and F FFN channels::
 
     norm ──▶ q k v ──rotary──▶ attention ──▶ o_proj ──▶ + ──▶ norm ──▶ gate up ──▶ act(gate) · up ──▶ down ──▶ +
      2H +        3 A (k and v              A                   2H +     F + F         F         F

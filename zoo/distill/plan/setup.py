@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from zoo.arch.dims import Dense
-from zoo.arch.parameters import BITS, count_matrices, count_parameters
+from zoo.arch.parameters import BITS, count_parameters
 from zoo.distill.settings import LossSettings, TrainSettings
+from zoo.distill.teacher.choose import SAMPLES
 from zoo.errors import InvalidOption
 
 Targets = Literal["live", "exact", "sampled"]
@@ -28,7 +29,7 @@ class Setup:
     train: TrainSettings
     loss: LossSettings = field(default_factory=LossSettings)
     targets: Targets = "live"
-    draws: int = 50
+    draws: int = SAMPLES
     processes: int = 1
     device: Literal["cpu", "cuda"] = "cuda"
     lora: int = 0
@@ -65,9 +66,14 @@ class Setup:
         return -(-self.rows // self.train.micro)
 
     @property
+    def micro(self) -> int:
+        """Rows that a process computes at once."""
+        return min(self.train.micro, self.rows)
+
+    @property
     def tokens(self) -> int:
         """Tokens of a micro-batch."""
-        return min(self.train.micro, self.rows) * self.train.length
+        return self.micro * self.train.length
 
     @property
     def width(self) -> int:
@@ -98,6 +104,12 @@ def table_parameters(dims: Dense) -> int:
     return dims.vocab_size * dims.hidden_size
 
 
-def layer_matrices(dims: Dense) -> int:
-    """Parameters of one layer's matrices."""
-    return count_matrices(dims) // dims.num_layers
+def layer_parameters(dims: Dense) -> int:
+    """Parameters of one layer."""
+    return count_parameters(dims).per_layer[0]
+
+
+def root_parameters(dims: Dense) -> int:
+    """Parameters around the layers: embedding, final norm, and the head where it is not tied."""
+    count = count_parameters(dims)
+    return count.embedding + count.head + count.final_norm

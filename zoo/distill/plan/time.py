@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zoo.arch.dims import Dense
 from zoo.arch.gpus import load_gpus
 from zoo.arch.parameters import prefill_flops
 from zoo.distill.plan.setup import Setup, table_parameters
@@ -52,12 +51,6 @@ def step_flops(setup: Setup) -> StepFlops:
         backward += 3 * rows * length * 2 * setup.trained  # the adapters' own forward and both gradients
     recomputed = forward - head if setup.train.checkpoint_activations else 0
     return StepFlops(_teacher(setup, rows, length), forward, backward, recomputed)
-
-
-def cache_flops(teacher: Dense, rows: int, length: int, sampled: bool) -> int:
-    """FLOPs of making a cache once: the teacher's forward pass; only samples need its head."""
-    whole = rows * prefill_flops(teacher, length)
-    return whole if sampled else whole - rows * length * 2 * table_parameters(teacher)
 
 
 def hours(setup: Setup, flops_per_s: float, mfu: float = MFU) -> float:

@@ -1,0 +1,146 @@
+"""Whether a run fits a device's memory: the largest micro-batch that does, or what would have to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from zoo.distill.plan.memory import Memory, peak_memory
+from zoo.distill.plan.setup import Setup
+from zoo.errors import DeviceMemory, InvalidOption
+
+USABLE = 0.95
+"""Share of a device's memory that a plan fills; the rest goes to an allocator's gaps. It has not been measured on a GPU."""
+MOST_TOKENS = {"cpu": 8192, "cuda": 65_536}
+"""Tokens of a micro-batch beyond which no product becomes faster."""
+LEAST_CHUNK = 128
+"""Rows of logits below which the heads' products become slow."""
+MOST_PROCESSES = 1024
+RANK = 16
+"""The rank of adapters that is named where adapters would fit."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A run that fits: with the micro-batch and the chunk that were chosen, and its peak."""
+
+    setup: Setup
+    memory: Memory
+    room: int
+
+
+@dataclass(frozen=True)
+class Way:
+    """What would have to change for a run to fit, in words of the command line, and how it then fits."""
+
+    words: tuple[str, ...]
+    fit: Fit
+
+
+def fit(setup: Setup, memory: int) -> Fit:
+    """The run with the largest micro-batch that fits a device of `memory` bytes, whatever micro-batch it names.
+
+    Micro-batches share a process's rows evenly. Where not even one row fits, the loss is computed in smaller chunks, which
+    changes nothing but rounding. Raises DeviceMemory, with what would fit.
+    """
+    if memory < 1:
+        raise InvalidOption(f"A device with {memory} bytes of memory holds nothing.", "Give its bytes.")
+    found = largest(setup, memory)
+    if found is None:
+        raise _refused(setup, memory)
+    return found
+
+
+def largest(setup: Setup, memory: int) -> Fit | None:
+    """As `fit`; None where nothing fits."""
+    room = int(memory * USABLE)
+    for tried in _smaller(setup):
+        peak = peak_memory(tried)
+        if peak.total <= room:
+            return Fit(tried, peak, room)
+    return None
+
+
+def ways_to_fit(setup: Setup, memory: int) -> tuple[Way, ...]:
+    """The fewest changes after which the run fits, in the order in which they should be weighed; and more processes.
+
+    Recomputed activations and an exact cache change nothing of the result; a sample, moments in eight bits and adapters do.
+    """
+    levers = [(word, change) for word, change in _levers(setup) if change(setup) != setup]
+    found: list[Way] = []
+    for count in range(1, len(levers) + 1):
+        for chosen in combinations(levers, count):
+            changed = setup
+            for _, change in chosen:
+                changed = change(changed)
+            fitting = largest(changed, memory)
+            if fitting is not None:
+                found.append(Way(tuple(word for word, _ in chosen), fitting))
+        if found:
+            break
+    more = _more_processes(setup, memory)
+    return (*found, *([more] if more else []))
+
+
+def _smaller(setup: Setup) -> Iterator[Setup]:
+    """The same run with ever smaller micro-batches, then with ever smaller chunks."""
+    most = max(1, MOST_TOKENS[setup.device] // setup.train.length)
+    shares = [rows for rows in range(min(setup.rows, most), 0, -1) if setup.rows % rows == 0]
+    for rows in shares:
+        yield replace(setup, train=replace(setup.train, micro=rows))
+    chunk = setup.loss.chunk // 2
+    while chunk >= LEAST_CHUNK:
+        yield replace(setup, train=replace(setup.train, micro=1), loss=replace(setup.loss, chunk=chunk))
+        chunk //= 2
+
+
+def _levers(setup: Setup) -> list[tuple[str, Callable[[Setup], Setup]]]:
+    plain = setup.loss.divergence == "forward_kl" and not setup.loss.states and not setup.loss.embedding
+    levers: list[tuple[str, Callable[[Setup], Setup]]] = [
+        ("--checkpoint-activations", lambda run: replace(run, train=replace(run.train, checkpoint_activations=True))),
+    ]
+    if setup.targets == "live":
+        levers.append(("--teacher-cache DIR", lambda run: replace(run, targets="exact")))
+    elif setup.targets == "exact" and plain:
+        words = f"--teacher-cache DIR --cache sampled:{setup.draws}"
+        levers.append((words, lambda run: replace(run, targets="sampled")))
+    if setup.device == "cuda":
+        levers.append(("--optimizer adamw-8bit", _eight_bit))
+    if not setup.lora:
+        levers.append((f"--lora {RANK}", lambda run: replace(run, lora=RANK)))
+    return levers
+
+
+def _eight_bit(run: Setup) -> Setup:
+    return replace(run, train=replace(run.train, optimizer="adamw-8bit"))
+
+
+def _more_processes(setup: Setup, memory: int) -> Way | None:
+    """The fewest processes, a power of two times those that there are, whose shards fit."""
+    if setup.train.parallel not in ("auto", "fsdp"):
+        return None
+    processes = setup.processes * 2
+    while processes <= MOST_PROCESSES and setup.train.batch % processes == 0:
+        found = largest(replace(setup, processes=processes), memory)
+        if found is not None:
+            return Way((f"{processes} such devices under torchrun",), found)
+        processes *= 2
+    return None
+
+
+def _refused(setup: Setup, memory: int) -> DeviceMemory:
+    least = list(_smaller(setup))[-1]
+    peak = peak_memory(least)
+    parts = ", ".join(f"{part.name} {_gb(part.bytes)}" for part in peak.parts[:4])
+    ways = ways_to_fit(setup, memory)
+    would = "; or ".join(" with ".join(way.words) + f" ({_gb(way.fit.memory.total)})" for way in ways)
+    return DeviceMemory(
+        f"One row of {setup.train.length:,} tokens takes {_gb(peak.total)} at its peak ({peak.moment}: {parts}), and "
+        f"{_gb(int(memory * USABLE))} of the device's {_gb(memory)} are planned with.",
+        f"These would fit: {would}." if would else "Take shorter rows, a smaller model, or a device with more memory.",
+    )
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
