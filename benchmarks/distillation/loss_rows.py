@@ -88,7 +88,9 @@ def _with_gradients(worker: Worker, folder: Path) -> dict[str, Any]:
 
 def _apart(scratch: Path, form: str, first: dict[str, dict[str, Any]]) -> dict[str, float]:
     dense = first["dense"]["loss"]
-    parts = {part: apart(scratch / f"dense/{part}.npy", scratch / f"{form}/{part}.npy") for part in ("hidden", "weight")}
+    parts = {
+        part: apart(scratch / f"dense/{part}.npy", scratch / f"{form}/{part}.npy") for part in ("hidden", "weight")
+    }
     return {"loss": abs(first[form]["loss"] - dense) / abs(dense), **parts}
 
 

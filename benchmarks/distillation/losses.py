@@ -1,7 +1,7 @@
 """Forward KL and its gradients from hidden states, by three ways: the dense formula, minizoo's chunks, TRL's tiles.
 
-The student is a teacher cut to half its channels: its hidden states and its head are the first half of the teacher's, so the two
-distributions differ as those of a width-pruned model and its parent do, and the loss is about a nat.
+The student is a teacher cut to half its channels: its hidden states and its head are the first half of the teacher's, so the
+two distributions differ as those of a width-pruned model and its parent do, and the loss is about a nat.
 """
 
 from __future__ import annotations
