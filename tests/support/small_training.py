@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from support.tiny_models import tiny
 
+from support.tiny_models import tiny
 from zoo.distill.data.packing import Framing
 from zoo.distill.data.rows import rows_in_memory
 from zoo.distill.settings import LossSettings, TrainSettings

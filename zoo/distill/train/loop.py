@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -44,6 +45,8 @@ class Rows(Protocol):
     """The data set: which rows a rank computes in a step, a pure function of its arguments."""
 
     digest: str
+    order: Any
+    """A frozen value that says in which order they come."""
 
     def batches(self, step: int, rank: int, world: int, batch: int, micro: int) -> Sequence[Batch]:
         """The micro-batches of one rank in a step; as many on every rank."""
@@ -94,7 +97,8 @@ def train(
     world, watcher = world or World(torch.device("cpu")), watcher or Watcher()
     check_optimizer(settings)
     check_names(student)
-    identity = run_identity(student_digest, teacher.digest if teacher else None, rows.digest, loss, settings)
+    taught_by = teacher.digest if teacher else None
+    identity = run_identity(student_digest, taught_by, rows.digest, loss, settings, rows.order)
     home = out / CHECKPOINTS
     with ExitStack() as stack:
         world.first(lambda: _take(out, stack))
@@ -112,6 +116,7 @@ def train(
         if found is not None:
             found.read(objective, run.optimizer, world)
             run.progress, run.last = found.progress, found.folder
+            objective.alpha = math.nan if found.progress.alpha is None else found.progress.alpha
             watcher.note(f"Goes on after step {found.progress.step:,}, from {found.folder}.")
         return run.to_the_end()
 
@@ -181,7 +186,8 @@ class _Run:
             raise LossNotFinite(error.what, self._after_not_finite()) from error
         seconds = time.perf_counter() - began
         so_far = self.progress
-        self.progress = Progress(step + 1, so_far.tokens + lost.tokens, so_far.elapsed + seconds)
+        alpha = None if math.isnan(self.objective.alpha) else self.objective.alpha
+        self.progress = Progress(step + 1, so_far.tokens + lost.tokens, so_far.elapsed + seconds, alpha)
         if world.is_first:
             self._tell(lost, rate, seconds, batches)
 

@@ -6,6 +6,7 @@ inside the root's forward pass, where `fully_shard` has gathered the head; and a
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -50,9 +51,13 @@ class Objective(nn.Module):
                     "Take the live or exact teacher.",
                 )
             self.projection = StateProjection(whole.weight.shape[1], teacher_width)
+        self.alpha = math.nan
 
     def forward(self, batch: Batch, targets: Targets) -> tuple[Tensor, ...]:
-        """The sums named in PARTS over the batch's counted positions; without targets the text's own cross-entropy."""
+        """The sums named in PARTS over the batch's counted positions; without targets the text's own cross-entropy.
+
+        What is differentiated has the states' sum in it `alpha` times (see `set_alpha`).
+        """
         hidden, states = hidden_states(self.student, batch, self._layers)
         mask = counted(batch)
         labels = batch.ids.roll(-1, dims=1)[mask]
@@ -64,8 +69,21 @@ class Objective(nn.Module):
             none = targets is None
             return sums.total, zero if none else sums.divergence, sums.divergence if none else sums.cross_entropy, zero
         matched = states_loss([state[mask] for state in states], targets.states, self.projection)
-        total = sums.total + dynamic_alpha(sums.divergence, matched) * matched
-        return total, sums.divergence, sums.cross_entropy, matched.detach()
+        return sums.total + self.alpha * matched, sums.divergence, sums.cross_entropy, matched.detach()
+
+    @property
+    def wants_alpha(self) -> bool:
+        """Whether the loss has states in it and no step has said yet how much they weigh."""
+        return self.projection is not None and math.isnan(self.alpha)
+
+    def set_alpha(self, divergence: float, states: float) -> None:
+        """Let the states weigh as much as the logits: α = L_logits / L_is, of the sums of a whole step over all ranks.
+
+        A step takes the α of the step before, and the first one of a pass over its own rows. (The paper recomputes it each
+        step; a step's own sums are known only after its last micro-batch. An α for each micro-batch would make the loss
+        depend on how rows are cut into them.)
+        """
+        self.alpha = dynamic_alpha(torch.tensor(divergence), torch.tensor(states)).item()
 
     def _settings(self, targets: Targets) -> LossSettings:
         if targets is not None:

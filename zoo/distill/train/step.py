@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from zoo.distill.batch import Batch, Teacher, counted
 from zoo.distill.settings import TrainSettings
-from zoo.distill.train.objective import PARTS
+from zoo.distill.train.objective import PARTS, Objective
 from zoo.distill.train.optimizer import set_rate
 from zoo.distill.train.world import World, naming_lost_ranks
 from zoo.errors import LossNotFinite
@@ -52,6 +52,10 @@ def take_step(
     """
     with naming_lost_ranks(f"in step {step + 1}"):
         (tokens,) = world.total([float(sum(int(counted(batch).sum()) for batch in batches))])
+        objective: Objective = getattr(module, "module", module)  # pyright: ignore[reportAssignmentType]
+        if objective.wants_alpha:
+            with torch.no_grad():
+                _weigh_states(objective, world, [_parts(module, teacher, _on(one, world.device)) for one in batches])
         sums = [
             _forward_backward(module, teacher, _on(batch, world.device), world.size / max(1.0, tokens), last)
             for batch, last in _with_last(batches)
@@ -62,6 +66,8 @@ def take_step(
             raise _not_finite(
                 "loss", step, world, [batch for batch, own in zip(batches, sums, strict=True) if _bad(own)]
             )
+        if objective.projection is not None:
+            objective.set_alpha(divergence, states)
         norm = clip(module, settings.clip)
         if not math.isfinite(norm):
             raise _not_finite("gradient", step, world, list(batches))
@@ -83,11 +89,24 @@ def _forward_backward(module: nn.Module, teacher: Teacher | None, batch: Batch, 
 
     `factor` undoes the mean over ranks that DDP and FSDP take of gradients, and divides by the step's tokens.
     """
-    targets = None if teacher is None else teacher.targets(batch)
     with contextlib.nullcontext() if last else _apart(module):
-        parts = module(batch, targets)
+        parts = _parts(module, teacher, batch)
         (parts[0] * factor).backward()
+    return _exact(parts)
+
+
+def _parts(module: nn.Module, teacher: Teacher | None, batch: Batch) -> tuple[Tensor, ...]:
+    return module(batch, None if teacher is None else teacher.targets(batch))
+
+
+def _exact(parts: tuple[Tensor, ...]) -> Tensor:
     return torch.stack([part.detach().double() for part in parts])
+
+
+def _weigh_states(objective: Objective, world: World, sums: list[tuple[Tensor, ...]]) -> None:
+    """Give the first step an α of its own rows."""
+    _, divergence, _, states = world.total(torch.stack([_exact(parts) for parts in sums]).sum(0).tolist())
+    objective.set_alpha(divergence, states)
 
 
 def _apart(module: nn.Module) -> AbstractContextManager[object]:

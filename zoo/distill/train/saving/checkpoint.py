@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Generator, Mapping
@@ -43,6 +44,8 @@ class Progress:
     """Counted tokens in them."""
     elapsed: float = 0.0
     """Seconds that they took."""
+    alpha: float | None = None
+    """By how much the next step weighs intermediate states, where the loss has them."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def newest(home: Path, run: Mapping[str, Any]) -> Found | None:
             continue  # kept for its weights alone
         state = json_object(folder / TRAINING / STATE)
         try:
-            progress = Progress(state["step"], state["tokens"], state["elapsed"])
+            progress = Progress(state["step"], state["tokens"], state["elapsed"], state["alpha"])
             found = Found(folder, progress, state["ranks"], state["shards"])
             theirs, sizes = dict(state["run"]), dict(state["bytes"])
         except (KeyError, TypeError, ValueError):
@@ -140,16 +143,17 @@ def newest(home: Path, run: Mapping[str, Any]) -> Found | None:
 
 
 def run_identity(
-    student: str, teacher: str | None, data: str, loss: LossSettings, settings: TrainSettings
+    student: str, teacher: str | None, data: str, loss: LossSettings, settings: TrainSettings, order: object = None
 ) -> dict[str, Any]:
-    """What makes a run the same run: digests of student, teacher and data, and every setting that its numbers depend on.
+    """What makes a run the same run: digests of student, teacher and data, the order, and all settings that numbers depend on.
 
     With a constant rate the number of steps is free, so such a run can be made longer.
     """
     free = {*FREE_TO_CHANGE, *(["steps", "least_rate"] if settings.schedule == "constant" else [])}
     said = {f"loss {name}": value for name, value in asdict(loss).items() if name != "chunk"}
     said |= {name: value for name, value in asdict(settings).items() if name not in free}
-    return json.loads(json.dumps({"student": student, "teacher": teacher, "data": data, **said}))
+    ordered = hashlib.sha256(repr(order).encode()).hexdigest()
+    return json.loads(json.dumps({"student": student, "teacher": teacher, "data": data, "order": ordered, **said}))
 
 
 def _check_run(folder: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
