@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.distill.batch import Batch
 from zoo.distill.heads import decoder_of
-from zoo.errors import UnsupportedArchitecture
+from zoo.errors import InvalidOption, UnsupportedArchitecture
 
 EMBEDDING = -1
 """The number by which a loss asks for the embedding layer's output; decoder layers count from 0."""
@@ -26,11 +26,17 @@ def hidden_states(model: Any, batch: Batch, layers: Sequence[int] = ()) -> tuple
 
     A layer's state is its output, divided by its root mean square over the channels. (The paper takes states "post LayerNorm"
     and says no more. The norm here has no weights, so that channels count alike whatever the next layer's norm makes of them,
-    and is the same for a teacher in memory and one in a file.)
+    and is the same for a teacher in memory and one in a file.) Raises what `check_layers` raises.
     """
     with _caught(model, layers) as found:
         output = decoder_of(model)(input_ids=batch.ids, position_ids=batch.positions, use_cache=False)
     return output.last_hidden_state, tuple(normed(found[layer]) for layer in layers)
+
+
+def check_layers(model: Any, layers: Sequence[int]) -> None:
+    """Raise InvalidOption for a layer that the model has not, UnsupportedArchitecture where its layers are not found."""
+    for layer in layers:
+        _module(model, layer)
 
 
 def normed(state: Tensor) -> Tensor:
@@ -70,5 +76,10 @@ def _module(model: Any, layer: int) -> torch.nn.Module:
         raise UnsupportedArchitecture(
             f"The decoder layers of {type(model).__name__} are not found, so their states cannot be matched.",
             "Leave the losses on intermediate states out.",
+        )
+    if not 0 <= layer < len(layers):
+        raise InvalidOption(
+            f"The states of layer {layer} are to be matched, and {type(model).__name__} has the layers 0 to {len(layers) - 1}.",
+            "Layers count from 0; the embedding's output is asked for by a setting of its own.",
         )
     return layers[layer]

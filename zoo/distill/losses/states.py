@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from zoo.distill.forward import EMBEDDING
 from zoo.distill.settings import LossSettings
-from zoo.errors import InvalidOption
 
 
 class StateProjection(nn.Module):
@@ -30,7 +29,7 @@ class StateProjection(nn.Module):
 
     def forward(self, state: Tensor) -> Tensor:
         """[tokens, student width] → [tokens, teacher width]."""
-        return self.linear(state)
+        return self.linear(state.to(self.linear.weight.dtype))
 
 
 def layers_to_match(settings: LossSettings) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -57,7 +56,7 @@ def states_loss(student: Sequence[Tensor], teacher: Sequence[Tensor], projection
     """
     if len(student) != len(teacher) or not student:
         raise ValueError("states are matched pair by pair, and there is at least one pair")
-    exact = torch.promote_types(teacher[0].dtype, torch.float32)
+    exact = torch.float64 if teacher[0].dtype == torch.float64 else torch.float32
     return torch.stack(
         [
             (projection(own).to(exact) - said.to(exact)).square().mean(-1).sum()
@@ -78,13 +77,3 @@ def dynamic_alpha(logits: Tensor, states: Tensor) -> Tensor:
     """
     logits, states = logits.detach(), states.detach()
     return torch.where(states > 0, logits / states.clamp_min(torch.finfo(states.dtype).tiny), torch.zeros_like(logits))
-
-
-def check_layers(settings: LossSettings, teacher_layers: int, student_layers: int) -> None:
-    """Raise InvalidOption where the loss asks for a layer that a model has not; layers count from 0."""
-    for teacher, student in settings.states:
-        for name, layer, count in (("teacher", teacher, teacher_layers), ("student", student, student_layers)):
-            if not 0 <= layer < count:
-                raise InvalidOption(
-                    f"The states of the {name}'s layer {layer} are to be matched, and it has the layers 0 to {count - 1}."
-                )

@@ -76,7 +76,7 @@ class _Sweep:
     ) -> None:
         self.hidden, self.terms = hidden, terms
         self.weight, self.bias = weight.to(compute), None if bias is None else bias.to(compute)
-        self.exact = torch.promote_types(compute, torch.float32)
+        self.exact = torch.float64 if compute == torch.float64 else torch.float32
         """The dtype of softmax and sums."""
         tokens, vocabulary = hidden.shape[0], weight.shape[0]
         self.together = rows_together(terms.settings.chunk, hidden.device.type)
