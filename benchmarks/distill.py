@@ -94,7 +94,7 @@ def _arguments() -> argparse.Namespace:
     words.add_argument("--turns", type=int, default=2, help="of each form of the loss")
     words.add_argument("--sizes", type=_size, nargs="+", default=SIZES, help="TOKENSxVOCABULARY of the loss")
     words.add_argument("--widths", type=int, nargs=2, help="of student and teacher, for the loss")
-    words.add_argument("--device", default="cpu", help="of the loss")
+    words.add_argument("--device", default="cpu", help="of the loss; another than cpu has not been run")
     words.add_argument("--dtype", default="float32", help="of the loss; equality is asserted in float32 alone")
     words.add_argument(
         "--work", type=Path, help="folder on the disk whose caches are measured (default: the temporary one)"

@@ -16,8 +16,8 @@ from zoo.distill.teacher.bias import gradient_error_of
 from zoo.distill.teacher.cache.manifest import Sampled
 from zoo.distill.teacher.live import LiveTeacher
 
-SPREAD = 4.3
-"""Standard deviation of random logits over 131,072 tokens: an entropy of about ln V − σ²/2 = 2.5 nats, like that of text."""
+SPREAD = 6.0
+"""Standard deviation of random logits over 131,072 tokens at a width of 64: an entropy of 2.6 nats, like that of text."""
 NOISE = 1.0
 """Of a random student's logits beside its teacher's."""
 

@@ -28,9 +28,9 @@ class CacheCase:
     rows: int = 16
     length: int = 512
     micro: int = 4
-    repeats: int = 32
+    repeats: int = 16
     nano_rows: int = 4
-    positions: int = 256
+    positions: int = 128
     vocabulary: int = 131_072
     width: int = 64
 

@@ -27,7 +27,7 @@ class StepCase:
 
     threads: int
     vocabulary: int
-    steps: int = 4
+    steps: int = 3
     batch: int = 4
     micro: int = 2
     length: int = 512
