@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from zoo.distill.request import Choices, DistillRequest
     from zoo.distill.run import Tools
     from zoo.distill.stages.pair import ModelTokenizer
+    from zoo.distill.stages.text import HeldTasks
     from zoo.distill.train.watcher import Evaluate
 
 A_PATH = click.Path(path_type=Path)
@@ -32,6 +32,7 @@ RATE = click.FloatRange(min=0, min_open=True)
     help="Text: .txt, .jsonl, .parquet, a folder of them, or a hub data set NAME[:CONFIG[:SPLIT]]. Repeatable.",
 )  # fmt: skip
 @click.option("--text-column", metavar="NAME", help="Column of the text or of the turns; without it text, messages.")
+@click.option("--skip-broken", is_flag=True, help="Leave out broken rows of the text, and count them.")
 @click.option("--tokens", type=COUNT, help="Tokens to train on; with --recipe the published number.")
 @click.option("--recipe", help="A registry model: rates, batch, length and tokens as published for it.")
 @click.option(
@@ -92,7 +93,10 @@ RATE = click.FloatRange(min=0, min_open=True)
     "--mirror", type=click.Path(exists=True, file_okay=False, path_type=Path), envvar="MINIZOO_DATA",
     help="Local mirror of hub data sets, for tasks and their overlap.",
 )  # fmt: skip
-@click.option("--drop-overlap", is_flag=True, help="Leave out documents that share n-grams with a suite's.")
+@click.option(
+    "--overlap/--no-overlap", default=True, help="Look for documents of every suite in the text; the default."
+)
+@click.option("--drop-overlap", is_flag=True, help="Leave out the documents of the text that have one.")
 @click.option("--dry-run", is_flag=True, help="Say steps, FLOPs, memory, disk and hours, and run nothing.")
 @click.option("--gpus", type=COUNT, default=1, show_default=True, help="With --dry-run: so many, under FSDP2.")
 @click.option("--gpu-memory", type=RATE, metavar="GB", help="With --dry-run: of each, in 10⁹ bytes.")
@@ -120,11 +124,10 @@ def distill(
     request = parse_request(student, teacher, options)
     output = Output(as_json)
     if options["dry_run"]:
+        from minizoo.display.distill_plan import show_plan
         from zoo.distill.preview import Machine, preview
 
-        from minizoo.display.distill_plan import show_plan
-
-        show_plan(output, request, preview(request, Machine(gpus, gpu_memory, mfu)))
+        show_plan(output, preview(request, Machine(gpus, gpu_memory, mfu)))
         return 0
     _check_words(request)
     from minizoo.display.distill import DistillProgress, show_outcome
@@ -161,7 +164,8 @@ def _tools(
     from zoo.distill.run import Tools
 
     evaluate = _evaluator(request, progress, results, limit, mirror) if request.measures else None
-    return Tools(_open_tokenizer, _draw, evaluate, lambda: _task_texts(request, mirror))
+    open_tasks = (lambda: _held_tasks(request, mirror)) if request.overlap else None
+    return Tools(_open_tokenizer, _draw, evaluate, open_tasks)
 
 
 def _open_tokenizer(folder: Path, vocabulary: int) -> ModelTokenizer:
@@ -205,11 +209,16 @@ def _evaluator(
     return evaluate
 
 
-def _task_texts(request: DistillRequest, mirror: Path | None) -> Iterator[Any]:
+def _held_tasks(request: DistillRequest, mirror: Path | None) -> HeldTasks:
+    """The documents of every suite's tasks."""
     from harness.accuracy.task_texts import texts_of_suites
     from harness.suites.suite import load_suite
+    from zoo.distill.data.overlap import HeldText
+    from zoo.distill.stages.text import HeldTasks
 
-    yield from texts_of_suites(mirror, [load_suite(request.suite)] if request.suite else [])
+    found = list(texts_of_suites(mirror, [load_suite(request.suite)] if request.suite else []))
+    texts = [HeldText(task.task, str(at), text) for task in found for at, text in enumerate(task.texts)]
+    return HeldTasks(texts, {task.task: task.missing for task in found if task.missing is not None})
 
 
 def _draw(steps: Any, tasks: Any, caption: str) -> str:

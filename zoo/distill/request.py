@@ -29,6 +29,7 @@ class Choices(TypedDict):
 
     data: tuple[str, ...]
     text_column: str | None
+    skip_broken: bool
     tokens: int | None
     recipe: str | None
     out: Path | None
@@ -64,6 +65,7 @@ class Choices(TypedDict):
     eval_every: int
     suite: str | None
     tasks: tuple[str, ...]
+    overlap: bool
     drop_overlap: bool
     dry_run: bool
 
@@ -91,6 +93,7 @@ class DistillRequest:
     loss: LossSettings
     train: TrainSettings
     text_column: str | None = None
+    skip_broken: bool = False
     recipe: Recipe | None = None
     advice: Advice | None = None
     length_asked: bool = False
@@ -105,6 +108,8 @@ class DistillRequest:
     correction: Correction | None = None
     suite: str | None = None
     tasks: tuple[str, ...] = ()
+    overlap: bool = True
+    """Whether documents of tasks are looked for in the text."""
     drop_overlap: bool = False
 
     @property
@@ -142,6 +147,7 @@ def parse_request(student: str | None, teacher: str | None, choices: Choices) ->
         loss=_loss(choices),
         train=train,
         text_column=choices["text_column"],
+        skip_broken=choices["skip_broken"],
         recipe=run,
         advice=advice,
         length_asked=bool(run or choices["length"]),
@@ -154,6 +160,7 @@ def parse_request(student: str | None, teacher: str | None, choices: Choices) ->
         correction=_correction(choices, run, train, tokens),
         suite=choices["suite"],
         tasks=choices["tasks"],
+        overlap=choices["overlap"],
         drop_overlap=choices["drop_overlap"],
     )
 
@@ -245,6 +252,8 @@ def _check_options(choices: Choices) -> None:
         raise ConflictingOptions("--eval-every needs tasks to measure.", "Give --suite S or --tasks A,B.")
     if choices["suite"] and choices["tasks"]:
         raise ConflictingOptions("--suite and --tasks both say what is measured.", "Give one of them.")
+    if choices["drop_overlap"] and not choices["overlap"]:
+        raise ConflictingOptions("--drop-overlap and --no-overlap exclude each other.", "Give one of them.")
     _check_teacher(choices)
     if choices["out"] is None and not choices["dry_run"]:
         raise ConflictingOptions("There is nowhere to write to.", "Give --out DIR.")

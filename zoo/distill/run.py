@@ -5,7 +5,6 @@ pair (cut, tokenizer) → text (rows) → [teacher corrected] → teacher (live,
 
 from __future__ import annotations
 
-import gc
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -16,13 +15,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from zoo.distill.lora import add_adapters, merged_weights
+from zoo.distill.losses.states import layers_to_match
 from zoo.distill.request import DistillRequest, check_out
 from zoo.distill.result.folder import Draw, Finished, add_small_files, publish
+from zoo.distill.stages.beside import TeacherBeside
 from zoo.distill.stages.correcting import correct_before
 from zoo.distill.stages.fitting import fitted, work_of
 from zoo.distill.stages.pair import OpenTokenizer, Pair, open_pair
 from zoo.distill.stages.teaching import TeacherFolder, load_model, open_teacher
-from zoo.distill.stages.text import OpenTasks, RunText, open_text
+from zoo.distill.stages.text import Desk, OpenTasks, RunText, open_text
 from zoo.distill.stages.told import told
 from zoo.distill.train.loop import METRICS, TrainOutcome, train
 from zoo.distill.train.metrics import StepMetrics, read
@@ -103,7 +104,7 @@ def _run(request: DistillRequest, tools: Tools, watcher: Watcher, world: World, 
     world.first(lambda: open_pair(request.student, request.teacher, work, tools.open_tokenizer, progress) and None)
     pair = open_pair(request.student, request.teacher, work, tools.open_tokenizer)
     request = fitted(request, pair, world, tell)
-    text = open_text(request, pair.tokenizer, work, world, tools.open_tasks, tell, progress)
+    text = open_text(request, pair.tokenizer, Desk(work, world, tools.open_tasks, tell, progress))
     source = TeacherFolder(pair.teacher.folder, pair.teacher.name, world.first(pair.teacher.weights_digest))
     if request.correction is not None and request.correction.when == "before":
         corrected = correct_before(request, source, text, work, world, watcher.of_training("teacher correction"))
@@ -111,14 +112,15 @@ def _run(request: DistillRequest, tools: Tools, watcher: Watcher, world: World, 
             return DistillOutcome(out, corrected.steps, request.train.steps, corrected.stopped)
         source = corrected
     digest = world.first(pair.student.weights_digest)
-    outcome, form, parameters = _train(request, tools, watcher, world, pair, text, source, work, digest)
+    trained = _train(request, tools, watcher, world, pair, text, source, work, digest)
+    outcome = trained.outcome
     if outcome.stopped is not None:
         return DistillOutcome(out, outcome.steps, request.train.steps, outcome.stopped)
 
     def finish() -> dict[str, Any]:
-        corrected = source.folder if source.folder != pair.teacher.folder else None
-        finished = Finished(work, outcome, read(work / METRICS), corrected)
-        made = told(request, pair, text, source, digest, form, finished, world, parameters)
+        corrected = trained.teacher.folder if trained.teacher.folder != pair.teacher.folder else None
+        finished = Finished(work, outcome, read(work / METRICS), corrected, text.overlap_file)
+        made = told(request, pair, text, trained.teacher, digest, trained.form, finished, world, trained.parameters)
         note = publish(finished, made, out, tools.draw)
         shutil.rmtree(work, ignore_errors=True)
         return note
@@ -130,31 +132,47 @@ def _nobody(_line: str) -> None:
     """Another process than the first tells nothing."""
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """What a training left: its outcome, the teacher that taught and in which form, the student's parameters."""
+
+    outcome: TrainOutcome
+    teacher: TeacherFolder
+    form: str
+    parameters: int
+
+
 def _train(
     request: DistillRequest, tools: Tools, watcher: Watcher, world: World, pair: Pair, text: RunText,
-    source: TeacherFolder, work: Path, student_digest: str,
-) -> tuple[TrainOutcome, str, int]:  # fmt: skip
-    """The training itself, the teacher's form in words, and the student's parameters."""
-    teacher, form = open_teacher(request, source, text, world, watcher.progress)
+    source: TeacherFolder, work: Path, digest: str,
+) -> _Trained:  # fmt: skip
+    """The training itself; `digest` is the student's."""
+    furnish, rows, beside = add_small_files(pair.student.folder), text.rows, None
+    if request.correction is not None and request.correction.when == "beside":
+        teacher = beside = TeacherBeside(request, source, text.rows, layers_to_match(request.loss)[0], world)
+        beside.go_on(work)
+        furnish, rows, form = beside.furnish(pair.student.folder), beside.rows, "live"
+    else:
+        teacher, form = open_teacher(request, source, text, world, watcher.progress)
     student = load_model(pair.student.folder, DTYPES["float32"])
     parameters = sum(one.numel() for one in student.parameters())
     if request.lora is not None:
         student.to(DTYPES[request.train.dtype])  # pyright: ignore[reportArgumentType, reportCallIssue] (stub)
         add_adapters(student, request.lora, request.train.seed)
-        student_digest = f"{student_digest} adapters of rank {request.lora}"
+        digest = f"{digest} adapters of rank {request.lora}"
     outcome = train(
-        student, teacher, text.rows, request.loss, request.train, work,
-        student_digest=student_digest,
+        student, teacher, rows, request.loss, request.train, work,
+        student_digest=digest,
         world=world,
         evaluate=tools.evaluate,
         watcher=watcher.of_training("training"),
-        furnish=add_small_files(pair.student.folder),
+        furnish=furnish,
         as_stored=merged_weights if request.lora is not None else None,
         work=work_of(request, pair, world),
     )  # fmt: skip
-    del student, teacher
-    gc.collect()
-    return outcome, form, parameters
+    if beside is not None and outcome.stopped is None:
+        source = beside.write(work / "teacher")
+    return _Trained(outcome, source, form, parameters)
 
 
 def _alone(out: Path, stack: ExitStack) -> None:

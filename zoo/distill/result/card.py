@@ -60,9 +60,11 @@ def _text(text: Text) -> Iterator[str]:
     yield f"- Text: {', '.join(map(_quoted, text.sources))} (rows' sha256 {text.digest[:16]}…), seen {text.epochs:.2f} times"
     if text.overlap is None:
         yield "- Overlap of the text with benchmarks: nobody looked"
-    else:
-        for task, told in sorted(text.overlap.items()):
-            yield f"- Overlap with {_quoted(task)}: {_quoted(str(told))}"
+        return
+    found, compared = text.overlap["tasks"], text.overlap["tasks_compared"]
+    listed = "; ".join(f"{_quoted(task)} {_quoted(words)}" for task, words in sorted(found.items())) or "none"
+    done = ", left out of it" if text.overlap["dropped"] and found else ""
+    yield f"- Documents of {compared} tasks in the text (runs of {text.overlap['words']} words): {listed}{done}"
 
 
 def _loss(way: Way) -> str:

@@ -31,6 +31,8 @@ class Finished:
     outcome: TrainOutcome
     steps: Sequence[Mapping[str, Any]]
     corrected: Path | None = None
+    overlap: Path | None = None
+    """The file that says what the text shares with tasks."""
 
     @property
     def chosen(self) -> Path:
@@ -60,9 +62,9 @@ def publish(finished: Finished, made: Distilled, out: Path, draw: Draw) -> dict[
         _link(finished.outcome.last, partial / LAST)
     if finished.corrected is not None:
         _link(finished.corrected, partial / TEACHER)
-    for name in (METRICS, EVALUATIONS):
-        if (finished.home / name).is_file():
-            shutil.copyfile(finished.home / name, partial / name)
+    for file in (finished.home / METRICS, finished.home / EVALUATIONS, finished.overlap):
+        if file is not None and file.is_file():
+            shutil.copyfile(file, partial / file.name)
     note = {**note_of(made), "weights_digest": open_folder(partial).weights_digest()}
     write_json(partial / "minizoo.json", note)
     (partial / "README.md").write_text(model_card(made), "utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 import torch
 
 from zoo.arch.gpus import find_gpu
+from zoo.distill.plan.fit import fit
 from zoo.distill.plan.setup import Setup, Targets
 from zoo.distill.plan.time import step_flops
 from zoo.distill.request import DistillRequest
@@ -16,7 +18,10 @@ from zoo.distill.stages.pair import Pair
 from zoo.distill.train.metrics import Work
 from zoo.distill.train.world import World
 from zoo.errors import InvalidOption
+from zoo.prune.importance.devices import free_memory
 
+UNKNOWN_MEMORY = 4 << 30
+"""Bytes that are planned with where the system does not say how many are free."""
 Tell = Callable[[str], None]
 
 
@@ -73,7 +78,22 @@ def _peak(request: DistillRequest, world: World) -> float | None:
 
 
 def _with_micro(request: DistillRequest, pair: Pair, world: World, tell: Tell) -> DistillRequest:
-    rows = max(1, request.train.batch // world.size)
-    if request.micro_asked:
+    setup = setup_of(request, pair, world)
+    if request.micro_asked or setup is None:
+        rows = max(1, request.train.batch // world.size)
         return replace(request, train=replace(request.train, micro=min(request.train.micro, rows)))
-    return replace(request, train=replace(request.train, micro=min(8, rows)))
+    found = fit(setup, min(world.gather(_memory(world))))
+    train, loss = found.setup.train, found.setup.loss
+    tell(
+        f"{train.micro} rows at a time: {found.memory.total / 1e9:.2f} GB at the peak by plan, of "
+        f"{found.room / 1e9:.2f} GB that it may take."
+    )
+    return replace(
+        request, train=replace(request.train, micro=train.micro), loss=replace(request.loss, chunk=loss.chunk)
+    )
+
+
+def _memory(world: World) -> int:
+    """Bytes that this process may take of its device: of a CPU's free memory its share."""
+    free = free_memory(str(world.device)) or UNKNOWN_MEMORY
+    return free if world.device.type == "cuda" else free // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

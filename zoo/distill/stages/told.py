@@ -12,7 +12,7 @@ from zoo.distill.result.folder import Finished
 from zoo.distill.result.note import Came, Distilled, Named, Text, Way
 from zoo.distill.stages.pair import Pair
 from zoo.distill.stages.teaching import TeacherFolder
-from zoo.distill.stages.text import RunText
+from zoo.distill.stages.text import RunText, overlap_told
 from zoo.distill.train.world import World
 
 
@@ -21,17 +21,16 @@ def told(
     finished: Finished, world: World, parameters: int,
 ) -> Distilled:  # fmt: skip
     """All that the note and the card say; `digest` is of the student before the run, `form` the teacher's."""
+    words = _text(text, request.drop_overlap)
     student = Named(pair.student.name, digest)
     named = Named(teacher.name, teacher.digest)
     parent = pair.student.ref.parent or pair.teacher.name
-    return Distilled(
-        student, named, parent, parameters, _text(text), _way(request, form), _came(request, finished, world)
-    )
+    return Distilled(student, named, parent, parameters, words, _way(request, form), _came(request, finished, world))
 
 
-def _text(text: RunText) -> Text:
-    names = tuple(source.name for source in text.sources)
-    return Text(names, text.rows.digest, len(text.rows), text.epochs, text.overlap)
+def _text(text: RunText, dropped: bool) -> Text:
+    overlap = None if text.overlap is None else overlap_told(text.overlap, dropped)
+    return Text(text.names, text.rows.digest, len(text.rows), text.epochs, overlap)
 
 
 def _way(request: DistillRequest, form: str) -> Way:
