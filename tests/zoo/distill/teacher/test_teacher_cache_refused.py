@@ -76,6 +76,8 @@ def test_other_names_do_not_make_another_cache(told, folder):
 def test_the_refusal_says_what_differs(cache, told):
     with pytest.raises(CacheOfOtherForm, match="k 4 there, 5 here"):
         CachedTeacher(cache, told(Sampled(k=5)))
+    with pytest.raises(CacheOfOtherForm, match="form: sampled there, exact here"):
+        CachedTeacher(cache, told(EXACT))
 
 
 def test_a_row_that_was_not_cached_is_named(cache, rows):

@@ -166,6 +166,8 @@ def _told(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     """`teacher 1f3a… there, 77b0… here` for each that differs; digests by their beginnings."""
     if "form" in theirs:
         theirs, ours = theirs["form"], ours["form"]
+        if theirs["kind"] != ours["kind"]:
+            return f"{theirs['kind']} there, {ours['kind']} here"
     names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
     return "; ".join(f"{name} {_short(theirs.get(name))} there, {_short(ours.get(name))} here" for name in names)
 
