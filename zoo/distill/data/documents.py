@@ -89,7 +89,7 @@ def _turns(found: list[Any], where: str) -> list[dict[str, str]]:
             content = "".join(str(part.get("text", "")) for part in content)
         if not isinstance(role, str) or not isinstance(content, str):
             raise InvalidTrainingData(
-                f"Turn {number} of {where} has no role and text.", 'Write {"role": "user", "content": "…"} a turn.'
+                f"{where} has no role and text in turn {number}.", 'Write {"role": "user", "content": "…"} a turn.'
             )
         turns.append({"role": ROLES.get(role, role), "content": content})
     if not turns:

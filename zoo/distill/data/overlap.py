@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from zoo.distill.data.documents import Chat
+from zoo.distill.data.documents import Chat, Document
 from zoo.distill.data.identity import Identity, identify
-from zoo.distill.data.ngrams import COMMON, LEAST, SIZE, RunIndex, WordHashes, index_runs
+from zoo.distill.data.ngrams import COMMON, LEAST, SIZE, WORD, RunIndex, WordHashes, index_runs
 from zoo.distill.data.reading import read_documents
 from zoo.distill.data.sources import Source, pinned
 from zoo.files import write_atomically
 from zoo.prune.progress import ProgressCallback
 from zoo.strict import Strict
 
-TOLD_EVERY = 256
-"""Documents between two reports of progress."""
+CHARACTERS_AT_ONCE = 1 << 20
+"""Characters of the documents that are compared together, which is faster."""
 
 
 class HeldText(NamedTuple):
@@ -131,20 +130,18 @@ class _Reading(NamedTuple):
     def compared(self, texts: Sequence[HeldText], index: RunIndex, hashed: WordHashes) -> SourceOverlap:
         overlapping: list[int] = []
         places: dict[str, str] = {}
-        count = done = read = 0
-        for document in read_documents(self.source, self.chat, self.settings.skip_broken):
-            words = hashed.of(document.text)
-            found = index.held_in(words)
-            for number in sorted(found):
-                places.setdefault(_key(texts[number]), document.where)
-            if found:
-                overlapping.append(count)
-            count += 1
-            done += document.size
-            read += len(words)
-            if self.source.hub is not None and read >= (self.settings.most_tokens or math.inf):
-                break
-            if self.progress and count % TOLD_EVERY == 0:
+        count = done = 0
+        for documents in self._together():
+            for document, found in zip(
+                documents, index.held_in([hashed.of(each.text) for each in documents]), strict=True
+            ):
+                for number in sorted(found):
+                    places.setdefault(_key(texts[number]), document.where)
+                if found:
+                    overlapping.append(count)
+                count += 1
+                done += document.size
+            if self.progress:
                 self.progress(f"bytes of {self.source.name} compared with tests", done, max(done, self.identity.size))
         return SourceOverlap(
             name=self.source.name,
@@ -154,6 +151,22 @@ class _Reading(NamedTuple):
             overlapping=tuple(overlapping),
             places=places,
         )
+
+    def _together(self) -> Iterator[list[Document]]:
+        """The documents, so many at once; of a stream of the hub, those that rows can reach."""
+        left = self.settings.most_tokens if self.source.hub is not None else None
+        waiting: list[Document] = []
+        characters = 0
+        for document in read_documents(self.source, self.chat, self.settings.skip_broken):
+            waiting.append(document)
+            characters += len(document.text)
+            if left is not None and (left := left - len(WORD.findall(document.text))) <= 0:
+                break
+            if characters >= CHARACTERS_AT_ONCE:
+                yield waiting
+                waiting, characters = [], 0
+        if waiting:
+            yield waiting
 
 
 def _by_task(texts: Sequence[HeldText], index: RunIndex, made: Sequence[SourceOverlap]) -> tuple[TaskOverlap, ...]:

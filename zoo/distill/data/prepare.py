@@ -78,8 +78,7 @@ def prepare(
                 write_manifest(folder, manifest)
             before += manifest.sources[number].identity.size
     if not manifest.rows:
-        names = ", ".join(source.name for source in sources)
-        raise TooLittleData(f"There is no text of two tokens in {names}.", "Give more text.")
+        raise _nothing(manifest)
     return manifest
 
 
@@ -204,7 +203,22 @@ def _begin(
         return wanted
     if found.made_of != wanted.made_of:
         raise OtherData(f"The rows in {folder} were made of something else: {_difference(found, wanted)}.", ANEW)
-    return found
+    pairs = zip(found.sources, wanted.sources, strict=True)
+    moved = tuple(old.model_copy(update={"name": new.name, "identity": new.identity}) for old, new in pairs)
+    return found.model_copy(update={"sources": moved})
+
+
+def _nothing(manifest: Manifest) -> TooLittleData:
+    names = ", ".join(source.name for source in manifest.sources)
+    dropped = sum(source.dropped for source in manifest.sources)
+    if dropped:
+        why = f"{dropped:,} of them overlap with tests and are left out"
+        return TooLittleData(
+            f"No document of {names} is left: {why}.", "A .txt is one document: write a .jsonl, or give more."
+        )
+    broken = sum(source.broken for source in manifest.sources)
+    why = f"; {broken:,} of its rows are broken" if broken else ""
+    return TooLittleData(f"There is no text of two tokens in {names}{why}.", "Give more text.")
 
 
 def _digest_of_numbers(numbers: frozenset[int]) -> str | None:

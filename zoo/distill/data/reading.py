@@ -24,6 +24,8 @@ class _Row(NamedTuple):
     """Makes the row, or raises InvalidTrainingData."""
     where: str
     size: int
+    is_text: bool = False
+    """Whether what is made is the document itself, no row with columns."""
 
 
 def read_documents(source: Source, chat: Chat | None = None, skip_broken: bool = False) -> Iterator[Document]:
@@ -35,7 +37,7 @@ def read_documents(source: Source, chat: Chat | None = None, skip_broken: bool =
     for row in _rows(source):
         try:
             found = row.read()
-            text = found if isinstance(found, str) else text_of(found, row.where, source.column, chat)
+            text = found if row.is_text else text_of(found, row.where, source.column, chat)
         except InvalidTrainingData as error:
             if not skip_broken:
                 raise
@@ -67,14 +69,15 @@ def _text(file: Path, _column: str | None) -> Iterator[_Row]:
         while True:
             try:
                 piece = stream.read(PIECE)
-                piece += stream.readline(PIECE) if len(piece) == PIECE else ""
+                if len(piece) == PIECE and not piece.endswith("\n"):
+                    piece += stream.readline(PIECE)
             except UnicodeDecodeError:
                 raise InvalidTrainingData(
                     f"{file}:{_undecodable(file)} is not UTF-8.", "Convert it with iconv."
                 ) from None
             if not piece:
                 return
-            yield _Row(lambda piece=piece: piece, f"{file}:{line}", len(piece.encode()))
+            yield _Row(lambda piece=piece: piece, f"{file}:{line}", len(piece.encode()), is_text=True)
             line += piece.count("\n")
 
 

@@ -62,7 +62,7 @@ def parse_source(word: str, column: str | None = None) -> Source:
     if mark and not Path(word).exists():
         name, share = before, _share(after, word)
     path = Path(name)
-    if path.exists():
+    if name and path.exists():
         return Source(name, path, None, share, column, _files(path))
     found = HUB_NAME.fullmatch(name)
     if found is None or path.suffix.lower() in (*KINDS, *REFUSED):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.paths import ROOT
 
 from zoo.distill.batch import counted
 from zoo.distill.data.packing import ID, LEAST, MUTE, START, Framing, Place, pack
@@ -142,3 +143,19 @@ def test_nothing_to_learn_from_is_refused(nothing):
 def test_a_length_that_leaves_nothing_to_predict_is_refused():
     with pytest.raises(InvalidOption):
         Framing(1)
+
+
+def test_positions_and_text_are_those_that_the_nano_family_was_trained_with():
+    from transformers import AutoTokenizer
+
+    from zoo.nano import corpus
+    from zoo.nano.rows import document_positions
+
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / "zoo/nano/weights/nano-teacher")
+    texts = list(itertools.islice(corpus.documents(1), 20))
+    ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    rows = rows_in_memory(ids, Framing(64, tokenizer.bos_token_id, tokenizer.eos_token_id), len(tokenizer))
+    batch = rows.batch(range(len(rows)))
+    inside = batch.ids[:-1]  # the last row is padded, by a document of its own
+    assert torch.equal(batch.positions[:-1], document_positions(inside))
+    assert tokenizer.decode(batch.ids.flatten(), skip_special_tokens=True) == "".join(texts)

@@ -122,7 +122,9 @@ def test_finished_rows_are_found_and_nothing_is_read(tales, tokenizer, tmp_path)
 def test_a_file_that_was_moved_is_known_by_its_content(tales, tokenizer, tmp_path):
     made = prepare(parse_sources([str(tales)]), tokenizer, SETTINGS, tmp_path / "rows")
     moved = shutil.copy(tales, tmp_path / "moved.jsonl")
-    assert prepare(parse_sources([str(moved)]), tokenizer, SETTINGS, tmp_path / "rows").digest == made.digest
+    again = prepare(parse_sources([str(moved)]), tokenizer, SETTINGS, tmp_path / "rows")
+    assert again.digest == made.digest
+    assert again.sources[0].name == str(moved)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +213,14 @@ def test_data_without_a_text_is_refused(tokenizer, tmp_path, text):
     (tmp_path / "none.jsonl").write_text(text)
     with pytest.raises(TooLittleData, match=r"no text of two tokens in .*none\.jsonl"):
         prepare(parse_sources([str(tmp_path / "none.jsonl")]), tokenizer, SETTINGS, tmp_path / "rows")
+
+
+def test_text_that_is_left_out_whole_is_told(tokenizer, tmp_path):
+    (tmp_path / "tale.txt").write_text("Once upon a time.")
+    sources = parse_sources([str(tmp_path / "tale.txt")])
+    settings = replace(SETTINGS, left_out={sources[0].name: frozenset([0])})
+    with pytest.raises(TooLittleData, match=r"is left: 1 of them overlap.* A \.txt is one document"):
+        prepare(sources, tokenizer, settings, tmp_path / "rows")
 
 
 def test_an_id_outside_the_vocabulary_names_the_line(tokenizer, jsonl, tmp_path):
