@@ -42,8 +42,9 @@ class Order:
         whole = sum(group.share for group in self.groups)
         exact = np.array([group.share / whole * BLOCK for group in self.groups])
         counts = np.maximum(np.floor(exact).astype(np.int64), 1)
-        while (left := BLOCK - int(counts.sum())) != 0:
-            counts[np.argmax((exact - counts) * np.sign(left))] += np.sign(left)
+        while (left := BLOCK - int(counts.sum())) > 0:
+            counts[np.argmax(exact - counts)] += 1
+        counts[np.argmax(counts)] += left  # what the least shares had beyond theirs
         return tuple(int(count) for count in counts)
 
     def rows_at(self, begin: int, count: int) -> Integers:

@@ -58,6 +58,16 @@ def test_a_source_of_the_least_share_is_seen_all_the_same():
     assert Order((Group(10, 1e9), Group(10, 1))).counts == (BLOCK - 1, 1)
 
 
+@given(shares=st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=20))
+def test_counts_fill_a_block_and_are_near_to_the_shares(shares):
+    counts = Order(tuple(Group(1, share) for share in shares)).counts
+    assert sum(counts) == BLOCK
+    assert min(counts) >= 1
+    assert all(
+        abs(count - share / sum(shares) * BLOCK) <= len(shares) for count, share in zip(counts, shares, strict=True)
+    )
+
+
 def test_thirds_fill_a_block():
     assert sorted(Order((Group(1), Group(1), Group(1))).counts) == [1365, 1365, 1366]
 
