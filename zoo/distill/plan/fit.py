@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 from zoo.distill.plan.memory import Memory, peak_memory
@@ -19,6 +20,7 @@ LEAST_CHUNK = 128
 MOST_PROCESSES = 1024
 RANK = 16
 """The rank of adapters that is named where adapters would fit."""
+Lever = Callable[[Setup], Setup]
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,25 @@ def largest(setup: Setup, memory: int) -> Fit | None:
 
 
 def ways_to_fit(setup: Setup, memory: int) -> tuple[Way, ...]:
-    """The fewest changes after which the run fits, in the order in which they should be weighed; and more processes.
+    """What would have to change for the run to fit, in the order in which it should be weighed.
 
-    Recomputed activations and an exact cache change nothing of the result; a sample, moments in eight bits and adapters do.
+    First the fewest changes that train all weights: recomputed activations and an exact cache change nothing of the result, a
+    sample and moments in eight bits do. Then adapters in place of the weights, and more processes.
     """
-    levers = [(word, change) for word, change in _levers(setup) if change(setup) != setup]
+    found = _fewest(setup, memory, _levers(setup))
+    if not setup.lora:
+        adapted = replace(setup, lora=RANK)
+        found += [
+            Way((f"--lora {RANK}", *way.words), way.fit) for way in _fewest(adapted, memory, _levers(adapted))[:1]
+        ]
+    more = _more_processes(setup, memory)
+    return (*found, *([more] if more else []))
+
+
+def _fewest(setup: Setup, memory: int, levers: list[tuple[str, Lever]]) -> list[Way]:
+    """Every choice of as few levers as can be that fits."""
     found: list[Way] = []
-    for count in range(1, len(levers) + 1):
+    for count in range(len(levers) + 1):
         for chosen in combinations(levers, count):
             changed = setup
             for _, change in chosen:
@@ -79,8 +93,7 @@ def ways_to_fit(setup: Setup, memory: int) -> tuple[Way, ...]:
                 found.append(Way(tuple(word for word, _ in chosen), fitting))
         if found:
             break
-    more = _more_processes(setup, memory)
-    return (*found, *([more] if more else []))
+    return found
 
 
 def _smaller(setup: Setup) -> Iterator[Setup]:
@@ -95,21 +108,21 @@ def _smaller(setup: Setup) -> Iterator[Setup]:
         chunk //= 2
 
 
-def _levers(setup: Setup) -> list[tuple[str, Callable[[Setup], Setup]]]:
+def _levers(setup: Setup) -> list[tuple[str, Lever]]:
+    """What of the run could be otherwise, beside what trains fewer weights."""
     plain = setup.loss.divergence == "forward_kl" and not setup.loss.states and not setup.loss.embedding
-    levers: list[tuple[str, Callable[[Setup], Setup]]] = [
-        ("--checkpoint-activations", lambda run: replace(run, train=replace(run.train, checkpoint_activations=True))),
+    sampled = f"--teacher-cache DIR --cache sampled:{setup.draws}"
+    levers: list[tuple[str, Lever | None]] = [
+        ("--checkpoint-activations", None if setup.train.checkpoint_activations else _recomputed),
+        ("--teacher-cache DIR", partial(replace, targets="exact") if setup.targets == "live" else None),
+        (sampled, partial(replace, targets="sampled") if setup.targets == "exact" and plain else None),
+        ("--optimizer adamw-8bit", _eight_bit if setup.device == "cuda" and setup.train.optimizer == "adamw" else None),
     ]
-    if setup.targets == "live":
-        levers.append(("--teacher-cache DIR", lambda run: replace(run, targets="exact")))
-    elif setup.targets == "exact" and plain:
-        words = f"--teacher-cache DIR --cache sampled:{setup.draws}"
-        levers.append((words, lambda run: replace(run, targets="sampled")))
-    if setup.device == "cuda":
-        levers.append(("--optimizer adamw-8bit", _eight_bit))
-    if not setup.lora:
-        levers.append((f"--lora {RANK}", lambda run: replace(run, lora=RANK)))
-    return levers
+    return [(words, change) for words, change in levers if change is not None]
+
+
+def _recomputed(run: Setup) -> Setup:
+    return replace(run, train=replace(run.train, checkpoint_activations=True))
 
 
 def _eight_bit(run: Setup) -> Setup:
@@ -117,7 +130,7 @@ def _eight_bit(run: Setup) -> Setup:
 
 
 def _more_processes(setup: Setup, memory: int) -> Way | None:
-    """The fewest processes, a power of two times those that there are, whose shards fit."""
+    """The fewest processes, a power of two times those that there are, over which the run as it is fits in shards."""
     if setup.train.parallel not in ("auto", "fsdp"):
         return None
     processes = setup.processes * 2

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from zoo.arch.dims import Dense
+from zoo.arch.parameters import GATED
 from zoo.distill.plan.activations import kept_besides, kept_by_checkpoint, kept_by_layer, passing
 from zoo.distill.plan.logits import chunk_bytes
 from zoo.distill.plan.setup import Setup, layer_parameters, root_parameters, table_parameters
@@ -21,17 +23,20 @@ GATHERED = 2
 """Layers whose weights are whole on a rank at a time under fsdp: the one that runs and the next."""
 DRAW = 8 + 4
 """Bytes of a sampled id and its weight, as the loss takes them."""
-CONTEXT = {"cpu": 350_000_000, "cuda": 800_000_000}
-"""Bytes that a process takes before any model: interpreter and libraries on a CPU; on a GPU the driver's context, kernels
-and the workspaces of cuBLAS, an estimate that has not been measured here."""
+CONTEXT = {"cpu": 400_000_000, "cuda": 800_000_000}
+"""Bytes that a process takes before any model: interpreter and libraries on a CPU, as measured; on a GPU the driver's context,
+kernels and the workspaces of cuBLAS, an estimate that has not been measured here."""
+SMALL = 32 << 20
+"""Bytes below which glibc's malloc may take a block from its own pool (M_MMAP_THRESHOLD's upper bound), and then keeps it."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some of a device's memory, and what takes it."""
+    """Some of a device's memory, and what takes it. `pooled` on a CPU, where what is freed stays with the process."""
 
     name: str
     bytes: int
+    pooled: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,17 +53,34 @@ class Memory:
 
 
 def peak_memory(setup: Setup) -> Memory:
-    """The largest moment of a step on one device, with the micro-batch that `setup` names."""
-    resident = _resident(setup)
+    """The largest moment of a step on one device, with the micro-batch that `setup` names.
+
+    On a CPU it is the process's largest resident set: small tensors come from a pool that is never given back and too
+    scattered to be used again by others, so those of all moments count together. (Measured: without them the plan is up to a
+    fifth too small.)
+    """
     moments = {
         "the teacher's forward pass": _teaching(setup),
         "the loss": _losing(setup),
         "the start of the backward pass": _turning(setup),
         "the end of the backward pass": _returning(setup),
-        "the optimizer's step": [Part("gradients", _gradients(setup))],
+        "the optimizer's step": _stepping(setup),
     }
+    resident = _resident(setup)
+    if setup.device == "cpu":
+        resident += _pool(moments.values())
+        moments = {name: [part for part in parts if not part.pooled] for name, parts in moments.items()}
     held = [Memory(name, _sized([*resident, *parts])) for name, parts in moments.items()]
     return max(held, key=lambda memory: memory.total)
+
+
+def _pool(moments: Iterable[list[Part]]) -> list[Part]:
+    """Of each small part what it is at the most."""
+    most: dict[str, Part] = {}
+    for part in (part for parts in moments for part in parts if part.pooled):
+        if part.name not in most or part.bytes > most[part.name].bytes:
+            most[part.name] = part
+    return list(most.values())
 
 
 def _resident(setup: Setup) -> list[Part]:
@@ -88,30 +110,31 @@ def teacher_bytes(setup: Setup) -> int:
 
 
 def _teaching(setup: Setup) -> list[Part]:
-    carried = Part("gradients of earlier micro-batches", _carried(setup))
+    parts = [*_carried(setup), *_targets(setup)]
     if setup.targets != "live":
-        return [carried, _targets(setup)]
+        return parts
     teacher, width = setup.teacher, setup.width
     unsharded = 0
     if setup.layout == "fsdp":
         embedding = 0 if teacher.tied_embeddings else table_parameters(teacher)
         unsharded = (embedding + GATHERED * layer_parameters(teacher)) * width
+    working = passing(teacher, setup.micro, setup.train.length, width)
+    small = _wide(setup, teacher)
     return [
-        carried,
-        _targets(setup),
+        *parts,
         Part("teacher's layers, gathered", unsharded),
-        Part("teacher's activations", passing(teacher, setup.micro, setup.train.length, width)),
+        Part("teacher's activations", working, small),
     ]
 
 
 def _losing(setup: Setup) -> list[Part]:
     states = setup.tokens * setup.student.hidden_size * setup.width
     return [
-        Part("gradients of earlier micro-batches", _carried(setup)),
-        Part(_casts_name(setup), _casts(setup, root=True)),
-        Part("activations", _kept(setup)),
-        _targets(setup),
-        Part("states before the head and their gradient", 3 * states),
+        *_carried(setup),
+        *_casts(setup, root=True),
+        _kept(setup),
+        *_targets(setup),
+        Part("states before the head and their gradient", 3 * states, states < SMALL),
         Part("gradient of the head", _head_gradient(setup)),
         Part("logits of a chunk", chunk_bytes(setup)),
     ]
@@ -120,15 +143,17 @@ def _losing(setup: Setup) -> list[Part]:
 def _turning(setup: Setup) -> list[Part]:
     """The topmost layer goes backward while all others still keep everything."""
     student, width, tokens = setup.student, setup.width, setup.tokens
-    gated = 3 if student.activation in ("swiglu", "geglu") else 2
+    gated = 3 if student.activation in GATED else 2
     on_the_way = tokens * (2 * student.hidden_size + gated * student.ffn_hidden_size) * width
     again = kept_by_layer(student, setup.micro, setup.train.length, width) if setup.train.checkpoint_activations else 0
+    small = _wide(setup, student)
     return [
-        Part("gradients of earlier micro-batches", _carried(setup)),
-        Part(_casts_name(setup), _casts(setup, root=setup.layout == "fsdp")),
-        Part("activations", _kept(setup) + again),
-        _targets(setup),
-        Part("gradients on their way", on_the_way + _layer_gradient(setup)),
+        *_carried(setup),
+        *_casts(setup, root=setup.layout == "fsdp"),
+        _kept(setup),
+        Part("activations of a layer, once more", again, small),
+        *_targets(setup),
+        Part("gradients on their way", on_the_way + _layer_gradient(setup), small),
         Part("gradient of the head", _head_gradient(setup)),
     ]
 
@@ -136,45 +161,49 @@ def _turning(setup: Setup) -> list[Part]:
 def _returning(setup: Setup) -> list[Part]:
     """Gradients are whole but for the tables', which arrive in the dtype of the products and are added last."""
     student, table = setup.student, table_parameters(setup.student)
+    parts = [*_gradients(setup), *_targets(setup)]
     if setup.lora:
-        return [Part("gradients", _gradients(setup)), _targets(setup)]
+        return parts
     if setup.layout == "fsdp":
         root = root_parameters(student)
-        return [
-            Part("gradients", _gradients(setup)),
-            Part(_casts_name(setup), root * setup.width),
-            Part("gradients of embedding and head, before they are shared out", root * (setup.width + FULL)),
-            _targets(setup),
-        ]
+        shared = Part("gradients of embedding and head, before they are shared out", root * (setup.width + FULL))
+        return [*parts, *_casts(setup, root=True), shared]
     # Both tables' gradients wait for their cast; with a carried gradient the fp32 form of one is there besides.
     waiting = 2 * table * setup.width if setup.width != FULL else table
     wide = table * FULL if setup.micro_batches > 1 or student.tied_embeddings else 0
-    return [
-        Part("gradients", _gradients(setup)),
-        Part("gradients of embedding and head", waiting + wide),
-        _targets(setup),
-    ]
+    return [*parts, Part("gradients of embedding and head, before they are added", waiting + wide)]
 
 
-def _targets(setup: Setup) -> Part:
+def _stepping(setup: Setup) -> list[Part]:
+    return _gradients(setup)
+
+
+def _targets(setup: Setup) -> list[Part]:
     each = setup.draws * DRAW if setup.targets == "sampled" else setup.teacher.hidden_size * setup.width
-    return Part("targets", setup.tokens * each)
+    return [Part("targets", setup.tokens * each, setup.tokens * each < SMALL)]
 
 
-def _kept(setup: Setup) -> int:
+def _kept(setup: Setup) -> Part:
     """What the student's forward pass leaves for its backward pass."""
     student, rows, length, width = setup.student, setup.micro, setup.train.length, setup.width
     kept = kept_by_checkpoint if setup.train.checkpoint_activations else kept_by_layer
-    return student.num_layers * kept(student, rows, length, width) + kept_besides(student, rows, length, width)
+    each = student.num_layers * kept(student, rows, length, width) + kept_besides(student, rows, length, width)
+    return Part("activations", each, _wide(setup, student))
 
 
-def _gradients(setup: Setup) -> int:
-    return setup.trained * FULL // setup.shards
+def _gradients(setup: Setup) -> list[Part]:
+    """Those of the layers, small tensors where a layer's matrices are, and those of the tables."""
+    tables = 0 if setup.lora else root_parameters(setup.student)
+    small = FULL * setup.student.hidden_size * setup.student.ffn_hidden_size // setup.shards < SMALL
+    return [
+        Part("gradients of the layers", (setup.trained - tables) * FULL // setup.shards, small or bool(setup.lora)),
+        Part("gradients of embedding and head", tables * FULL // setup.shards),
+    ]
 
 
-def _carried(setup: Setup) -> int:
+def _carried(setup: Setup) -> list[Part]:
     """Gradients that are there while a micro-batch goes forward. DDP keeps its buckets from step to step."""
-    return _gradients(setup) if setup.micro_batches > 1 or setup.layout == "ddp" else 0
+    return _gradients(setup) if setup.micro_batches > 1 or setup.layout == "ddp" else []
 
 
 def _head_gradient(setup: Setup) -> int:
@@ -189,20 +218,22 @@ def _layer_gradient(setup: Setup) -> int:
     return layer_parameters(setup.student) * (setup.width + wide)
 
 
-def _casts_name(setup: Setup) -> str:
-    return "weights, gathered" if setup.layout == "fsdp" else "weights cast to the dtype of the products"
-
-
-def _casts(setup: Setup, root: bool) -> int:
+def _casts(setup: Setup, root: bool) -> list[Part]:
     """Weights in the dtype of the products beside the stored ones."""
     student, width = setup.student, setup.width
-    layer = layer_parameters(student)
-    around = root_parameters(student) if root else 0
+    layer, around = layer_parameters(student) * width, (root_parameters(student) if root else 0) * width
     if setup.layout == "fsdp":
-        return (around + GATHERED * layer) * width
+        return [Part("weights, gathered", around + GATHERED * layer)]
     if width == FULL or setup.lora:  # frozen weights are held as they are computed with, adapters are few
-        return 0
-    return (around + (1 if setup.train.checkpoint_activations else student.num_layers) * layer) * width
+        return []
+    small = student.hidden_size * student.ffn_hidden_size * width < SMALL
+    layers = 1 if setup.train.checkpoint_activations else student.num_layers
+    return [Part("layers cast to bf16", layers * layer, small), Part("embedding and head cast to bf16", around)]
+
+
+def _wide(setup: Setup, dims: Dense) -> bool:
+    """Whether a layer's widest activation is a small tensor."""
+    return setup.tokens * dims.ffn_hidden_size * setup.width < SMALL
 
 
 def _sized(parts: Iterable[Part]) -> tuple[Part, ...]:
