@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.distill.batch import Batch, ExactTargets, SampledTargets, counted
-from zoo.distill.forward import hidden_states
+from zoo.distill.forward import check_layers, hidden_states
 from zoo.distill.heads import head_of, renewed
 from zoo.distill.losses.chunked import chunked_divergence
 from zoo.distill.losses.states import StateProjection, dynamic_alpha, layers_to_match, states_loss
@@ -30,7 +30,8 @@ class Objective(nn.Module):
     """A student, the projection of its states where the loss matches them, and the loss.
 
     `teacher_width` is the width of the teacher's hidden states; only a loss on states asks for it. To be made before the
-    student is sharded. Raises ConflictingOptions for a loss on states without that width.
+    student is sharded. Raises ConflictingOptions for a loss on states without that width,
+    InvalidOption for a layer that the student has not.
     """
 
     def __init__(self, student: Any, loss: LossSettings, teacher_width: int | None = None) -> None:
@@ -43,6 +44,7 @@ class Objective(nn.Module):
         )  # the head's weight is asked for in each forward pass; kept here, it would be there twice
         self._head = replace(whole, weight=nothing, bias=None)
         self._layers = layers_to_match(loss)[1]
+        check_layers(student, self._layers)
         self.projection: StateProjection | None = None
         if self._layers:
             if teacher_width is None:

@@ -149,7 +149,7 @@ def naming_lost_ranks(when: str) -> Generator[None]:
         if not isinstance(error, dist.DistError) and not any(sign in text for sign in LOST):
             raise
         raise RankLost(
-            f"Another process of the run died or stopped answering {when} ({one_line(error)}).",
+            f"Another process of the run died or stopped answering {when} ({one_line(error).partition('. ')[0]}).",
             "Its own message stands further up in torchrun's output. The same command goes on from the last checkpoint.",
         ) from error
 
