@@ -27,6 +27,8 @@ DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
 """Files of a distributed save, which transformers 5.23 takes before all others and 5.17 does not know."""
 SCORES = "importance/scores.safetensors"
 """What `minizoo prune` writes beside weights: no candidate for them."""
+DISTILLED = ("training/", "last/", "teacher/")
+"""What `minizoo distill` writes beside weights: a checkpoint's training state, and other models in folders of their own."""
 SHOWN = 4
 """Names of unread files that a message lists."""
 
@@ -141,7 +143,8 @@ def _others(folder: Path, read: set[str]) -> list[str]:
     """Safetensors and indexes of the folder, and of folders in it, that are not read."""
     patterns = ("*.safetensors.index.json", "*.safetensors", "*/*.safetensors")
     found = [_inside(folder, path) for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
-    return [name for name in found if name not in read and name != SCORES]
+    of_distill = DISTILLED if (folder / "minizoo.json").is_file() or (folder / "training/state.json").is_file() else ()
+    return [name for name in found if name not in read and name != SCORES and not name.startswith(of_distill)]
 
 
 def _inside(folder: Path, path: Path) -> str:
