@@ -80,7 +80,7 @@ class _Sweep:
         """The dtype of softmax and sums."""
         tokens, vocabulary = hidden.shape[0], weight.shape[0]
         self.together = rows_together(terms.settings.chunk, hidden.device.type)
-        self.at_once = rows_at_once(vocabulary, hidden.device.type)
+        self.at_once = rows_at_once(vocabulary, hidden.device.type, torch.get_num_threads())
         self.divergence = hidden.new_zeros(tokens, dtype=self.exact)
         self.cross_entropy = hidden.new_zeros(tokens, dtype=self.exact)
         self.on_hidden = torch.empty_like(hidden) if needed[0] else None
