@@ -20,7 +20,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -42,23 +42,19 @@ def main() -> int:
     document: dict[str, Any] = {}
     if args.out != "-" and Path(args.out).is_file():
         document = json.loads(Path(args.out).read_text("utf-8"))
-    measured: dict[str, Callable[[], Any]] = {
-        "loss": lambda: loss_rows(_loss_case(args), args.sizes, args.trl),
-        "cache": lambda: cache_rows(CacheCase(args.threads), args.work),
-        "step": lambda: [step_rows(StepCase(args.threads, vocabulary), args.trl) for vocabulary in VOCABULARIES],
+    measured: dict[str, Iterable[dict[str, Any]]] = {
+        "loss": loss_rows(_loss_case(args), args.sizes, args.trl),
+        "cache": (cache_rows(CacheCase(args.threads), args.work) for _ in range(1)),
+        "step": (step_rows(StepCase(args.threads, vocabulary), args.trl) for vocabulary in VOCABULARIES),
     }
-    kept = True
     for part in args.only:
-        document[part] = {"made": _provenance(args), "found": measured[part]()}
-        kept = kept and _kept(document[part]["found"])
-        if args.out != "-":  # minutes of figures outlive what comes after them
-            Path(args.out).write_text(json.dumps(document, indent=1) + "\n")
+        document[part] = {"made": _provenance(args), "found": []}
+        for row in measured[part]:
+            document[part]["found"].append(row)
+            if args.out != "-":  # minutes of figures outlive what comes after them
+                Path(args.out).write_text(json.dumps(document, indent=1) + "\n")
     print(json.dumps(document) if args.json else "\n".join(lines(document)))
-    return 0 if kept else 1
-
-
-def _kept(found: Any) -> bool:
-    return all(row["kept"] for row in (found if isinstance(found, list) else [found]))
+    return 0 if all(row["kept"] for part in args.only for row in document[part]["found"]) else 1
 
 
 def _loss_case(args: argparse.Namespace) -> LossCase:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,9 +48,9 @@ class LossCase:
     teacher_width: int = 1024
 
 
-def loss_rows(case: LossCase, sizes: Sequence[Size], trl: Path | None) -> list[dict[str, Any]]:
+def loss_rows(case: LossCase, sizes: Sequence[Size], trl: Path | None) -> Iterator[dict[str, Any]]:
     """A row a size; `trl` is the interpreter that has TRL, whose loss is then measured too."""
-    return [_row(case, size, trl) for size in sizes]
+    return (_row(case, size, trl) for size in sizes)
 
 
 def _row(case: LossCase, size: Size, trl: Path | None) -> dict[str, Any]:

@@ -32,7 +32,12 @@ def _loss(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield f"    1/{row['saving']:.1f} of the memory, {row['times_as_fast']:.2f}× as fast"
 
 
-def _cache(found: dict[str, Any]) -> Iterator[str]:
+def _cache(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield from _cache_lines(row)
+
+
+def _cache_lines(found: dict[str, Any]) -> Iterator[str]:
     for row in found["formats"]:
         if row["form"] == "live":
             yield f"  {row['dtype']:8} forward alone: {row['forward']['tokens_a_second']:,.0f} tokens/s"
