@@ -36,7 +36,7 @@ def disk_bytes(setup: Setup, data: int | None = None) -> Disk:
     """
     tokens = trained_tokens(setup) if data is None else data
     weights = setup.parameters * setup.width
-    checkpoint = weights + round(STATE[setup.train.optimizer] * setup.trained)
+    checkpoint = weights + round(STATE[setup.train.optimizer] * (setup.trained + setup.projection))
     checkpoints = (setup.train.keep + 1) * checkpoint + weights
     return Disk(TOKEN * tokens, cache_bytes(setup) * tokens, checkpoint, checkpoints)
 
@@ -47,8 +47,7 @@ def cache_bytes(setup: Setup) -> int:
         return 0
     if setup.targets == "sampled":
         return sampled_bytes(setup.draws)
-    layers = len({teacher for teacher, _ in setup.loss.states}) + int(setup.loss.embedding)
-    return exact_bytes(setup.teacher, setup.train.dtype, layers)
+    return exact_bytes(setup.teacher, setup.train.dtype, setup.pairs)
 
 
 def trained_tokens(setup: Setup) -> int:

@@ -92,6 +92,7 @@ def _resident(setup: Setup) -> list[Part]:
         Part("weights", (trained + frozen) // setup.shards),
         Part("optimizer", int(2 * moment * setup.trained) // setup.shards),
         Part("teacher", teacher_bytes(setup)),
+        Part("projection of states, trained", setup.projection * 4 * FULL // setup.shards),
         Part("process and libraries", CONTEXT[setup.device]),
     ]
 
@@ -133,6 +134,7 @@ def _losing(setup: Setup) -> list[Part]:
         *_carried(setup),
         *_casts(setup, root=True),
         _kept(setup),
+        *_matched(setup),
         *_targets(setup),
         Part("states before the head and their gradient", 3 * states, states < SMALL),
         Part("gradient of the head", _head_gradient(setup)),
@@ -152,6 +154,7 @@ def _turning(setup: Setup) -> list[Part]:
         *_casts(setup, root=setup.layout == "fsdp"),
         _kept(setup),
         Part("activations of a layer, once more", again, small),
+        *_matched(setup),
         *_targets(setup),
         Part("gradients on their way", on_the_way + _layer_gradient(setup), small),
         Part("gradient of the head", _head_gradient(setup)),
@@ -179,8 +182,16 @@ def _stepping(setup: Setup) -> list[Part]:
 
 
 def _targets(setup: Setup) -> list[Part]:
-    each = setup.draws * DRAW if setup.targets == "sampled" else setup.teacher.hidden_size * setup.width
+    states = setup.teacher.hidden_size * setup.width * (1 + setup.pairs)
+    each = setup.draws * DRAW if setup.targets == "sampled" else states
     return [Part("targets", setup.tokens * each, setup.tokens * each < SMALL)]
+
+
+def _matched(setup: Setup) -> list[Part]:
+    """States of layers that the loss matches: in fp32 and normed, the counted ones, their projection, its distance in fp32."""
+    own, said = setup.student.hidden_size, setup.teacher.hidden_size
+    each = 2 * (FULL + setup.width) * own + (FULL + setup.width) * said
+    return [Part("states that are matched", setup.pairs * setup.tokens * each)]
 
 
 def _kept(setup: Setup) -> Part:

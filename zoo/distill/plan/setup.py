@@ -90,6 +90,16 @@ class Setup:
         """Parameters that take a gradient: all, or the adapters' alone."""
         return adapter_parameters(self.student, self.lora) if self.lora else self.parameters
 
+    @property
+    def pairs(self) -> int:
+        """Pairs of layers whose states the loss matches, the embeddings' among them."""
+        return len(self.loss.states) + int(self.loss.embedding)
+
+    @property
+    def projection(self) -> int:
+        """Parameters of the map from the student's width to the teacher's, where the loss matches states."""
+        return self.student.hidden_size * self.teacher.hidden_size if self.pairs else 0
+
 
 def adapter_parameters(dims: Dense, rank: int) -> int:
     """Parameters of LoRA adapters of that rank on every matrix of the layers: rank × (rows + columns) each."""

@@ -121,6 +121,13 @@ def test_adapters_leave_two_bytes_a_frozen_weight_and_little_else():
     assert size(adapted, "gradient of the head") == 0
 
 
+def test_matched_states_come_with_a_trained_projection_and_more_of_the_teachers_states():
+    deep = replace(BIG, loss=LossSettings(states=((29, 13), (30, 14)), embedding=True))
+    assert size(deep, "projection of states, trained") == 16 * 3072 * 4096
+    assert size(deep, "targets") == 4 * size(BIG, "targets")
+    assert size(deep, "states that are matched") > 0
+
+
 def test_the_process_itself_is_part_of_the_plan():
     assert size(ON_A_CPU, "process and libraries") == CONTEXT["cpu"]
 
