@@ -1,16 +1,15 @@
 """`minizoo distill` as a user meets it, on the nano family."""
 
-import itertools
 import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from support.distilling import losses, short_run, weights, write_text
 
 import zoo.distill.stages.teaching as teaching
 from zoo.checkpoint.locate import open_folder
 from zoo.checkpoint.safetensors import stored_tensors
 from zoo.checkpoint.weight_files import weight_files
-from zoo.nano.corpus import documents
 from zoo.prune.parent import open_parent
 from zoo.prune.scores import random_scores, save_scores
 from zoo.registry.loader import load_registry
@@ -20,31 +19,17 @@ TEACHER = load_registry().models["nano-teacher"].weights_folder
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
-    """A hundred documents of the nano world."""
-    file = tmp_path_factory.mktemp("text") / "nano.jsonl"
-    lines = [json.dumps({"text": one}) + "\n" for one in itertools.islice(documents(3), 150)]
-    file.write_text("".join(lines))
-    return file
+    return write_text(tmp_path_factory.mktemp("text") / "nano.jsonl")
 
 
 @pytest.fixture
 def distill(minizoo, text, tmp_path):
     """Run a distillation of six steps; more words come last and win."""
 
-    def call(*words, out="out", student="nano-width-pruned", tokens=6 * 4 * 64, overlap="--no-overlap"):
-        own = ["--student", student, "--teacher", "nano-teacher", "--data", text, "--tokens", tokens, "--batch", 4]
-        steps = ["--length", 64, "--rate", "2e-3", "--micro", 2, "--out", tmp_path / out, overlap]
-        return minizoo("distill", *own, *steps, *words)
+    def call(*words, out="out", **others):
+        return minizoo(*short_run(text, tmp_path / out, **others), *words)
 
     return call
-
-
-def losses(folder):
-    return [json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def weights(folder):
-    return {name: tensor.shape for name, tensor in stored_tensors(weight_files(folder).read).items()}
 
 
 def test_a_distilled_folder_is_a_checkpoint_with_a_note_a_card_and_a_picture(distill, minizoo, tmp_path):
