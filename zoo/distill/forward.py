@@ -39,6 +39,34 @@ def check_layers(model: Any, layers: Sequence[int]) -> None:
         _module(model, layer)
 
 
+@torch.no_grad()
+def check_documents_apart(model: Any) -> None:
+    """Raise UnsupportedArchitecture where a document's hidden states change with the document in front of it in its row.
+
+    Two passes over eight tokens, so before the model is sharded. A state space model or a convolution carries its state on
+    whatever the positions say, and some classes (OPT, Bloom) mask by no position.
+    """
+    device = model.get_input_embeddings().weight.device
+    documents = torch.arange(8, device=device).view(2, 4)
+    positions = torch.arange(4, device=device).repeat(2)[None]
+    training = model.training
+    model.eval()
+    try:
+        found = [
+            decoder_of(model)(input_ids=ids.view(1, 8), position_ids=positions, use_cache=False).last_hidden_state[
+                0, 4:
+            ]
+            for ids in (documents, torch.stack([documents[0].flip(0), documents[1]]))
+        ]
+    finally:
+        model.train(training)
+    if not torch.allclose(*found, rtol=1e-2, atol=1e-3 * found[0].abs().max().item(), equal_nan=True):
+        raise UnsupportedArchitecture(
+            f"{type(model).__name__} does not keep the documents of a row apart by their positions.",
+            "Distillation takes attention models such as Llama, Mistral and Nemotron.",
+        )
+
+
 def normed(state: Tensor) -> Tensor:
     """A state divided by its root mean square over the last axis, computed in fp32, in the state's own dtype.
 

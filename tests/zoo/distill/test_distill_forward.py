@@ -1,17 +1,16 @@
 """Hidden states before the head, documents of a row apart, and the states of the layers that are asked for."""
 
-import doctest
 from functools import partial
 
 import pytest
 import torch
 import torch.utils.checkpoint
+from support.tiny_architectures import tiny_model
 from support.tiny_models import tiny
 
-from zoo.distill import forward
 from zoo.distill.batch import Batch
-from zoo.distill.forward import EMBEDDING, check_layers, hidden_states, normed
-from zoo.errors import InvalidOption
+from zoo.distill.forward import EMBEDDING, check_documents_apart, check_layers, hidden_states, normed
+from zoo.errors import InvalidOption, UnsupportedArchitecture
 
 LENGTHS = (5, 9, 1, 7)
 
@@ -82,5 +81,14 @@ def test_layer_that_is_not_there_is_refused(layer):
         check_layers(tiny("llama"), (0, layer))
 
 
-def test_examples_run():
-    assert doctest.testmod(forward).failed == 0
+@pytest.mark.parametrize("kind", ["opt", "falcon_h1"])
+def test_model_that_mixes_documents_is_refused(kind):
+    with pytest.raises(UnsupportedArchitecture, match="apart"):
+        check_documents_apart(tiny_model(kind))
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral-sliding-window", "nemotron"])
+def test_model_that_keeps_documents_apart_is_taken_and_left_as_it_was(family):
+    model = tiny(family).train()
+    check_documents_apart(model.bfloat16())
+    assert model.training

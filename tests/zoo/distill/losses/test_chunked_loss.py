@@ -1,6 +1,5 @@
 """The chunked loss is the dense formula, gradients included, without ever holding the logits."""
 
-import doctest
 from dataclasses import replace
 
 import pytest
@@ -11,7 +10,7 @@ from support.dense_losses import dense_divergence
 from torch.overrides import TorchFunctionMode
 
 from zoo.distill.batch import ExactTargets, Head, SampledTargets
-from zoo.distill.losses import chunked, rows, sweep
+from zoo.distill.losses import sweep
 from zoo.distill.losses.chunked import chunked_divergence
 from zoo.distill.settings import LossSettings
 from zoo.errors import ConflictingOptions, OtherVocabulary
@@ -280,8 +279,3 @@ def test_targets_of_other_tokens_are_no_silent_matter():
     hidden, head, targets, _ = drawn()
     with pytest.raises(ValueError, match="row"):
         chunked_divergence(hidden[1:], head, targets, None, LossSettings())
-
-
-@pytest.mark.parametrize("module", [chunked, rows], ids=lambda module: module.__name__)
-def test_examples_run(module):
-    assert doctest.testmod(module).failed == 0

@@ -1,11 +1,8 @@
 """Intermediate states are matched by one projection, and weigh as much as the logits."""
 
-import doctest
-
 import pytest
 import torch
 
-from zoo.distill.losses import states
 from zoo.distill.losses.states import StateProjection, dynamic_alpha, layers_to_match, states_loss
 from zoo.distill.settings import LossSettings
 
@@ -80,7 +77,3 @@ def test_layers_are_asked_for_pair_by_pair():
 def test_pairs_must_be_pairs(said):
     with pytest.raises(ValueError, match="pair"):
         states_loss([], said, StateProjection(3, 3))
-
-
-def test_examples_run():
-    assert doctest.testmod(states).failed == 0
