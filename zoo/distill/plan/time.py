@@ -56,7 +56,8 @@ def step_flops(setup: Setup) -> StepFlops:
 def hours(setup: Setup, flops_per_s: float, mfu: float = MFU) -> float:
     """Hours of the whole run where each process has `flops_per_s` of peak and uses the share `mfu` of it.
 
-    Recomputed operations count as work here, so that keeping fewer activations costs the time that it takes.
+    Recomputed operations count as work here, so that keeping fewer activations costs the time that it takes. Reading a cache,
+    talk between processes, evaluations and checkpoints are not in it.
     """
     work = setup.train.steps * step_flops(setup).total
     return work / (setup.processes * flops_per_s * mfu) / 3600

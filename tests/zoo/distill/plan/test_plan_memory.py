@@ -27,8 +27,8 @@ def llama(hidden, ffn, heads, layers, vocab=32_000) -> Dense:
     )  # fmt: skip
 
 
-STUDENT, TEACHER = llama(512, 1408, 8, 14), llama(768, 2048, 12, 14)
-TRAIN = TrainSettings(steps=1, batch=2, length=128, micro=1, dtype="float32")
+STUDENT, TEACHER = llama(512, 1408, 8, 14), llama(768, 2048, 12, 6)
+TRAIN = TrainSettings(steps=1, batch=1, length=128, micro=1, dtype="float32")
 ON_A_CPU = Setup(STUDENT, TEACHER, TRAIN, device="cpu")
 MODELS = load_registry().models
 BIG = Setup(
