@@ -38,11 +38,11 @@ def chunked_divergence(
     With s and t the logits that `head` and the targets' head make of their hidden states, q = softmax(s / τ) and
     p = softmax(t / τ):
 
-    - forward_kl: D = Σ p (log p − log q) (Minitron, arXiv 2407.14679, §2.4; τ = 1 is the paper's);
-    - reverse_kl: D = Σ q (log q − log p) (table 15 there);
+    - forward_kl: D = Σ p (log p − log q) (Minitron, arXiv 2407.14679, table 15; τ = 1 is the paper's);
+    - reverse_kl: D = Σ q (log q − log p) (tables 15 and 16 there);
     - sampled targets: D = −Σ w log q over the sampled ids, whose gradient is an unbiased estimate of forward KL's
       (Sparse Logit Sampling, arXiv 2503.16870); the sample is of the teacher at the same τ;
-    - CE = −log softmax(s)[label]. The factor τ² keeps the size of gradients as τ grows (Hinton et al., arXiv 1503.02531, §2).
+    - CE = −log softmax(s)[label]. The factor τ² keeps the size of gradients as τ grows (Hinton et al., arXiv 1503.02531).
 
     Shapes: hidden [tokens, student width], targets.hidden [tokens, teacher width] or ids and weights [tokens, k], labels
     [tokens] or None. Reduction: the sum over tokens, the vocabulary summed and never averaged. Softmax in fp32 whatever the

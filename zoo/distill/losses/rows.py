@@ -1,7 +1,7 @@
 """What some rows of logits cost and the gradient on them, in closed form. Pure functions, `[rows, vocabulary]`, no reduction.
 
-All are of logits already divided by the temperature. Both sides' tensors are working memory: an argument that is said to be
-consumed holds something else afterwards.
+All are of logits already divided by the temperature. An argument that is said to be consumed is working memory and holds
+something else afterwards.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def distribution(logits: Tensor) -> Distribution:
 def forward_kl(student: Tensor, own: Distribution, teacher: Tensor) -> tuple[Tensor, Tensor]:
     """KL(p ‖ q) = Σ p (log p − log q) of each row, and its gradient q − p on the student's logits; p the teacher's.
 
-    `own` is the student's distribution; `teacher` is consumed. Minitron (arXiv 2407.14679), §2.4 and table 15.
+    `own` is the student's distribution; `teacher` is consumed. Minitron (arXiv 2407.14679), table 15.
 
     >>> student, teacher = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 0.0]])
     >>> forward_kl(student, distribution(student), teacher)
@@ -66,7 +66,7 @@ def sampled_cross_entropy(student: Tensor, own: Distribution, ids: Tensor, weigh
 
     Where the weights are an unbiased estimate of the teacher's p, so is the gradient of that of KL(p ‖ q), from which the
     cross-entropy differs by the teacher's entropy alone. An id may come more than once. Sparse Logit Sampling
-    (arXiv 2503.16870), §3.
+    (arXiv 2503.16870), random sampling.
 
     >>> student = torch.tensor([[0.0, 0.0]])
     >>> sampled_cross_entropy(student, distribution(student), torch.tensor([[1, 1]]), torch.tensor([[0.5, 0.5]]))

@@ -15,7 +15,7 @@ class StateProjection(nn.Module):
     """The learned linear map from the student's width to the teacher's, one for all layers and the embedding, without bias.
 
     It begins as the identity where the widths are equal (a student cut in depth alone), else as torch's own linear layer. It
-    is trained with the student, and no part of it. Minitron (arXiv 2407.14679), §2.4.
+    is trained with the student, and no part of it. Minitron (arXiv 2407.14679), on intermediate states.
 
     >>> StateProjection(2, 2)(torch.tensor([[3.0, 4.0]])).tolist()
     [[3.0, 4.0]]
@@ -47,8 +47,8 @@ def states_loss(student: Sequence[Tensor], teacher: Sequence[Tensor], projection
 
     Shapes: a pair's states are [tokens, student width] and [tokens, teacher width], normed as `hidden_states` gives them; the
     embedding's count as one pair more. Reduction: mean over the teacher's channels, sum over pairs and tokens, in fp32 or
-    better. Gradients reach the student's states and the projection. Minitron (arXiv 2407.14679), §2.4: "L_is" over the
-    layers that were chosen; MSE is our reading, the paper's table 17 names no distance but cosine beside it.
+    better. Gradients reach the student's states and the projection. Minitron (arXiv 2407.14679), L_is over the layers
+    that were chosen. A departure: the distance is the mean square, where the paper (table 17) found the cosine distance best.
 
     >>> projection = StateProjection(2, 2)
     >>> states_loss([torch.tensor([[1.0, 1.0]])], [torch.tensor([[1.0, 3.0]])], projection).item()
@@ -70,7 +70,7 @@ def dynamic_alpha(logits: Tensor, states: Tensor) -> Tensor:
 
     Both are sums over the same tokens (scalars), so their number falls out: of one micro-batch, or, equal for all
     micro-batches and ranks, of a whole optimizer step. Where the states already agree α is 0. Minitron (arXiv 2407.14679),
-    §2.4: recomputed each step.
+    on retraining: recomputed each step.
 
     >>> dynamic_alpha(torch.tensor(6.0), torch.tensor(2.0)).item()
     3.0
