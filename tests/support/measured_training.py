@@ -17,7 +17,7 @@ from zoo.distill.settings import LossSettings, TrainSettings
 def as_word(setup: Setup) -> str:
     """The setup as one argument of a command line."""
     given = {
-        **{name: getattr(setup, name) for name in ("targets", "draws", "lora")},
+        **{name: getattr(setup, name) for name in ("targets", "draws", "lora", "processes")},
         "student": setup.student.model_dump(mode="json"),
         "teacher": setup.teacher.model_dump(mode="json"),
         "train": asdict(setup.train),
@@ -27,7 +27,7 @@ def as_word(setup: Setup) -> str:
 
 
 def read(word: str) -> Setup:
-    """The setup of that argument, on one CPU."""
+    """The setup of that argument, on a CPU."""
     given = json.loads(word)
     loss, train = LossSettings(**given.pop("loss")), TrainSettings(**given.pop("train"))
     student, teacher = (Dense.model_validate(given.pop(name)) for name in ("student", "teacher"))
@@ -56,20 +56,20 @@ def train_step(setup: Setup) -> None:
     from zoo.distill.train.optimizer import fill_state, make_optimizer
     from zoo.distill.train.parallel import DTYPES, spread
     from zoo.distill.train.step import take_step
-    from zoo.distill.train.world import World
+    from zoo.distill.train.world import open_world
 
     torch.manual_seed(0)
     dtype, train = DTYPES[setup.train.dtype], setup.train
     student = model_of(setup.student, dtype)
     if setup.lora:
         add_adapters(student, setup.lora)
-    world = World(torch.device("cpu"))
-    module = spread(Objective(student, setup.loss), train, world)
-    optimizer = make_optimizer(module, train)
-    fill_state(optimizer)
-    teacher = teacher_of(setup, dtype)
-    rows = [batch(setup, first) for first in range(0, train.batch, train.micro)]
-    take_step(module, optimizer, teacher, rows, train, world, 0, train.rate)
+    with open_world(device="cpu") as world:
+        module = spread(Objective(student, setup.loss), train, world)
+        optimizer = make_optimizer(module, train)
+        fill_state(optimizer)
+        teacher = teacher_of(setup, dtype, world)
+        rows = [batch(setup, first) for first in range(0, setup.rows, train.micro)]
+        take_step(module, optimizer, teacher, rows, train, world, 0, train.rate)
 
 
 def batch(setup: Setup, first: int) -> Any:
@@ -85,16 +85,19 @@ def batch(setup: Setup, first: int) -> Any:
     return Batch(ids, positions, torch.ones(count, length), tuple(range(first, first + count)), "")
 
 
-def teacher_of(setup: Setup, dtype: Any) -> Any:
+def teacher_of(setup: Setup, dtype: Any, world: Any) -> Any:
     """The live teacher, or one that answers as a cache does: hidden states and a head, or draws."""
     import torch
 
     from zoo.distill.batch import ExactTargets, Head, SampledTargets, counted
     from zoo.distill.teacher.live import LiveTeacher
+    from zoo.distill.train.parallel import shard_teacher
 
     dims = setup.teacher
     if setup.targets == "live":
-        return LiveTeacher(model_of(dims, dtype), digest="")
+        teacher = LiveTeacher(model_of(dims, dtype), digest="")
+        shard_teacher(teacher.model, world)
+        return teacher
 
     class Cached:
         digest, vocabulary = "", dims.vocab_size

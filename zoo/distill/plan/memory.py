@@ -118,12 +118,12 @@ def _teaching(setup: Setup) -> list[Part]:
     unsharded = 0
     if setup.layout == "fsdp":
         embedding = 0 if teacher.tied_embeddings else table_parameters(teacher)
-        unsharded = (embedding + GATHERED * layer_parameters(teacher)) * width
+        unsharded = _gathered(embedding, layer_parameters(teacher)) * width
     working = passing(teacher, setup.micro, setup.train.length, width)
     small = _wide(setup, teacher)
     return [
         *parts,
-        Part("teacher's layers, gathered", unsharded),
+        Part("teacher's layers, gathered", unsharded, pooled=True),
         Part("teacher's activations", working, small),
     ]
 
@@ -234,12 +234,17 @@ def _casts(setup: Setup, root: bool) -> list[Part]:
     student, width = setup.student, setup.width
     layer, around = layer_parameters(student) * width, (root_parameters(student) if root else 0) * width
     if setup.layout == "fsdp":
-        return [Part("weights, gathered", around + GATHERED * layer)]
+        return [Part("weights, gathered", _gathered(around, layer), pooled=True)]
     if width == FULL or setup.lora:  # frozen weights are held as they are computed with, adapters are few
         return []
     small = student.hidden_size * student.ffn_hidden_size * width < SMALL
     layers = 1 if setup.train.checkpoint_activations else student.num_layers
     return [Part("layers cast to bf16", layers * layer, small), Part("embedding and head cast to bf16", around)]
+
+
+def _gathered(root: int, layer: int) -> int:
+    """What is whole on a rank under fsdp: the root and some layers; a unit arrives in a buffer and is copied out of it."""
+    return max(2 * root, root + (GATHERED + 1) * layer)
 
 
 def _wide(setup: Setup, dims: Dense) -> bool:
