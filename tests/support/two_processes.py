@@ -67,6 +67,9 @@ def stopped_and_gone_on(out, world):
     teacher.targets = told_to_stop
     outcome = run(out / "stopped", teacher=teacher, world=world)
     run(out / "from one", world=world)
+    ddp, constant = replace(world, mode="ddp"), replace(SETTINGS, schedule="constant")
+    run(out / "longer", replace(constant, steps=3), world=ddp)
+    run(out / "longer", constant, world=ddp)
     return {"stopped": outcome.stopped, "steps": outcome.steps}
 
 

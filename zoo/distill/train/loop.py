@@ -88,7 +88,8 @@ def train(
     """Train the student and leave checkpoints, metrics.jsonl and evaluations.json in the folder `out`.
 
     A run that is found there is gone on with, from its newest checkpoint, to the same losses (bit-equal on one CPU device).
-    SIGINT, SIGTERM and SIGUSR1 let it finish its step, save and return. Without a teacher the text's cross-entropy is
+    SIGINT, SIGTERM and SIGUSR1 let it finish its step, save and return (while a checkpoint is measured they end it at once:
+    the next call measures it). Without a teacher the text's cross-entropy is
     minimised. `evaluate` measures a checkpoint every `eval_every` steps and at the end. The student is changed in place.
 
     Raises OtherRun, InvalidTraining, Busy, DiskFull, NotWritable, LossNotFinite, RankLost, PackageMissing,
@@ -117,7 +118,8 @@ def train(
             found.read(objective, run.optimizer, world)
             run.progress, run.last = found.progress, found.folder
             objective.alpha = math.nan if found.progress.alpha is None else found.progress.alpha
-            watcher.note(f"Goes on after step {found.progress.step:,}, from {found.folder}.")
+            if world.is_first:
+                watcher.note(f"Goes on after step {found.progress.step:,}, from {found.folder}.")
         return run.to_the_end()
 
 
@@ -238,7 +240,8 @@ class _Run:
         evaluate = self.evaluate
         if evaluate is None:
             return
-        measured = self.world.first(lambda: evaluate(folder))
+        with self.request.lifted():  # the checkpoint is there, and the next call measures it
+            measured = self.world.first(lambda: evaluate(folder))
         self.evaluations[self.progress.step] = measured
         self.world.first(self._write_evaluations)
         if self.world.is_first:

@@ -13,29 +13,53 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class StopRequest:
-    """The signal that came, None as long as none did."""
+    """The first signal that came, None as long as none did; the second has its usual effect."""
 
-    signal: str | None = None
+    def __init__(self) -> None:
+        self.signal: str | None = None
+        self._usual = {number: signal.getsignal(number) for number in STOPPING}
+
+    def note(self, number: int, _frame: FrameType | None) -> None:
+        """Take down the signal, and be told of no other."""
+        self.signal = signal.Signals(number).name
+        self.leave()
+
+    @contextlib.contextmanager
+    def lifted(self) -> Generator[None]:
+        """While open, a signal has its usual effect at once: for what takes long and leaves nothing undone."""
+        if not _can_be_told() or self.signal is not None:
+            yield
+            return
+        self.leave()
+        try:
+            yield
+        finally:
+            self.listen()
+
+    def listen(self) -> None:
+        """Be told of signals."""
+        for number in STOPPING:
+            signal.signal(number, self.note)
+
+    def leave(self) -> None:
+        """Let signals have their usual effect again."""
+        for number, handler in self._usual.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def stop_request() -> Generator[StopRequest]:
-    """While open, the first signal is noted and the second has its usual effect. Only a main thread can be told."""
+    """While open, a signal is noted in place of its usual effect. Only a main thread can be told."""
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
+    if not _can_be_told():
         yield request
         return
-    before = {number: signal.getsignal(number) for number in STOPPING}
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        request.signal = signal.Signals(number).name
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    for number in STOPPING:
-        signal.signal(number, note)
+    request.listen()
     try:
         yield request
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        request.leave()
+
+
+def _can_be_told() -> bool:
+    return threading.current_thread() is threading.main_thread()

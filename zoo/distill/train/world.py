@@ -45,7 +45,7 @@ class World:
     size: int = 1
     mode: Literal["none", "ddp", "fsdp"] = "none"
     control: Any = None
-    """A process group over gloo for what is said between steps: it waits as long as an evaluation takes."""
+    """A process group over gloo for what is said around saving and measuring: it waits as long as those take."""
 
     @property
     def is_first(self) -> bool:
@@ -95,11 +95,12 @@ class World:
         return found
 
     def total(self, values: Sequence[float]) -> list[float]:
-        """The sums of these numbers over all ranks, in fp64."""
+        """The sums of these numbers over all ranks, in fp64; a rank that does not come within PATIENCE is lost."""
         if self.size == 1:
             return list(values)
         tensor = torch.tensor(values, dtype=torch.float64)
-        dist.all_reduce(tensor, group=self.control)
+        with naming_lost_ranks("in a step"):
+            dist.all_reduce(tensor)
         return tensor.tolist()
 
 

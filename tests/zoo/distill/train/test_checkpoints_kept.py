@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 import shutil
+import signal
 from collections import namedtuple
 from dataclasses import replace
 
@@ -53,6 +55,16 @@ def test_a_run_that_was_killed_while_it_measured_measures_that_checkpoint(tmp_pa
     outcome = run(tmp_path, settings, evaluate=lambda folder: folders.append(folder.name) or Measured(1.0))
     assert folders == ["step-00000002", "step-00000004"]
     assert sorted(outcome.evaluations) == [2, 4]
+
+
+def test_a_signal_ends_a_measurement_at_once(tmp_path):
+    def interrupted(_folder):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("the signal was put off")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, replace(SETTINGS, eval_every=2), evaluate=interrupted)
+    assert names(tmp_path) == ["step-00000002"]
 
 
 def test_between_evaluations_checkpoints_are_written_as_often_as_asked(tmp_path):

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,15 +14,13 @@ from support.two_processes import BF16, STATES, UNTIED, frozen_student
 
 from zoo.distill.train.watcher import Watcher
 
-ROOT = Path(__file__).parents[4]
-
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """The folder of all runs of `support.two_processes`, and what each rank saw."""
     out = tmp_path_factory.mktemp("two")
     run(out / "from one", watcher=Watcher(step=stop_after_three))
-    given = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    given = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
         [*torchrun, "-m", "support.two_processes", out],
@@ -96,6 +93,13 @@ def test_a_signal_to_one_rank_stops_both_and_one_process_goes_on(two, tmp_path):
 def test_two_ranks_go_on_with_what_one_process_wrote(two, tmp_path):
     run(tmp_path)
     assert losses(two[0] / "from one") == pytest.approx(losses(tmp_path), rel=1e-4)
+
+
+def test_ranks_that_hold_the_same_write_it_once_and_go_on(two, tmp_path):
+    run(tmp_path, replace(SETTINGS, schedule="constant"))
+    assert losses(two[0] / "longer") == pytest.approx(losses(tmp_path), rel=1e-4)
+    first, second = sorted((two[0] / "longer/checkpoints/step-00000006/training").glob("rank-*"))
+    assert second.stat().st_size < first.stat().st_size / 10, "the second rank has its random numbers alone"
 
 
 def test_an_error_of_the_first_rank_is_everybodys(two):
