@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -175,9 +176,14 @@ def _open_tokenizer(folder: Path, vocabulary: int) -> ModelTokenizer:
 
     tokenizer = HfTokenizer(folder)
     encode = lambda texts: tokenizer.encode(texts, add_special_tokens=False)  # noqa: E731
-    chat = (lambda turns: tokenizer.chat(turns, add_generation_prompt=False)) if tokenizer.chat_template else None
+    chat = (lambda turns: _conversation(tokenizer.inner, turns)) if tokenizer.chat_template else None
     text = TextTokenizer(encode, vocabulary, "", tokenizer.bos_id, tokenizer.eos_id, chat)
     return ModelTokenizer(text, tokenizer.inner.get_vocab())
+
+
+def _conversation(tokenizer: Any, turns: Sequence[Mapping[str, str]]) -> str:
+    """The text of a whole conversation, its last turn closed: that a turn ends is learnt too."""
+    return tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=False)
 
 
 def _evaluator(

@@ -108,8 +108,9 @@ def test_a_corrected_teacher_stays_beside_the_student(distill, when, tmp_path):
     assert losses(out)[-1] < losses(out)[0]
 
 
-def test_adapters_become_part_of_the_weights(distill, tmp_path):
-    ran = distill("--lora", 4)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_adapters_become_part_of_the_weights(distill, dtype, tmp_path):
+    ran = distill("--lora", 4, "--dtype", dtype)
     assert ran.code == 0, ran.err
     student = load_registry().models["nano-width-pruned"].weights_folder
     assert weights(tmp_path / "out") == weights(student)

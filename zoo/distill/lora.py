@@ -44,8 +44,9 @@ class AdaptedLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """W x + bias + (α / r) · B A x."""
-        low = nn.functional.linear(input, self.get_parameter(DOWN))
-        return super().forward(input) + SCALE * nn.functional.linear(low, self.get_parameter(UP))
+        # by attribute: while a bf16 step runs, what stands there is the parameter's cast, which get_parameter refuses
+        low = nn.functional.linear(input, getattr(self, DOWN))
+        return super().forward(input) + SCALE * nn.functional.linear(low, getattr(self, UP))
 
 
 def add_adapters(model: PreTrainedModel, rank: int, seed: int = 0) -> int:

@@ -65,7 +65,7 @@ def publish(finished: Finished, made: Distilled, out: Path, draw: Draw) -> dict[
     for file in (finished.home / METRICS, finished.home / EVALUATIONS, finished.overlap):
         if file is not None and file.is_file():
             shutil.copyfile(file, partial / file.name)
-    note = {**note_of(made), "weights_digest": open_folder(partial).weights_digest()}
+    note = {**note_of(made), "weights_digest": open_folder(finished.chosen).weights_digest()}
     write_json(partial / "minizoo.json", note)
     (partial / "README.md").write_text(model_card(made), "utf-8")
     caption = f"{made.student.name} distilled from {made.teacher.name}"

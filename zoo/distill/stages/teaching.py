@@ -132,4 +132,4 @@ def _live(request: DistillRequest, source: TeacherFolder, layers: tuple[int, ...
 def _form(request: DistillRequest, layers: tuple[int, ...]) -> Form:
     if request.sampled is None:
         return Exact(dtype=request.train.dtype, layers=layers)
-    return Sampled(k=request.sampled, temperature=request.loss.temperature, seed=request.train.seed)
+    return Sampled(k=request.sampled, temperature=request.loss.temperature)  # of one seed, for students of any

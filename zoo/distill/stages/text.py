@@ -16,7 +16,6 @@ from zoo.distill.data.sources import Source, parse_sources
 from zoo.distill.data.tokenizing import TextTokenizer
 from zoo.distill.request import DistillRequest
 from zoo.distill.train.world import World
-from zoo.errors import ConflictingOptions
 from zoo.prune.progress import ProgressCallback
 
 ROWS, OVERLAP = "rows", "overlap.json"
@@ -111,13 +110,7 @@ def _overlap(
     request: DistillRequest, sources: Sequence[Source], tokenizer: TextTokenizer, home: Path, desk: Desk
 ) -> OverlapReport | None:
     file = home / OVERLAP
-    streams = [source.name for source in sources if source.hub is not None]
-    if streams and request.drop_overlap:
-        raise ConflictingOptions(
-            f"{streams[0]} is a stream of the hub, which is not read twice, so what of it to drop is not known.",
-            "Fetch it to a file first, or leave --drop-overlap away.",
-        )
-    if desk.open_tasks is None or streams:
+    if desk.open_tasks is None:
         return None
     manifest = read_manifest(home / ROWS)
     if manifest is not None and manifest.finished and file.is_file():  # gone on with: tasks need not be read again
@@ -126,7 +119,8 @@ def _overlap(
     if held.missing:
         desk.tell(f"Not looked for in the text, since their data are not at hand: {', '.join(sorted(held.missing))}.")
     home.mkdir(parents=True, exist_ok=True)
-    settings = OverlapSettings(skip_broken=request.skip_broken)
+    train = request.train
+    settings = OverlapSettings(request.skip_broken, train.steps * train.batch * train.length)
     return measure_overlap(sources, held.texts, file, tokenizer.chat, settings, desk.progress)
 
 
