@@ -5,24 +5,36 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Generator
 from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Ctrl-C; what torchrun, Slurm and Kubernetes send; what `sbatch --signal=B:USR1@600` sends before the time is up."""
+"""Ctrl-C; what torchrun, Slurm and Kubernetes send; what `sbatch --signal=USR1@600` sends before the time is up.
+
+torchrun hands SIGINT and SIGTERM on to its processes, others with `--signals-to-handle`; 30 seconds later, or after
+`--shutdown-timeout`, it kills them.
+"""
+ONE_WISH = 5.0
+"""Seconds within which a second signal is the first one come by another way: from the terminal, and handed on by torchrun."""
 
 
 class StopRequest:
-    """The first signal that came, None as long as none did; the second has its usual effect."""
+    """The first signal that came, None as long as none did; one that comes later has its usual effect."""
 
     def __init__(self) -> None:
         self.signal: str | None = None
-        self._usual = {number: signal.getsignal(number) for number in STOPPING}
+        self._came = 0.0
+        self._usual = {number: signal.getsignal(number) or signal.SIG_DFL for number in STOPPING}
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Take down the signal, and be told of no other."""
-        self.signal = signal.Signals(number).name
-        self.leave()
+        """Take the signal down; where one stands already, let this one have its effect."""
+        now = time.monotonic()
+        if self.signal is None:
+            self.signal, self._came = signal.Signals(number).name, now
+        elif now - self._came > ONE_WISH:
+            self.leave()
+            signal.raise_signal(number)
 
     @contextlib.contextmanager
     def lifted(self) -> Generator[None]:
