@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from harness.stats import constants
 from harness.stats.estimate import Estimate
+from harness.stats.paired.retained import ROUNDING
 from reports.board.model import ColumnKey, ModelFacts, Share, Source
 from reports.board.published import Cells, Published
 
@@ -74,7 +75,7 @@ def _ends(
         return None, None
     z = constants.Z**2
     square = above**2 - z * of_reference
-    if square <= 0:
+    if square <= ROUNDING * above**2:
         return None, None
     root = math.sqrt(max(0.0, (above * kept) ** 2 - square * (kept**2 - z * of_candidate)))
     return (above * kept - root) / square, (above * kept + root) / square

@@ -12,6 +12,9 @@ import numpy as np
 from harness.stats.paired.columns import column, weight_column, within
 from harness.stats.paired.real import unit_residuals
 
+ROUNDING = 1e-9
+"""Relative: a reference that is above chance by its error and no more than this is not above it."""
+
 
 @dataclass(frozen=True)
 class Retained:
@@ -57,7 +60,7 @@ def retained(
         return Retained(kept / above, None, None, raw)
     factor = float(stdtrit(units - 1, 0.5 + confidence / 2)) ** 2 * units / (units - 1)
     square = above**2 - factor * float(np.dot(of_a, of_a))
-    if square <= 0:
+    if square <= ROUNDING * above**2:
         return Retained(kept / above, None, None, raw)
     half = above * kept - factor * float(np.dot(of_a, of_b))
     rest = kept**2 - factor * float(np.dot(of_b, of_b))

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from support.board_registry import WINOGRANDE, cell, named, rows_of
 from support.records import record
@@ -200,6 +200,7 @@ ESTIMATES = st.tuples(st.floats(0.01, 1), st.floats(0.001, 0.2)).map(
 
 
 @given(ESTIMATES, ESTIMATES, st.floats(0, 0.6))
+@example(Estimate(0.109375, None, 0.0, 0.21875), Estimate(1.0, None, 0.875, 1.125), 0.0)  # at chance, but for rounding
 def test_at_the_ends_of_an_unpaired_interval_the_difference_is_just_told_from_nothing(reference, candidate, chance):
     share = unpaired_share("p", reference, candidate, chance, "published")
     if reference.value <= chance:
