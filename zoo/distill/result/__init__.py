@@ -1,1 +1,1 @@
-"""What a finished distillation leaves: a checkpoint with its note, its model card and the picture of its loss."""
+"""What a finished distillation leaves: its note, its model card, the picture of its loss; never a changed weight."""

@@ -1,1 +1,1 @@
-"""What a run goes through before its first step: the two models, the text, the teacher; each goes on where it was stopped."""
+"""What comes before a run's first step: models, text, teacher, each going on where it was stopped; never a step of its own."""
