@@ -13,7 +13,7 @@ from minizoo.options import names_of, results_option
 from minizoo.output import Output, json_option
 
 if TYPE_CHECKING:
-    from minizoo.display.distill import DistillProgress
+    from minizoo.display.distill.progress import DistillProgress
     from zoo.distill.request import Choices, DistillRequest
     from zoo.distill.run import Tools
     from zoo.distill.stages.pair import ModelTokenizer
@@ -125,13 +125,13 @@ def distill(
     request = parse_request(student, teacher, options)
     output = Output(as_json)
     if options["dry_run"]:
-        from minizoo.display.distill_plan import show_plan
+        from minizoo.display.distill.plan import show_plan
         from zoo.distill.preview import Machine, preview
 
         show_plan(output, preview(request, Machine(gpus, gpu_memory, mfu)))
         return 0
     _check_words(request)
-    from minizoo.display.distill import DistillProgress, show_outcome
+    from minizoo.display.distill.progress import DistillProgress, show_outcome
     from zoo.distill.run import run
 
     first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one speaks
@@ -191,9 +191,9 @@ def _evaluator(
 ) -> Evaluate:
     """Scores a checkpoint's tasks, whose records go to `results`."""
     from backends.contract import Options
-    from harness.accuracy.checkpoints import Measured as Asked
-    from harness.accuracy.checkpoints import checkpoint_scorer
     from harness.accuracy.downstream import CandidateWatcher
+    from harness.accuracy.training.checkpoints import Measured as Asked
+    from harness.accuracy.training.checkpoints import checkpoint_scorer
     from harness.suites.suite import TaskSelection
     from zoo.distill.stages.told import step_of
     from zoo.distill.train.watcher import Measured
@@ -217,7 +217,7 @@ def _evaluator(
 
 def _held_tasks(request: DistillRequest, mirror: Path | None) -> HeldTasks:
     """The documents of every suite's tasks."""
-    from harness.accuracy.task_texts import texts_of_suites
+    from harness.accuracy.training.task_texts import texts_of_suites
     from harness.suites.suite import load_suite
     from zoo.distill.data.overlap import HeldText
     from zoo.distill.stages.text import HeldTasks

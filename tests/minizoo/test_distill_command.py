@@ -135,7 +135,7 @@ def test_the_best_checkpoint_by_task_is_the_result_and_its_digest_is_in_the_reco
 
 
 def test_documents_of_a_task_are_found_in_the_text_and_left_out(distill, minizoo, text, tmp_path, monkeypatch):
-    import harness.accuracy.task_texts as task_texts
+    import harness.accuracy.training.task_texts as task_texts
 
     held = [json.loads(line)["text"] for line in text.read_text().splitlines()[:2]]
     made = task_texts.TaskTexts("mine", tuple(held)), task_texts.TaskTexts("absent", missing="no data")

@@ -7,7 +7,7 @@ import signal
 import pytest
 from support.distilling import losses, short_run, write_text
 
-from minizoo.display.distill import DistillProgress
+from minizoo.display.distill.progress import DistillProgress
 
 
 @pytest.fixture(scope="module")

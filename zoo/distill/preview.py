@@ -55,6 +55,10 @@ class DistillPlan:
     mfu: float
     stated: tuple[str, ...]
     assumed: tuple[str, ...]
+    notes: tuple[str, ...]
+    """Of the recipe."""
+    correction: str | None
+    """How the teacher is corrected; None where it is not."""
 
     @property
     def tokens(self) -> int:
@@ -78,7 +82,7 @@ def preview(request: DistillRequest, machine: Machine) -> DistillPlan:
     if all(gpu.fits is None for gpu in gpus):
         largest_one = max(gpu.memory for gpu in gpus)
         ways = tuple(" with ".join(way.words) for way in ways_to_fit(setup, largest_one))
-    advice = request.advice
+    advice, recipe = request.advice, request.recipe
     return DistillPlan(
         chosen,
         student.shown,
@@ -92,7 +96,17 @@ def preview(request: DistillRequest, machine: Machine) -> DistillPlan:
         mfu,
         advice.stated if advice else (),
         advice.assumed if advice else (),
+        recipe.notes if recipe else (),
+        _corrected(request),
     )
+
+
+def _corrected(request: DistillRequest) -> str | None:
+    correction = request.correction
+    if correction is None:
+        return None
+    when = f"{correction.tokens:,} tokens {correction.when} the distillation"
+    return f"{when}, peak rate {correction.rate:g}: {correction.told}"
 
 
 def _setup(request: DistillRequest, student: Dense, teacher: Dense, machine: Machine) -> Setup:

@@ -1,1 +1,1 @@
-"""What a finished distillation leaves: its note, its model card, the picture of its loss; never a changed weight."""
+"""A finished distillation as a folder: checkpoint, note, model card, picture of the loss; never a decision of the run."""

@@ -1,1 +1,1 @@
-"""What comes before a run's first step: models, text, teacher, each going on where it was stopped; never a step of its own."""
+"""What a run goes through beside its training: models, text, teacher, correction, each resumable; never a step of its own."""

@@ -37,7 +37,8 @@ def show_plan(output: Output, plan: DistillPlan) -> None:
     output.text(f"Hours at {100 * plan.mfu:g} % of the peak, evaluations, checkpoints and the text's tokens left out.")
     if plan.ways:
         output.text(f"It fits none of them. These would fit: {'; or '.join(plan.ways)}.")
-    for heading, lines in (("Stated by the recipe's source:", plan.stated), ("Left open by it:", plan.assumed)):
+    told = {"Stated by the recipe's source:": plan.stated, "Left open by it:": plan.assumed, "Notes:": plan.notes}
+    for heading, lines in told.items():
         if lines:
             output.text()
             output.text(heading)
@@ -49,6 +50,8 @@ def _facts(plan: DistillPlan) -> Iterator[tuple[str, str]]:
     setup, train, disk = plan.setup, plan.setup.train, plan.disk
     yield "student", f"{plan.student}, {setup.parameters:,} parameters"
     yield "teacher", plan.teacher
+    if plan.correction is not None:
+        yield "teacher's correction", f"{plan.correction}; not in the figures below"
     if setup.lora:
         yield "trained", f"{setup.trained:,} parameters of adapters of rank {setup.lora}"
     yield "tokens", f"{plan.tokens:,}"
@@ -125,6 +128,8 @@ def _document(plan: DistillPlan) -> dict[str, Any]:
         "would_fit": list(plan.ways),
         "stated": list(plan.stated),
         "assumed": list(plan.assumed),
+        "notes": list(plan.notes),
+        "correction": plan.correction,
     }
 
 

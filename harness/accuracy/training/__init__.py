@@ -1,0 +1,1 @@
+"""What a training run asks of tasks: a checkpoint's scores, and the documents to look for in text; never a training itself."""
