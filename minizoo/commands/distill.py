@@ -193,7 +193,7 @@ def _evaluator(
     from backends.contract import Options
     from harness.accuracy.downstream import CandidateWatcher
     from harness.accuracy.training.checkpoints import Measured as Asked
-    from harness.accuracy.training.checkpoints import checkpoint_scorer
+    from harness.accuracy.training.checkpoints import check_measurable, checkpoint_scorer
     from harness.suites.suite import TaskSelection
     from zoo.distill.stages.told import step_of
     from zoo.distill.train.watcher import Measured
@@ -201,6 +201,8 @@ def _evaluator(
     name = (request.out or Path("distilled")).name
     selection = TaskSelection((request.suite,) if request.suite else (), request.tasks)
     asked = Asked(selection, Options(request.device, "auto"), results, name, request.teacher, limit, mirror)
+    if progress.speaks:
+        check_measurable(asked, request.student)
     score = checkpoint_scorer(asked, CandidateWatcher(progress, progress.noted))
 
     def evaluate(folder: Path) -> Measured:

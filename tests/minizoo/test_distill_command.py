@@ -163,6 +163,7 @@ def test_documents_of_a_task_are_found_in_the_text_and_left_out(distill, minizoo
         ("nano-width-pruned", ["--lora", 64], "invalid-option"),
         ("nano-width-pruned", ["--parallel", "fsdp"], "world-too-small"),
         ("nano-width-pruned", ["--data", "none.jsonl"], "invalid-training-data"),
+        ("nano-width-pruned", ["--tasks", "nano_none"], "unknown-task"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(student, words, code, distill, stories, tmp_path):

@@ -22,6 +22,7 @@ def correction_settings(train: TrainSettings, correction: Correction) -> TrainSe
     return replace(
         train,
         steps=steps,
+        micro=correction.micro or train.micro,
         rate=correction.rate,
         least_rate=min(train.least_rate, correction.rate),
         warm_up=min(CORRECTION_WARM_UP, round(LONGEST_WARM_UP * steps)),

@@ -79,6 +79,8 @@ class Correction:
     rate: float
     told: str
     """How the rate came about."""
+    micro: int | None = None
+    """Rows computed at once; None: as many as of the student's."""
 
 
 @dataclass(frozen=True)

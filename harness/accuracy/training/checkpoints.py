@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.accuracy.downstream import CandidateWatcher
 from harness.accuracy.prepare import DocumentRules, EvalRequest
-from harness.accuracy.run import run
+from harness.accuracy.run import prepared, run
 from harness.metrics.task_metadata import UNIT_INTERVAL_METRICS
 from harness.suites.suite import TaskSelection
 from zoo.errors import TaskFailed
@@ -50,6 +50,14 @@ class CheckpointScores:
     """Task → why it has no score."""
 
 
+def check_measurable(measured: Measured, model: str) -> None:
+    """Raise what would refuse the tasks, with this model in the checkpoints' place, before hours of training.
+
+    No weight is read. Raises what `harness.accuracy.run.prepared` raises.
+    """
+    prepared(_request(measured, model, None), measured.results)
+
+
 def checkpoint_scorer(
     measured: Measured, watcher: CandidateWatcher | None = None
 ) -> Callable[[Path, int], CheckpointScores]:
@@ -59,18 +67,22 @@ def checkpoint_scorer(
     """
 
     def score(folder: Path, step: int) -> CheckpointScores:
-        request = EvalRequest(
-            str(folder),
-            name=f"{measured.name}@{step}",
-            parent=measured.parent,
-            selection=measured.selection,
-            options=measured.options,
-            rules=DocumentRules(measured.limit),
-            data=measured.data,
-        )
+        request = _request(measured, str(folder), f"{measured.name}@{step}")
         return _scores(run(request, measured.results, watcher=watcher).records)
 
     return score
+
+
+def _request(measured: Measured, model: str, name: str | None) -> EvalRequest:
+    return EvalRequest(
+        model,
+        name=name,
+        parent=measured.parent if name else None,
+        selection=measured.selection,
+        options=measured.options,
+        rules=DocumentRules(measured.limit),
+        data=measured.data,
+    )
 
 
 def _scores(records: list[Record]) -> CheckpointScores:

@@ -31,11 +31,11 @@ class TrainStep(Step):
 
 
 class DistillProgress(StepBar):
-    """Steps of a distillation; `told` is whether this process of several is the one that speaks."""
+    """Steps of a distillation; `told` is whether this process of several is the one that `speaks`."""
 
     def __init__(self, quiet: bool, told: bool = True) -> None:
         super().__init__(quiet)
-        self._told = told
+        self.speaks = told
 
     def watcher(self) -> Watcher:
         """As a run tells it."""
@@ -45,17 +45,17 @@ class DistillProgress(StepBar):
 
     def __call__(self, step: str, done: int, of: int, unit: str | None = None) -> None:
         """See `StepBar`; another process than the first shows nothing."""
-        if self._told:
+        if self.speaks:
             super().__call__(step, done, of, unit)
 
     def noted(self, line: str) -> None:
         """Tell it at once, with --json too: it goes to stderr."""
-        if self._told:
+        if self.speaks:
             note(line)
 
     def trained(self, name: str, metrics: StepMetrics, steps: int) -> None:
         """A step of the training of that name is over."""
-        if not self._told:
+        if not self.speaks:
             return
         if name not in self._steps:
             begun, before = time.monotonic() - metrics.seconds, metrics.step - 1

@@ -10,10 +10,12 @@ from typing import Literal
 import torch
 
 from zoo.arch.gpus import find_gpu
+from zoo.distill.correction import correction_settings
 from zoo.distill.plan.fit import fit
 from zoo.distill.plan.setup import Setup, Targets
 from zoo.distill.plan.time import step_flops
-from zoo.distill.request import DistillRequest
+from zoo.distill.request import Correction, DistillRequest
+from zoo.distill.settings import LossSettings
 from zoo.distill.stages.pair import Pair
 from zoo.distill.train.metrics import Work
 from zoo.distill.train.world import World
@@ -83,6 +85,7 @@ def _with_micro(request: DistillRequest, pair: Pair, world: World, tell: Tell) -
         rows = max(1, request.train.batch // world.size)
         return replace(request, train=replace(request.train, micro=min(request.train.micro, rows)))
     found = fit(setup, min(world.gather(_memory(world))))
+    request = replace(request, correction=_fitted_correction(request, setup, world))
     train, loss = found.setup.train, found.setup.loss
     tell(
         f"{train.micro} rows at a time: {found.memory.total / 1e9:.2f} GB at the peak by plan, of "
@@ -91,6 +94,21 @@ def _with_micro(request: DistillRequest, pair: Pair, world: World, tell: Tell) -
     return replace(
         request, train=replace(request.train, micro=train.micro), loss=replace(request.loss, chunk=loss.chunk)
     )
+
+
+def _fitted_correction(request: DistillRequest, setup: Setup, world: World) -> Correction | None:
+    """A correction before the distillation is a training of the teacher, which takes more than the student's.
+
+    Raises DeviceMemory where that does not fit. Beside the student nothing is planned for it.
+    """
+    correction = request.correction
+    if correction is None or correction.when != "before":
+        return correction
+    train = correction_settings(request.train, correction)
+    teacher = replace(
+        setup, student=setup.teacher, train=train, loss=LossSettings(), targets="sampled", draws=1, lora=0
+    )
+    return replace(correction, micro=fit(teacher, min(world.gather(_memory(world)))).setup.train.micro)
 
 
 def _memory(world: World) -> int:
