@@ -30,7 +30,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class OneGpu:
-    """The run on GPUs of one kind: how it fits there (None: not at all), hours (None: no peak is known)."""
+    """The run on GPUs of one kind: how it fits there (None: not at all), hours (None: it does not fit, or no peak is known)."""
 
     name: str
     memory: int
@@ -133,7 +133,7 @@ def _gpus(setup: Setup, machine: Machine, mfu: float) -> list[OneGpu]:
     found: list[OneGpu] = []
     for name, gpu in load_gpus().items():
         fits = largest(setup, gpu.memory_bytes)
-        hours = hours_by_gpu(setup if fits is None else fits.setup, mfu).get(name)
+        hours = None if fits is None else hours_by_gpu(fits.setup, mfu).get(name)
         found.append(OneGpu(gpu.display, gpu.memory_bytes, fits, hours))
     return found
 

@@ -34,7 +34,9 @@ def show_plan(output: Output, plan: DistillPlan) -> None:
         [Column(f"{plan.setup.processes} of"), *(Column(h, number=True) for h in ("rows at once", "peak", "hours"))],
         [_gpu(gpu) for gpu in plan.gpus],
     )
-    output.text(f"Hours at {100 * plan.mfu:g} % of the peak, evaluations, checkpoints and the text's tokens left out.")
+    output.text(
+        f"None: it does not fit. Hours at {100 * plan.mfu:g} % of the peak, evaluations, checkpoints and the text's tokens left out."
+    )
     if plan.ways:
         output.text(f"It fits none of them. These would fit: {'; or '.join(plan.ways)}.")
     told = {"Stated by the recipe's source:": plan.stated, "Left open by it:": plan.assumed, "Notes:": plan.notes}
@@ -87,9 +89,9 @@ def _option(option: TeacherOption) -> tuple[str, ...]:
 
 
 def _gpu(gpu: OneGpu) -> tuple[str, ...]:
-    hours = "unknown" if gpu.hours is None else rough_duration(gpu.hours * 3600, about="")
     if gpu.fits is None:
-        return gpu.name, "none", "", hours
+        return gpu.name, "none", "", ""
+    hours = "unknown" if gpu.hours is None else rough_duration(gpu.hours * 3600, about="")
     return gpu.name, f"{gpu.fits.setup.train.micro:,}", scaled_unit(gpu.fits.memory.total, "B"), hours
 
 
