@@ -35,7 +35,7 @@ def show_plan(output: Output, plan: DistillPlan) -> None:
         [_gpu(gpu) for gpu in plan.gpus],
     )
     output.text(
-        f"None: it does not fit. Hours at {100 * plan.mfu:g} % of the peak, evaluations, checkpoints and the text's tokens left out."
+        f"None: it does not fit. Hours at {100 * plan.mfu:g} % of the peak, without evaluations and checkpoints."
     )
     if plan.ways:
         output.text(f"It fits none of them. These would fit: {'; or '.join(plan.ways)}.")
