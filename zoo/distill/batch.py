@@ -18,8 +18,9 @@ class Batch:
     positions: Tensor
     """int64; from 0 at the start of each document, by which transformers keeps documents apart."""
     weight: Tensor
-    """float32: 1 where the token is one that the model is to say (all but a document's first, padding and what is masked), else
-    0. The prediction at position t is of the token at t + 1, so the loss of row r, position t is weighed by weight[r, t + 1]."""
+    """float32: 1 where the token is one that the model is to say (all but a document's first, padding and what is masked),
+    else 0. The prediction at position t is of the token at t + 1, so the loss of row r, position t is weighed by
+    weight[r, t + 1]."""
     rows: tuple[int, ...]
     """The rows' numbers in the data set, the same whatever the rank and the micro-batch."""
     digest: str
@@ -64,7 +65,7 @@ class Teacher(Protocol):
     vocabulary: int
 
     def targets(self, batch: Batch) -> ExactTargets | SampledTargets:
-        """Targets of the batch's positions that count (those whose next token has weight), in the order of rows and positions."""
+        """Targets of the positions that count (whose next token has weight), in the order of rows and positions."""
         ...
 
 
