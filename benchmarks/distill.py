@@ -9,7 +9,7 @@
 
 Everything is measured in processes of their own, what is compared turn about, and the fastest turn of each counts; memory is
 the kernel's high-water mark above what was there before. CPU seconds are told beside: on a machine that does something else
-they say more. Parts that are not asked for stay as they are in `--out`. Exits 1 when results differ or a bar is missed
+they say more. Rows that are not measured again stay as they are in `--out`. Exits 1 when results differ or a bar is missed
 (loss_rows.py, cache_rows.py and step_rows.py have the bars).
 """
 
@@ -39,22 +39,28 @@ PARTS = ("loss", "cache", "step")
 
 def main() -> int:
     args = _arguments()
-    document: dict[str, Any] = {}
+    document: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
     if args.out != "-" and Path(args.out).is_file():
-        document = json.loads(Path(args.out).read_text("utf-8"))
+        document |= json.loads(Path(args.out).read_text("utf-8"))
     measured: dict[str, Iterable[dict[str, Any]]] = {
         "loss": loss_rows(_loss_case(args), args.sizes, args.trl),
         "cache": (cache_rows(CacheCase(args.threads), args.work) for _ in range(1)),
         "step": (step_rows(StepCase(args.threads, vocabulary), args.trl) for vocabulary in VOCABULARIES),
     }
+    kept = True
     for part in args.only:
-        document[part] = {"made": _provenance(args), "found": []}
         for row in measured[part]:
-            document[part]["found"].append(row)
+            kept = kept and row["kept"]
+            document[part] = [*(old for old in document[part] if _key(old) != _key(row)), {**_provenance(), **row}]
             if args.out != "-":  # minutes of figures outlive what comes after them
                 Path(args.out).write_text(json.dumps(document, indent=1) + "\n")
     print(json.dumps(document) if args.json else "\n".join(lines(document)))
-    return 0 if all(row["kept"] for part in args.only for row in document[part]["found"]) else 1
+    return 0 if kept else 1
+
+
+def _key(row: dict[str, Any]) -> list[Any]:
+    """What a row is of: one that is measured again takes its place."""
+    return [row.get(name) for name in ("tokens", "vocabulary", "dtype", "device", "student_width", "teacher_width")]
 
 
 def _loss_case(args: argparse.Namespace) -> LossCase:
@@ -62,7 +68,7 @@ def _loss_case(args: argparse.Namespace) -> LossCase:
     return case if args.widths is None else replace(case, student_width=args.widths[0], teacher_width=args.widths[1])
 
 
-def _provenance(args: argparse.Namespace) -> dict[str, Any]:
+def _provenance() -> dict[str, Any]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -70,8 +76,7 @@ def _provenance(args: argparse.Namespace) -> dict[str, Any]:
         "transformers": version("transformers"),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
-        "threads": args.threads,
+        "load": os.getloadavg()[1],
     }
 
 

@@ -13,6 +13,8 @@ from benchmarks.shapes import GPT2_VOCABULARY
 
 EQUAL = 1e-5
 """Most that the loss from an exact cache may lie from the live teacher's, relative."""
+UNBIASED = 1.5
+"""Most that a bias may be of what chance alone makes it, on average, in so many repeats."""
 SAMPLES = (16, 64, 256)
 """Token ids a position."""
 WRITTEN_SAMPLES = 64
@@ -37,12 +39,13 @@ class CacheCase:
 
 def cache_rows(case: CacheCase, work: Path | None) -> dict[str, Any]:
     """Formats, in the dtype that the teacher computes in; then the gradient. `work` is a folder on the disk to measure."""
-    formats = _formats(case, work)
+    formats, gradients = _formats(case, work), _gradients(case)
     return {
         "case": case.__dict__,
         "formats": formats,
-        "gradient": _gradients(case),
-        "kept": all(row["loss_apart"] <= EQUAL for row in formats if "loss_apart" in row),
+        "gradient": gradients,
+        "kept": all(row["loss_apart"] <= EQUAL for row in formats if "loss_apart" in row)
+        and all(row["bias"] <= UNBIASED * row["chance"] for row in gradients),
     }
 
 

@@ -18,8 +18,8 @@ EQUAL = 1e-5
 LEAST_SAVING = 8.0
 SLOWEST = 1.0
 """At the size with a bar: times the dense peak, and the dense seconds."""
-DENSE_TENSORS = 8
-"""Tensors of logits that the dense formula is given room for before it is begun."""
+DENSE_TENSORS = 6
+"""Tensors of logits that must have room before the dense formula is begun; it takes five."""
 
 
 @dataclass(frozen=True)

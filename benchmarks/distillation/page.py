@@ -8,36 +8,32 @@ from typing import Any
 MIB = 1 << 20
 
 
-def lines(document: dict[str, Any]) -> Iterator[str]:
+def lines(document: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     """Each part that the document has."""
     for part, told in (("loss", _loss), ("cache", _cache), ("step", _step)):
-        if part in document:
-            made = document[part]["made"]
-            yield f"{part}: {made['threads']} threads, torch {made['torch']}, load before {made['load_before']:.1f}"
-            yield from told(document[part]["found"])
+        for row in document.get(part, []):
+            yield f"{part}, {row['at']}, torch {row['torch']}, load {row['load']:.1f}"
+            yield from told(row)
 
 
-def _loss(rows: list[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield f"  {row['tokens']:,} tokens × {row['vocabulary']:,}: " + ("kept" if row["kept"] else "MISSED")
-        for form in ("dense", "chunked", "trl"):
-            if form in row:
-                own = row[form]
-                apart = row["apart"].get(form, {})
-                yield (
-                    f"    {form:8} {own['bytes_beside_gradient'] / MIB:8,.0f} MiB {own['seconds']:7.2f} s "
-                    f"({own['cpu_seconds']:.2f} CPU)  loss {own['loss']:.6f}"
-                    + "".join(f"  Δ{name} {value:.1e}" for name, value in apart.items())
-                )
-        yield f"    1/{row['saving']:.1f} of the memory, {row['times_as_fast']:.2f}× as fast"
+def _loss(row: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"  {row['tokens']:,} tokens × {row['vocabulary']:,}, {row['dtype']}, {row['threads']} threads: "
+        + ("kept" if row["kept"] else "MISSED")
+    )
+    for form in ("dense", "chunked", "trl"):
+        if form in row:
+            own = row[form]
+            yield (
+                f"    {form:8} {own['bytes_beside_gradient'] / MIB:8,.0f} MiB {own['seconds']:7.2f} s "
+                f"({own['cpu_seconds']:.2f} CPU)  loss {own['loss']:.6f}"
+                + "".join(f"  Δ{name} {value:.1e}" for name, value in row["apart"].get(form, {}).items())
+            )
+    by_cpu = row["times_as_fast_by_cpu_seconds"]
+    yield f"    1/{row['saving']:.1f} of the memory, {row['times_as_fast']:.2f}× as fast ({by_cpu:.2f}× by CPU seconds)"
 
 
-def _cache(rows: list[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield from _cache_lines(row)
-
-
-def _cache_lines(found: dict[str, Any]) -> Iterator[str]:
+def _cache(found: dict[str, Any]) -> Iterator[str]:
     for row in found["formats"]:
         if row["form"] == "live":
             yield f"  {row['dtype']:8} forward alone: {row['forward']['tokens_a_second']:,.0f} tokens/s"
@@ -55,12 +51,7 @@ def _cache_lines(found: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _step(rows: list[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield from _step_lines(row)
-
-
-def _step_lines(found: dict[str, Any]) -> Iterator[str]:
+def _step(found: dict[str, Any]) -> Iterator[str]:
     parts = ", ".join(f"{name} {part['seconds']:.2f} s" for name, part in found["parts"].items())
     step = found["step"]
     yield (

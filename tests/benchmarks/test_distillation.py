@@ -68,4 +68,4 @@ def test_committed_figures_are_kept_and_can_be_read():
     assert set(document) == {"loss", "cache", "step"}
     shown = "\n".join(lines(document))
     assert "NOT EQUAL" not in shown
-    assert {row["vocabulary"] for row in document["loss"]["found"]} == {32_000, 131_072, 262_144}
+    assert {row["vocabulary"] for row in document["loss"]} == {32_000, 131_072, 262_144}
