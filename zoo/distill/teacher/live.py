@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from zoo.distill.batch import Batch, ExactTargets, Head, counted
-from zoo.distill.forward import hidden_states
+from zoo.distill.forward import check_documents_apart, check_layers, hidden_states
 from zoo.distill.heads import head_of, renewed
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class LiveTeacher:
 
     The model is put into evaluation and none of its parameters takes a gradient any more. `layers` are those whose states
     the targets hold beside the last ones. `digest` is its checkpoint's; without one it is that of the weights in memory.
-    Made before the model is sharded over processes. Raises UnsupportedArchitecture for a head that `Head` cannot say.
+    Made before the model is sharded over processes. Raises UnsupportedArchitecture for a head that `Head` cannot say
+    and for a model that mixes a row's documents, InvalidOption for a layer that it has not.
     """
 
     def __init__(self, model: PreTrainedModel, layers: tuple[int, ...] = (), digest: str | None = None) -> None:
@@ -32,6 +33,8 @@ class LiveTeacher:
         self.layers = layers
         self.digest = digest if digest is not None else weights_digest(model)
         self._head = head_of(model)
+        check_layers(model, layers)
+        check_documents_apart(model)
         self.vocabulary = int(self._head.weight.shape[0])
 
     @property

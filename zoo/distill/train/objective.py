@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.distill.batch import Batch, ExactTargets, SampledTargets, counted
-from zoo.distill.forward import check_layers, hidden_states
+from zoo.distill.forward import check_documents_apart, check_layers, hidden_states
 from zoo.distill.heads import head_of, renewed
 from zoo.distill.losses.chunked import chunked_divergence
 from zoo.distill.losses.states import StateProjection, dynamic_alpha, layers_to_match, states_loss
@@ -31,7 +31,7 @@ class Objective(nn.Module):
 
     `teacher_width` is the width of the teacher's hidden states; only a loss on states asks for it. To be made before the
     student is sharded. Raises ConflictingOptions for a loss on states without that width,
-    InvalidOption for a layer that the student has not.
+    InvalidOption for a layer that the student has not, UnsupportedArchitecture for one that mixes a row's documents.
     """
 
     def __init__(self, student: Any, loss: LossSettings, teacher_width: int | None = None) -> None:
@@ -45,6 +45,7 @@ class Objective(nn.Module):
         self._head = replace(whole, weight=nothing, bias=None)
         self._layers = layers_to_match(loss)[1]
         check_layers(student, self._layers)
+        check_documents_apart(student)
         self.projection: StateProjection | None = None
         if self._layers:
             if teacher_width is None:
