@@ -105,6 +105,13 @@ def test_a_group_that_fits_no_page_is_cut_by_hardware() -> None:
     assert "Rows 61–120 of 360" in second
 
 
+def test_what_was_measured_is_told_first_where_no_share_of_a_parent_is_known() -> None:
+    alone = replace(small(), rows=tuple(row for row in small().rows if row.facts.id != "nano-cut"))
+    told = Page(made(alone)["index.html"]).text
+    assert told.index("Measured here: nano-teacher.") < told.index("By published figures")
+    assert "Measured here: nano" not in Page(made(small())["index.html"]).text
+
+
 def test_a_page_of_a_group_is_never_the_page_of_another_group() -> None:
     assert board_page("other", 2) != board_page("other-2")
 
