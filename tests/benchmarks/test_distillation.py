@@ -35,8 +35,8 @@ def test_arrays_that_differ_lie_apart_by_their_relative_distance(tmp_path):
 
 def test_memory_that_was_given_back_counts_in_the_peak():
     with Stretch() as stretch:
-        torch.ones(32 * MIB // 4).sum()
-    assert stretch.bytes >= 30 * MIB
+        torch.ones(96 * MIB // 4).sum()  # more than what an allocator keeps of freed memory
+    assert stretch.bytes >= 90 * MIB
 
 
 def test_a_step_that_lost_something_else_than_the_other_trainer_is_not_kept():
