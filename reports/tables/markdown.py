@@ -28,8 +28,12 @@ def markdown_of(table: Table, level: int = 3) -> str:
 
 def escaped(text: str) -> str:
     """The text as Markdown shows it letter by letter, on one line."""
-    flat = " ".join(UNSEEN.sub("\ufffd", writable(text)).split())
-    return SPECIAL.sub(lambda found: MENTION if found[0] == "@" else f"\\{found[0]}", flat)
+    return backslashed(" ".join(UNSEEN.sub("\ufffd", writable(text)).split()))
+
+
+def backslashed(line: str) -> str:
+    """The line with a backslash before whatever would be read as more than text."""
+    return SPECIAL.sub(lambda found: MENTION if found[0] == "@" else f"\\{found[0]}", line)
 
 
 def _line(cells: list[str]) -> str:

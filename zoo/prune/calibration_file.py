@@ -88,7 +88,9 @@ def _text_of(line: str, where: str, column: str, first: bool) -> str:
     except ValueError as error:
         raise InvalidCalibration(f"{where} is no JSON ({error}).", 'Write {"text": "…"} a line.') from None
     if not isinstance(row, dict):
-        raise InvalidCalibration(f"{where} holds {_kind(row)}, no object with columns.", 'Write {"text": "…"} a line.')
+        raise InvalidCalibration(
+            f"{where} holds {kind_of(row)}, no object with columns.", 'Write {"text": "…"} a line.'
+        )
     found = _value(row, column)
     if isinstance(found, str):
         return found
@@ -98,7 +100,7 @@ def _text_of(line: str, where: str, column: str, first: bool) -> str:
         known = ", ".join(map(repr, list(row)[:20])) or "none"
         also = "" if first else ", though lines before it have"
         raise InvalidCalibration(f"{where} has no column {column!r}{also}; its columns are {known}.", hint)
-    raise InvalidCalibration(f"{where} holds {_kind(found)} in column {column!r}, no text.", hint)
+    raise InvalidCalibration(f"{where} holds {kind_of(found)} in column {column!r}, no text.", hint)
 
 
 def _value(row: dict[str, Any], column: str) -> Any:
@@ -122,7 +124,8 @@ def _columns_of_text(row: dict[str, Any], before: str = "") -> list[str]:
     return found
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """A value of JSON in words."""
     words = {
         bool: "a truth value",
         int: "a number",

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from minizoo.table import Column, harmless
+from reports.tables.markdown import backslashed
 
 if TYPE_CHECKING:
     from minizoo.output import Output
     from reports.compare.blocks import Block
-
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$^]|(?<![a-zA-Z0-9])@|:(?=//)|(?<=www)\.)")
-"""What Markdown, HTML or GitHub (references, maths, links) would read as more than text."""
-MENTION = "\\@\u200b"
-"""GitHub looks for mentions in what is shown: a space of no width keeps a name from being one."""
 
 
 def show_blocks(output: Output, blocks: Iterable[Block]) -> None:
@@ -44,7 +39,7 @@ def markdown(blocks: Iterable[Block]) -> str:
 
 def escaped(text: str) -> str:
     """The text as Markdown shows it letter by letter: special characters after a backslash, line breaks as `\\n`."""
-    return SPECIAL.sub(_escape, harmless(text))
+    return backslashed(harmless(text))
 
 
 def prose(line: str) -> str:
@@ -52,11 +47,7 @@ def prose(line: str) -> str:
     pieces = harmless(line).split("`")
     if len(pieces) % 2 == 0 or "``" in line:
         return escaped(line)
-    return "".join(f"`{piece}`" if at % 2 else SPECIAL.sub(_escape, piece) for at, piece in enumerate(pieces))
-
-
-def _escape(found: re.Match[str]) -> str:
-    return MENTION if found[0] == "@" else f"\\{found[0]}"
+    return "".join(f"`{piece}`" if at % 2 else backslashed(piece) for at, piece in enumerate(pieces))
 
 
 def _table(block: Block) -> str:

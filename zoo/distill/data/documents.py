@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from zoo.errors import ChatTemplateMissing, InvalidTrainingData, one_line
+from zoo.prune.calibration_file import kind_of
 
 Turns = Sequence[Mapping[str, str]]
 Chat = Callable[[Turns], str]
@@ -52,19 +53,6 @@ def text_of(row: Any, where: str, column: str | None = None, chat: Chat | None =
     if isinstance(found, list):
         return _whole(_through_template(_turns(found, where), where, chat), where)
     raise _without_text(row, where, column, found)
-
-
-def kind_of(value: Any) -> str:
-    """A value of JSON in words."""
-    words = {
-        bool: "a truth value",
-        int: "a number",
-        float: "a number",
-        list: "a list",
-        dict: "an object",
-        str: "a text",
-    }
-    return words.get(type(value), "null")
 
 
 def _whole(text: str, where: str) -> str:
