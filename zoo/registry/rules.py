@@ -128,6 +128,28 @@ def compression_matches(file: RegistryFile) -> Iterator[Problem]:
     yield from _children_do_not_grow(file)
 
 
+def pruned_models_are_what_was_trained(file: RegistryFile) -> Iterator[Problem]:
+    """The pruned-only model of a distilled one is its parent's child, not retrained, and has its dimensions."""
+    for name, entry in file.models.items():
+        lineage = entry.lineage
+        start = file.models.get(lineage.pruned) if lineage is not None and lineage.pruned is not None else None
+        if lineage is None or start is None:
+            continue
+        path: YamlPath = ("models", name, "lineage", "pruned")
+        made = start.lineage
+        if not {"pruned", "distilled"} <= set(lineage.relation):
+            what = f"'{name}' is {' + '.join(lineage.relation)}; only a pruned and distilled model has one."
+            yield Problem(path, what, "Correct its relation, or leave this out.", at_key=True)
+        elif made is None or made.relation != ("pruned",):
+            yield Problem(path, f"'{lineage.pruned}' is not pruned alone.", "Name the model before its training.")
+        elif (made.parent, made.parent_elsewhere) != (lineage.parent, lineage.parent_elsewhere):
+            what = f"'{lineage.pruned}' was cut from another parent than '{name}'."
+            yield Problem(path, what, "Name the model that was trained, or correct the parent.")
+        elif start.architecture != entry.architecture:
+            what = f"'{lineage.pruned}' has other dimensions than '{name}'; training changes none."
+            yield Problem(path, what, "Name the model that was trained, or correct the dimensions.")
+
+
 def scores_are_possible(file: RegistryFile) -> Iterator[Problem]:
     """A score belongs to a task of its protocol and lies within its unit."""
     for place, table in _tables(file):
@@ -168,6 +190,7 @@ RULES: tuple[Callable[[RegistryFile], Iterator[Problem]], ...] = (
     hub_revisions_have_a_source,
     dimensions_fit,
     compression_matches,
+    pruned_models_are_what_was_trained,
     scores_are_possible,
     statements_can_be_checked,
 )
@@ -189,7 +212,7 @@ def _tables(file: RegistryFile) -> Iterator[tuple[YamlPath, ScoreTable]]:
 
 REFERENCES = {
     "source": "source", "architecture_source": "source", "copy_of": "source", "protocol": "protocol",
-    "parent": "model", "teacher": "model", "against": "model",
+    "parent": "model", "teacher": "model", "pruned": "model", "against": "model",
 }  # fmt: skip
 
 

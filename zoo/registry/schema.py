@@ -69,6 +69,14 @@ class Selection(Strict):
     source: Slug
 
 
+class TrainedOn(Strict):
+    """Tasks whose own text the model was trained on; a score of one says what was learnt by heart as well."""
+
+    tasks: Annotated[tuple[Text, ...], Field(min_length=1)]
+    source: Slug
+    note: Text | None = None
+
+
 class Quantization(Strict):
     """Scheme and width of quantised weights; `kept` names what stays in 16 bits. What no source states is absent."""
 
@@ -107,9 +115,13 @@ class Lineage(Strict):
     parent: Slug | None = None
     parent_elsewhere: Text | None = None
     teacher: Slug | None = None
+    pruned: Slug | None = Field(
+        None, description="Of a pruned and distilled model: the pruned-only one that was trained."
+    )
     relation: Annotated[tuple[Relation, ...], Field(min_length=1)]
     compression: Compression | None = None
     selection: Selection | None = None
+    trained_on: TrainedOn | None = None
     quantization: Quantization | None = None
     source: Slug
     note: Text | None = None
