@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from harness.named_files import NamedFiles
 from zoo.errors import ConflictingOptions, InvalidSuite
@@ -66,10 +66,17 @@ class Suite(BaseModel):
     name: str
     description: str = ""
     folders: tuple[str, ...] = ()
-    """Folders of lm-eval YAML as `package/path`, e.g. `harness/tasks/nano` or `lm_eval/tasks/arc`."""
+    """Folders of lm-eval YAML as `package/path`, e.g. `harness/tasks/nano` or `lm_eval/tasks/arc`, or `./path` from the suite's
+    own file."""
     chat: bool = False
     """Put every prompt through the tokenizer's chat template, shots as turns."""
     tasks: tuple[SuiteTask, ...] = Field(min_length=1)
+    _home: Path = PrivateAttr(default_factory=Path.cwd)
+
+    def at(self, file: Path) -> Suite:
+        """The suite as read from that file, from which its folders `./path` go."""
+        self._home = file.absolute().parent
+        return self
 
     def entry(self, task: str) -> SuiteTask | None:
         """The entry of that name."""
@@ -77,7 +84,7 @@ class Suite(BaseModel):
 
     def paths(self) -> list[Path]:
         """The folders on this machine; InvalidSuite for one that does not exist."""
-        return [_resolve(self.name, folder) for folder in self.folders]
+        return [_resolve(self.name, folder, self._home) for folder in self.folders]
 
 
 def suite_names() -> list[str]:
@@ -89,7 +96,7 @@ def load_suite(name: str) -> Suite:
     """The suite of that name, or in that YAML file; UnknownName, FileMissing, or InvalidSuite, which says what is wrong."""
     path = FILES.path(name)
     try:
-        return Suite.model_validate(FILES.read(path))
+        return Suite.model_validate(FILES.read(path)).at(path)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -145,14 +152,22 @@ def known_folders() -> dict[str, tuple[str, ...]]:
     return known
 
 
-def _resolve(suite: str, folder: str) -> Path:
-    package, _, rest = folder.partition("/")
-    try:
-        path = Path(next(iter(import_module(package).__path__))) / rest
-    except ImportError:
-        raise InvalidSuite(
-            f"Suite {suite} names the folder {folder}, but there is no package {package}.", "Name `package/path`."
-        ) from None
+def _resolve(suite: str, folder: str, home: Path) -> Path:
+    if folder.startswith("."):
+        path = home / folder
+    else:
+        path = _in_package(suite, folder)
     if not path.is_dir():
         raise InvalidSuite(f"Suite {suite} names the folder {folder}, which does not exist.", "Correct its `folders`.")
     return path
+
+
+def _in_package(suite: str, folder: str) -> Path:
+    package, _, rest = folder.partition("/")
+    try:
+        return Path(next(iter(import_module(package).__path__))) / rest
+    except ImportError:
+        raise InvalidSuite(
+            f"Suite {suite} names the folder {folder}, but there is no package {package}.",
+            "Name `package/path`, or `./path` from the suite's file.",
+        ) from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from zoo.arch.config_comparison import compare
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of, read_config
 from zoo.checkpoint.forms.refusal import given_file
@@ -35,7 +36,7 @@ class ModelRef:
     entry: Model | None = None
     """The registry entry; None for a folder, whatever it is called, and for other hub models."""
     folder: Path | None = None
-    """The folder, of a local model and of one that ships with minizoo."""
+    """The folder, of a local model and of one that ships with minizoo or was made as the registry says."""
     name: str | None = None
     """The name that the user gave a local model (`--name`)."""
     parent: str | None = None
@@ -51,6 +52,11 @@ class ModelRef:
         """Hub id and revision (None: the newest); WeightsNotPublic for a registry model that is on no hub."""
         if self.entry is None:
             return self.id, None
+        if self.entry.made is not None:
+            raise WeightsNotPublic(
+                f"{self.entry.display} is on no hub: its weights are made by {self.entry.made.by}.",
+                f"Give the folder that was made, and `--name {self.id}`.",
+            )
         if self.entry.hub is None:
             raise WeightsNotPublic(
                 f"{self.entry.display} has no public weights, so it cannot be run.",
@@ -86,9 +92,11 @@ class ModelRef:
 def resolve(word: str, name: str | None = None, parent: str | None = None) -> ModelRef:
     """The model that `word` means. `name` and `parent` are what the user says of a local or hub model.
 
+    A folder under the `name` of a registry model whose weights everyone makes (`made`) is that model.
+
     Raises UnknownModel for a word that is none of the three, FileMissing for a path that is no folder (ForeignWeights and
-    AdapterAlone for a file of their kind), InvalidOption for a `name` that the registry has or that is not printable, and for
-    either given to a registry model.
+    AdapterAlone for a file of their kind), InvalidOption for a `name` that the registry has or that is not printable, for a
+    folder of other dimensions than the model that it is called, and for either given to a registry model.
     """
     registry = load_registry()
     there = _on_disk(word)
@@ -103,6 +111,9 @@ def resolve(word: str, name: str | None = None, parent: str | None = None) -> Mo
         return ModelRef(
             "registry", entry.id, entry, entry.weights_folder, None, entry.lineage.parent if entry.lineage else None
         )
+    made = registry.find(name) if name is not None and there is not None and there.is_dir() else None
+    if made is not None and there is not None and made.made is not None and parent is None:
+        return _as_made(made, there)
     if name is not None:
         _check_name(name)
     if there is not None and there.is_dir():
@@ -131,6 +142,17 @@ def _on_disk(word: str) -> Path | None:
 def near_registry_name(word: str) -> str | None:
     """The registry's name most like `word`; None when none is near."""
     return closest(word, load_registry().names())
+
+
+def _as_made(entry: Model, folder: Path) -> ModelRef:
+    """The registry's model in the folder that somebody made; its weights' digest in each record tells whose."""
+    differences = [one for one in compare(entry.architecture, read_config(str(folder))) if one.contradicts]
+    if differences:
+        told = "; ".join(f"{one.dimension} {one.config}, not {one.entry}" for one in differences)
+        raise InvalidOption(
+            f"{shown(str(folder))} is not {entry.id}: its config.json says {told}.", "Give it another --name."
+        )
+    return ModelRef("registry", entry.id, entry, folder, None, entry.lineage.parent if entry.lineage else None)
 
 
 def _check_name(name: str) -> None:

@@ -86,6 +86,13 @@ def hub_revisions_have_a_source(file: RegistryFile) -> Iterator[Problem]:
             )
 
 
+def weights_have_one_place(file: RegistryFile) -> Iterator[Problem]:
+    """What is made is neither fetched nor shipped."""
+    for name, entry in file.models.items():
+        if entry.made is not None and (entry.hub is not None or entry.weights is not None):
+            yield Problem(("models", name, "made"), "is said beside `hub` or `weights`.", "Leave it out.", at_key=True)
+
+
 def dimensions_fit(file: RegistryFile) -> Iterator[Problem]:
     """Heads divide into KV heads, a hybrid's pattern has as many letters as layers, declared = counted."""
     for name, entry in file.models.items():
@@ -188,6 +195,7 @@ RULES: tuple[Callable[[RegistryFile], Iterator[Problem]], ...] = (
     names_are_unique,
     lineage_is_a_tree,
     hub_revisions_have_a_source,
+    weights_have_one_place,
     dimensions_fit,
     compression_matches,
     pruned_models_are_what_was_trained,

@@ -33,9 +33,15 @@ def not_public(model: Model) -> Iterator[Hindrance]:
         yield Hindrance("not public", "its weights were never released", ("released",))
 
 
+def not_made_yet(model: Model) -> Iterator[Hindrance]:
+    """The weights are on no hub, but everyone can make them."""
+    if model.made is not None:
+        yield Hindrance("to be made", f"its weights are made by {model.made.by}", ("made",), stands=False)
+
+
 def no_address(model: Model) -> Iterator[Hindrance]:
     """Nobody says where the weights are."""
-    if model.released is not False and model.hub is None and model.weights is None:
+    if model.released is not False and model.hub is None and model.weights is None and model.made is None:
         yield Hindrance("no address", "no source names a place of its weights", ())
 
 
@@ -105,6 +111,7 @@ def context_unknown(model: Model) -> Iterator[Hindrance]:
 RULES: tuple[Callable[[Model], Iterator[Hindrance]], ...] = (
     not_public,
     no_address,
+    not_made_yet,
     files_in_another_form,
     class_that_is_not_here,
     quantised_otherwise,
@@ -115,5 +122,5 @@ RULES: tuple[Callable[[Model], Iterator[Hindrance]], ...] = (
 
 def hindrances(model: Model) -> list[Hindrance]:
     """Everything between a model and `eval`; of a model that has no weights anywhere, that alone."""
-    found = [hindrance for rule in RULES[:2] for hindrance in rule(model)]
-    return found or [hindrance for rule in RULES[2:] for hindrance in rule(model)]
+    found = [hindrance for rule in RULES[:3] for hindrance in rule(model)]
+    return found or [hindrance for rule in RULES[3:] for hindrance in rule(model)]

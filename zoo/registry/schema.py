@@ -156,6 +156,13 @@ class Training(Strict):
     note: Text | None = None
 
 
+class Made(Strict):
+    """How weights are made that are on no hub and do not ship; `eval FOLDER --name ID` runs what was made as this model."""
+
+    by: Text = Field(description="What makes them, as the end of the sentence `its weights are made by …`.")
+    source: Slug
+
+
 class Claimed(Strict):
     """Hardware and precision that the publisher names."""
 
@@ -195,6 +202,7 @@ class Entry(Strict):
     weights: Annotated[str, Field(pattern=r"^nano/weights/[a-z0-9-]+$")] | None = Field(
         None, description="Folder inside the zoo package, for models that ship with minizoo."
     )
+    made: Made | None = Field(None, description="Of a model with neither hub nor weights: how everyone can make them.")
     revisions: dict[Slug, Revision] = Field(default_factory=dict[Slug, Revision])
     licence: Licence | None = None
     lineage: Lineage | None = None
