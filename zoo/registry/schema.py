@@ -180,12 +180,13 @@ GROUPS: dict[str, str] = {
     "baseline": "models that the Minitron papers and cards compare theirs with",
     "competitor": "models of that size that the cards leave out",
     "related": "pruned and distilled by others",
+    "example": "a public model that an example prunes and distils on a laptop, and what comes of it",
     "nano": "trained by minizoo and shipped with it",
 }
 """What the models of a group have in common."""
 
 Group = Annotated[
-    Literal["minitron", "parent", "hybrid", "baseline", "competitor", "related", "nano"],
+    Literal["minitron", "parent", "hybrid", "baseline", "competitor", "related", "example", "nano"],
     renamed({"peer": "baseline", "rival": "competitor", "kin": "related"}),
 ]
 
