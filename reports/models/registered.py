@@ -146,7 +146,10 @@ def _weights(model: Model) -> Iterator[Fact]:
     at = where_weights_are(model)
     shipped = model.weights is not None
     to = Target("web", f"https://huggingface.co/{model.hub.id}") if model.hub and not shipped else None
-    yield Fact("Weights", "shipped with minizoo" if shipped else at, to=to)
+    if model.made is not None:
+        yield Fact("Weights", at, note=f"by {model.made.by}", source=model.made.source)
+    else:
+        yield Fact("Weights", "shipped with minizoo" if shipped else at, to=to)
     if model.hub is not None:
         hub, files = model.hub, model.hub.files
         if files is not None:

@@ -54,11 +54,13 @@ def facts(model: Model, registry: Registry) -> dict[str, Any]:
 
 
 def where_weights_are(model: Model) -> str:
-    """`shipped`, the hub id, `not public` where a source says so, else `unknown`."""
+    """`shipped`, the hub id, `to be made` or `not public` where a source says so, else `unknown`."""
     if model.weights is not None:
         return "shipped"
     if model.hub is not None:
         return model.hub.id
+    if model.made is not None:
+        return "to be made"
     return "not public" if model.released is False else "unknown"
 
 

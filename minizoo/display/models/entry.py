@@ -110,7 +110,7 @@ def _fact_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
     search = tokens.get("search")
     rows = [
         ("group, kind", f"{told['group']}, {told['kind']}"),
-        ("weights", told["weights_at"]),
+        ("weights", f"made by {told['made']['by']}" if told["made"] else told["weights_at"]),
         *((("files", _files(hub["files"])),) if hub.get("files") else ()),
         ("revision", "shipped with minizoo" if told["weights"] else hub.get("revision")),
         *((f"weights '{name}'", f"{version['note']} {version['commit'] or UNKNOWN}")
