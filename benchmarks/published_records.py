@@ -1,12 +1,13 @@
 """The records in reports/published/records, from which the published site is made where nothing else was measured.
 
-python benchmarks/published_records.py [--smollm2 FOLDER --data MIRROR]
+python benchmarks/published_records.py
+python benchmarks/published_records.py --results smollm2/results
 
-Every model of the nano family on suite nano, and of SmolLM2-135M-Instruct (a folder that it lies in) 200 documents each of some
-tasks of the papers' suite. Names of the machine and its user are taken out as from a bundle. Of benchmarks' data nothing is
+Every model of the nano family on suite nano; of SmolLM2-135M, its pruned and its distilled child what `examples/smollm2/run.py`
+left in its results. Names of the machine and its user are taken out as from a bundle. Of benchmarks' data nothing is
 kept but hashes: prompts, choices and targets of all tasks but the nano family's own, which minizoo generates, are left out.
 
-What was there of the same models is replaced. Takes five minutes on two cores.
+What was there of the same models is replaced. The nano family takes five minutes on two cores.
 """
 
 from __future__ import annotations
@@ -30,10 +31,6 @@ from zoo.registry.loader import load_registry
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "reports" / "published" / "records"
-SMOLLM2 = "SmolLM2-135M-Instruct-Q4_1"
-"""As the folder holds it: 4-bit weights, dequantised to bfloat16."""
-SMOLLM2_TASKS = "arc_challenge,hellaswag,truthfulqa_mc2,winogrande"
-SMOLLM2_DOCUMENTS = "200"
 DATA_COLUMNS = ("prompt", "choices", "target")
 """Of samples: what is a benchmark's own text."""
 
@@ -80,8 +77,6 @@ def _name(record: Record) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smollm2", type=Path, help="The model's folder.")
-    parser.add_argument("--data", type=Path, help="A mirror of the data sets.")
     parser.add_argument("--results", type=Path, help="A results folder to take the runs from, in place of new ones.")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
@@ -89,17 +84,6 @@ def main() -> None:
         if asked.results is None:
             for model in [model.id for model in load_registry().models.values() if model.group == "nano"]:
                 evaluated(Path(work), model, "--suite", "nano")
-            if asked.smollm2:
-                part = ("--tasks", SMOLLM2_TASKS, "--limit", SMOLLM2_DOCUMENTS, "--dtype", "bfloat16")
-                evaluated(
-                    Path(work),
-                    str(asked.smollm2.resolve()),
-                    "--name",
-                    SMOLLM2,
-                    *part,
-                    "--data",
-                    str(asked.data.resolve()),
-                )
         found = [(read_record(path), path.parent) for run in scan(results) for path in run.records]
         remove({_name(record) for record, _ in found})
         sizes = {f"{_name(record)} {record.task}": keep(record, folder) for record, folder in found}
