@@ -24,12 +24,12 @@ class Kind:
 
 
 KINDS = {
-    "words": Kind(words.make, 2.5, (1, 4), as_tested=0.7),
-    "endings": Kind(endings.make, 2.0, (1, 3), as_tested=0.8),
-    "cloze": Kind(cloze.make, 1.5, (1, 6)),
-    "sums": Kind(sums.make, 7.0, (1, 8), as_tested=0.5),
+    "words": Kind(words.make, 3.0, (1, 4), as_tested=0.7),
+    "endings": Kind(endings.make, 3.0, (1, 3), as_tested=0.8),
+    "cloze": Kind(cloze.make, 2.5, (1, 6)),
+    "sums": Kind(sums.make, 6.0, (1, 4), as_tested=0.5),
     "prose": Kind(prose.make, 1.0, (1, 1)),
-    "code": Kind(code.make, 2.5, (1, 3)),
+    "code": Kind(code.make, 3.0, (1, 3)),
 }
 
 

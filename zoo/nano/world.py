@@ -1,4 +1,4 @@
-"""The nano world: the people and things of its texts, what an exercise is, and the split between test and training.
+"""What an exercise of the nano world is, and the split between test and training.
 
 `corpus` mixes the training side into text. The `nano` suite (harness/tasks/nano) draws its items from the same makers on
 the other side of the split, which no seed can cross.
@@ -12,17 +12,6 @@ from dataclasses import dataclass
 from random import Random
 
 HELD_OUT_SHARE = 1 / 8
-
-WOMEN = ("Ann", "Mia", "Eva", "Ida", "Zoe", "Pam", "Sue", "Joy")
-MEN = ("Tom", "Ben", "Sam", "Max", "Leo", "Jon", "Tim", "Bob")
-NAMES = WOMEN + MEN
-
-COLOURS = ("red", "blue", "green", "black", "white", "brown", "pink", "gold")
-ROOMS = ("kitchen", "garden", "cellar", "barn", "tower", "shop", "school", "park")
-PETS = ("cat", "dog", "duck", "goat", "horse", "mouse", "bird", "fox")
-FOODS = ("bread", "cheese", "soup", "rice", "fish", "cake", "honey", "milk")
-THINGS = ("hat", "coat", "bag", "cup", "ball", "box", "ring", "book")
-FRUITS = ("pears", "plums", "nuts", "beans", "figs", "limes")
 
 
 @dataclass(frozen=True)
@@ -57,21 +46,6 @@ def for_training(make: Maker, rng: Random) -> Exercise:
 def for_testing(make: Maker, rng: Random) -> Exercise:
     """The next exercise from `make` that is kept for the tests."""
     return _first(make, rng, test=True)
-
-
-def pronoun(name: str) -> str:
-    """`she` or `he`."""
-    return "she" if name in WOMEN else "he"
-
-
-def objective(name: str) -> str:
-    """`her` or `him`."""
-    return "her" if name in WOMEN else "him"
-
-
-def possessive(name: str) -> str:
-    """`her` or `his`."""
-    return "her" if name in WOMEN else "his"
 
 
 def _first(make: Maker, rng: Random, *, test: bool) -> Exercise:

@@ -1,12 +1,15 @@
 """The nano suite's data, made when a task is loaded: test items from one side of the split, shots from the other.
 
 lm-eval calls these functions by name (`custom_dataset: !function data.words`) with the task's metadata, whose `seed`
-and `items` say which items and how many.
+and `items` say which items and how many. `skew` says how much oftener a test names common words than rare ones (0: alike;
+training's own skew is higher), `steps` and `highest` how long its sums are and of which numbers: all within what training
+covers. Shots are drawn as training draws.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -26,24 +29,24 @@ SHOTS = 64
 Row = dict[str, Any]
 
 
-def words(seed: int, items: int, **_: Any) -> DatasetDict:
+def words(seed: int, items: int, skew: float, **_: Any) -> DatasetDict:
     """Rows of prompt, choices and gold."""
-    return _splits(words_kind.make, seed, items, _choice_row)
+    return _splits(words_kind.make, seed, items, _choice_row, skew=skew)
 
 
-def endings(seed: int, items: int, **_: Any) -> DatasetDict:
+def endings(seed: int, items: int, skew: float, **_: Any) -> DatasetDict:
     """Rows of prompt, choices and gold."""
-    return _splits(endings_kind.make, seed, items, _choice_row)
+    return _splits(endings_kind.make, seed, items, _choice_row, skew=skew)
 
 
-def cloze(seed: int, items: int, **_: Any) -> DatasetDict:
+def cloze(seed: int, items: int, skew: float, **_: Any) -> DatasetDict:
     """Rows of contexts (one an option), gold and the rest that follows each of them."""
-    return _splits(cloze_kind.make, seed, items, _cloze_row)
+    return _splits(cloze_kind.make, seed, items, _cloze_row, skew=skew)
 
 
-def sums(seed: int, items: int, **_: Any) -> DatasetDict:
+def sums(seed: int, items: int, steps: list[int], highest: list[int], **_: Any) -> DatasetDict:
     """Rows of prompt and answer."""
-    return _splits(sums_kind.make, seed, items, _row)
+    return _splits(sums_kind.make, seed, items, _row, steps=tuple(steps), highest=tuple(highest))
 
 
 def prose(seed: int, items: int, **_: Any) -> DatasetDict:
@@ -56,12 +59,15 @@ def code(seed: int, items: int, **_: Any) -> DatasetDict:
     return _splits(code_kind.make, seed, items, _code_row)
 
 
-def _splits(make: Maker, seed: int, items: int, row: Callable[[Exercise], Row]) -> DatasetDict:
-    sides = {"test": (for_testing, items), "train": (for_training, SHOTS)}
+def _splits(
+    make: Callable[..., Exercise], seed: int, items: int, row: Callable[[Exercise], Row], **asked: Any
+) -> DatasetDict:
+    """Test items made as `asked`, shots made as training makes them."""
+    sides = {"test": (partial(make, **asked), for_testing, items), "train": (make, for_training, SHOTS)}
     return DatasetDict(
         {
-            side: Dataset.from_list([row(exercise) for exercise in _distinct(make, draw, Random(seed), count)])
-            for side, (draw, count) in sides.items()
+            side: Dataset.from_list([row(exercise) for exercise in _distinct(maker, draw, Random(seed), count)])
+            for side, (maker, draw, count) in sides.items()
         }
     )
 

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from random import Random
 
-from zoo.nano.kinds.endings import ACTS
-from zoo.nano.world import COLOURS, FOODS, NAMES, PETS, ROOMS, THINGS, Exercise, objective, possessive, pronoun
+from zoo.nano.kinds.endings import ACTS, TOOLS
+from zoo.nano.kinds.endings import SKEW as SKEW_OF_TOOLS
+from zoo.nano.lexicon import (
+    ANIMALS,
+    COLOURS,
+    FOODS,
+    NAMES,
+    ROOMS,
+    VESSELS,
+    objective,
+    pick,
+    pick_other,
+    possessive,
+    pronoun,
+)
+from zoo.nano.world import Exercise
 
 BEATS = (
     (
@@ -60,8 +74,9 @@ WEATHERS = ("warm", "cold", "dark", "bright", "wet", "quiet")
 def make(rng: Random) -> Exercise:
     """One tale; its key is its whole text."""
     hero, friend = rng.sample(NAMES, 2)
-    place, hide = rng.sample(ROOMS, 2)
-    tool = rng.choice(tuple(ACTS))
+    place = pick(rng, ROOMS)
+    hide = pick_other(rng, ROOMS, place)
+    tool = pick(rng, TOOLS, SKEW_OF_TOOLS)
     slots = {
         "hero": hero,
         "friend": friend,
@@ -73,10 +88,10 @@ def make(rng: Random) -> Exercise:
         "hide": hide,
         "tool": tool,
         "act": ACTS[tool],
-        "colour": rng.choice(COLOURS),
-        "thing": rng.choice(THINGS),
-        "pet": rng.choice(PETS),
-        "food": rng.choice(FOODS),
+        "colour": pick(rng, COLOURS),
+        "thing": pick(rng, VESSELS),
+        "pet": pick(rng, ANIMALS),
+        "food": pick(rng, FOODS),
         "time": rng.choice(TIMES),
         "weather": rng.choice(WEATHERS),
     }
