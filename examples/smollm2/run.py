@@ -19,8 +19,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HERE = Path(os.path.relpath(Path(__file__).parent))
-TOKENS, BATCH, LENGTH, RATE = 180_000, 8, 256, 5e-4
-TRAINING = ["--tokens", str(TOKENS), "--batch", str(BATCH), "--length", str(LENGTH), "--rate", str(RATE)]
+TOKENS, BATCH, LENGTH, RATE, WARM_UP = 32_768, 4, 128, 6e-4, 5
+ROWS = ["--tokens", str(TOKENS), "--batch", str(BATCH), "--length", str(LENGTH)]
+TRAINING = [*ROWS, "--rate", str(RATE), "--warm-up", str(WARM_UP)]
 MODELS = {
     "q4_1": "smollm2-135m-instruct-q4_1",
     "pruned": "smollm2-135m-ffn-1152-pruned",
@@ -53,10 +54,10 @@ def steps(work: Path, mirror: Path) -> Iterator[Step]:
     parent, pruned, distilled = (work / name for name in MODELS)
     yield Step(["python", str(HERE / "weights.py"), str(parent)], parent)
     yield Step(["python", str(HERE / "tasks" / "pages.py"), str(work / "text"), "--mirror", str(mirror)], text)
-    cut = ["--target", "ffn=1152", "--calibration", str(text), "--out", str(pruned)]
+    cut = ["--target", "ffn=1152", "--calibration", str(text), "--samples", "24", "--out", str(pruned)]
     yield Step(["minizoo", "prune", str(parent), *cut], pruned)
     pair = ["--student", str(pruned), "--teacher", str(parent), "--data", str(text)]
-    kept = ["--save-every", "20", "--mirror", str(mirror), "--out", str(distilled)]
+    kept = ["--save-every", "16", "--mirror", str(mirror), "--out", str(distilled)]
     yield Step(["minizoo", "distill", *pair, *TRAINING, *kept], distilled)
     for folder, name in MODELS.items():
         suite = ["--suite", str(HERE / "suite.yaml"), "--data", str(mirror), *results]

@@ -126,6 +126,7 @@ def write_checkpoint(gguf: Gguf, folder: Path, package: Package) -> None:
     config = config_of(gguf)
     tensors = {name: torch.from_numpy(weights.copy()).bfloat16() for name, weights in _tensors(gguf, config)}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)  # safetensors writes it for its owner alone
     _write_json(folder / "config.json", config)
     tokens = gguf.says["tokenizer.ggml.tokens"]
     ends = {key: config[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
