@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from zoo.errors import ConflictingOptions, MinizooError
 
 if TYPE_CHECKING:
     from harness.accuracy.prepare import EvalRequest, Evaluation
+    from harness.records.record import Record
     from minizoo.display.progress import EvalProgress
 
 WORST_FIRST = (70, 4, 2, 3, 1, 0)
@@ -33,6 +34,8 @@ class _Turn:
     evaluation: Evaluation | None = None
     code: int = 0
     document: dict[str, Any] = field(default_factory=dict[str, Any])
+    record: Record | None = None
+    """One of its run."""
 
 
 def evaluate_all(output: Output, requests: Sequence[EvalRequest], results: Path, fresh: bool) -> int:
@@ -53,12 +56,12 @@ def evaluate_all(output: Output, requests: Sequence[EvalRequest], results: Path,
     def run(turn: _Turn) -> None:
         if turn.evaluation is not None:
             evaluation, turn.evaluation = turn.evaluation, None
-            turn.code, turn.document = _run(output, evaluation, results, fresh)
+            turn.code, turn.document, turn.record = _run(output, evaluation, results, fresh)
 
     for step in (prepare, run):
         for turn in turns:
             _go(turn, step, alone, step is run and not output.as_json)
-    return _finished(output, "evaluation", turns)
+    return _finished(output, "evaluation", turns, {} if alone else _recoveries(output, turns, results))
 
 
 def plan_all(
@@ -79,15 +82,15 @@ def plan_all(
     return _finished(output, "plan", turns)
 
 
-def _run(output: Output, evaluation: Evaluation, results: Path, fresh: bool) -> tuple[int, dict[str, Any]]:
-    """The exit code and the document of one run, which is shown."""
+def _run(output: Output, evaluation: Evaluation, results: Path, fresh: bool) -> tuple[int, dict[str, Any], Record]:
+    """The exit code, the document and a record of one run, which is shown."""
     from harness.accuracy.run import run_prepared
     from minizoo.display.accuracy import show_outcome
 
     with _progress(output, evaluation.request) as progress:
         outcome = run_prepared(evaluation, results, fresh, progress)
     document = show_outcome(output, outcome, results)
-    return 0 if all(record.status == "ok" for record in outcome.records) else FAILED_TASK, document
+    return 0 if all(record.status == "ok" for record in outcome.records) else FAILED_TASK, document, outcome.records[0]
 
 
 def _progress(output: Output, request: EvalRequest) -> EvalProgress:
@@ -138,15 +141,26 @@ def _logged(exception: Exception) -> MinizooError:
     return as_error(exception, getattr(getattr(state, "log", None), "path", None))
 
 
-def _finished(output: Output, kind: str, turns: Sequence[_Turn]) -> int:
-    """Print the JSON: of one model its document, of several a list of theirs. Returns the worst exit code."""
+def _recoveries(output: Output, turns: Sequence[_Turn], results: Path) -> dict[str, Any]:
+    """What pruning cost and distillation won back in families that are whole among the models: shown, or as JSON values."""
+    from minizoo.display.recovery import documents, recoveries_of_runs, show_recoveries
+
+    found = recoveries_of_runs(results, [turn.record for turn in turns if turn.record is not None])
+    if not output.as_json:
+        show_recoveries(output, found)
+    return {"recoveries": documents(found)}
+
+
+def _finished(output: Output, kind: str, turns: Sequence[_Turn], beside: Mapping[str, Any] | None = None) -> int:
+    """Print the JSON: of one model its document, of several a list of theirs, with what goes beside. Returns the worst exit
+    code."""
     codes = [turn.code for turn in turns]
     code = next(code for code in (*WORST_FIRST, *codes) if code in codes)
     if output.as_json and len(turns) == 1:
         output.document(kind, turns[0].document)
     elif output.as_json:
         listed = [{"model": turn.request.model, "exit_code": turn.code, **turn.document} for turn in turns]
-        output.document(f"{kind}s", {f"{kind}s": listed, "exit_code": code})
+        output.document(f"{kind}s", {f"{kind}s": listed, **(beside or {}), "exit_code": code})
     elif len(turns) > 1 and any(codes):
         failed = [turn.request.model for turn in turns if turn.code]
         note(f"{len(failed)} of {len(turns)} models failed or have tasks that did: {', '.join(failed)}.")

@@ -12,6 +12,7 @@ from harness.compare.gold import GoldComparison, gold_comparison
 from harness.compare.items import ScoreKey, TaskResult
 from harness.compare.tested import Tested, tested
 from harness.compare.unpaired import Unpaired, unpaired
+from harness.records.trained_on import NOTE, was_trained_on
 from harness.stats import constants
 from harness.stats.paired.retained import Retained, retained
 
@@ -142,4 +143,5 @@ def notes_of(a: TaskResult, b: TaskResult, evidence: Evidence) -> tuple[str, ...
         found.append(f"{evidence.valueless:,} documents left out that the metric does not count")
     if cut := cut_unlike(a.record, b.record):
         found.append(cut)
+    found += [f"{name} was {NOTE}" for name, side in (("A", a), ("B", b)) if was_trained_on(side.record)]
     return tuple(found)

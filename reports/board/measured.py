@@ -30,7 +30,7 @@ WITH theirs AS (
   SELECT {COLUMNS}, v.conformance FROM latest_valid v UNION ALL SELECT {COLUMNS}, NULL FROM theirs v
 )
 SELECT c.*, r.processor, r.contributed_by, p.metric AS named_metric, p.filter AS named_filter,
-       p.share, contains(r.record, '"members":["') AS is_group,
+       p.share, json_extract_string(r.record, '$.members[*]') AS members, contains(r.record, '"members":["') AS is_group,
        json_extract_string(r.record, '$.chat_template') AS chat_template,
        json_extract_string(r.record, '$.task_version') AS task_version, json_extract(r.record, '$.decoding') AS decoding,
        json_extract_string(r.record, '$.imported.tool') AS tool,
@@ -80,6 +80,8 @@ class Result:
     is_group: bool
     conditions: Mapping[str, Any]
     """What `harness.compare.conditions` reads of a record: how it was measured."""
+    members: tuple[str, ...] = ()
+    """Of a group its tasks."""
 
     @property
     def is_part(self) -> bool:
@@ -131,6 +133,7 @@ def _result(row: Mapping[str, Any]) -> Result:
         chance=row["chance"],
         higher_is_better=row["higher_is_better"],
         is_group=row["is_group"],
+        members=tuple(row["members"] or ()),
         conditions={
             **{name: row[name] for name in ("shots", "source", "task_version", "chat_template")},
             "decoding": json.loads(row["decoding"] or "null"),

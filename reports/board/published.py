@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from harness.metrics.published import Expected, expected_scores
+from harness.records.trained_on import NOTE
 from harness.stats.estimate import Estimate
 from harness.stats.intervals import wilson_interval
 from reports.board.columns import NORMALISED, benchmark_name, is_of_a_suite, key_of, measured_filter, protocol_of
@@ -136,6 +137,7 @@ def _same(a: Expected, b: Expected) -> bool:
 
 def _figure(ranked: Sequence[Published], all_of_model: Sequence[Published], registry: Registry) -> Figure:
     one, score = ranked[0], ranked[0].score
+    trained = (NOTE,) if score.task in registry.trained_on(score.model) else ()
     return Figure(
         source="published",
         value=one.estimate.value,
@@ -148,7 +150,7 @@ def _figure(ranked: Sequence[Published], all_of_model: Sequence[Published], regi
         printed=_as_printed(score.printed),
         conflicts=sum(not _same(other.score, score) for other in ranked[1:]),
         selected_on=benchmark_name(score.task) in selected_tasks(registry.models[score.model]),
-        notes=tuple(dict.fromkeys([*one.notes, *_other_shots(one, all_of_model, registry)])),
+        notes=tuple(dict.fromkeys([*trained, *one.notes, *_other_shots(one, all_of_model, registry)])),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.compare.items import ScoreKey
+from harness.records.trained_on import NOTE, is_among
 from reports.board.columns import benchmark_name
 from reports.board.facts import selected_tasks
 from reports.board.measured import Result, RowKey, in_order
@@ -31,6 +32,8 @@ class Materials:
     """Of every model that has a row."""
     selected: Mapping[str, frozenset[str]]
     """Model → the benchmarks whose scores chose its shape."""
+    trained: Mapping[str, frozenset[str]]
+    """Model → the tasks whose own text it was trained on."""
     shares: Shares
     verdicts: Verdicts
     speeds: Sequence[Found]
@@ -73,10 +76,12 @@ def _figure(result: Result, materials: Materials) -> Figure:
     key = figure.run_id or "", ScoreKey(result.key.task, result.metric, result.filter)
     verdict = materials.verdicts.get(key)
     chosen_by = materials.selected.get(result.row.model, frozenset())
+    trained = is_among(materials.trained.get(result.row.model, ()), result.key.task, result.members)
+    notes = (*figure.notes, *((NOTE,) if trained else ()), *((verdict.note,) if verdict and verdict.note else ()))
     return replace(
         figure,
         selected_on=benchmark_name(result.key.task) in chosen_by or result.key.task in chosen_by,
-        notes=(*figure.notes, verdict.note) if verdict and verdict.note else figure.notes,
+        notes=notes,
         verdict=verdict.word if verdict else "",
         retained=materials.shares.get(key),
     )

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from harness.records.trained_on import tasks_trained_on
 from harness.store.query import Reader
 from reports.board.model import ModelFacts
 
@@ -22,6 +23,13 @@ FROM records WHERE kind <> 'registry' AND json_extract_string(record, '$.context
 """The context that a model's own files state."""
 
 
+TRAINED = """
+SELECT DISTINCT model, unnest(json_extract_string(record, '$.subject.distilled.trained_on[*]')) AS task
+FROM records WHERE kind = 'folder' AND contains(record, '"trained_on":["')
+"""
+"""Tasks whose text a folder says that it was trained on."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """What the records say of a model."""
@@ -34,6 +42,8 @@ class Stored:
     parent: str | None = None
     """As the newest record that has one names it."""
     context: int | None = None
+    trained_on: frozenset[str] = frozenset()
+    """Tasks whose own text it, or what it was made from, was trained on."""
     names: frozenset[str] = frozenset()
     """Every word by which another record may name it."""
 
@@ -41,6 +51,9 @@ class Stored:
 def stored_models(reader: Reader) -> list[Stored]:
     """Every model that the store has a record of, failures and speed too."""
     contexts = {row["model"]: row["context"] for row in reader.rows(CONTEXTS)}
+    told: dict[str, list[str]] = defaultdict(list)
+    for row in reader.rows(TRAINED):
+        told[row["model"]].append(row["task"])
     return [
         Stored(
             model=row["model"],
@@ -48,6 +61,9 @@ def stored_models(reader: Reader) -> list[Stored]:
             is_folder=row["kind"] == "folder",
             parent=row["parent"],
             context=contexts.get(row["model"]),
+            trained_on=tasks_trained_on(
+                row["parent"] if row["kind"] == "folder" else row["subject"], told[row["model"]]
+            ),
             names=frozenset(filter(None, [row["model"], *row["subjects"], *row["given"], *row["locations"]])),
         )
         for row in reader.rows(MODELS)

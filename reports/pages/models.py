@@ -14,6 +14,7 @@ from reports.models.grid import Cell, Column, Grid, Target, counted, grid, short
 from reports.models.limits import limits
 from reports.models.story import in_short, story
 from reports.models.subject import Subject, subjects
+from reports.pages.recovery import Section, recovery_sections
 from reports.pages.targets import hardware_of, way_from
 from reports.site import addresses
 from reports.site.frame import page
@@ -37,6 +38,7 @@ class _Known:
     children: Mapping[str, Sequence[str]]
     """By their parent's id."""
     hardware: frozenset[str]
+    recovery: Mapping[str, Sequence[Section]]
 
 
 def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
@@ -91,6 +93,7 @@ def model_page(subject: Subject, known: _Known) -> str:
         lineage=_picture(subject, known),
         scores=scores.scores(subject, site.board),
         failures=scores.failures(subject, site.board),
+        recovery=known.recovery.get(facts.id, ()),
         beside=scores.against_published(beside),
         printed=published.side_by_side(entry, findings) if entry else None,
         disagreements=published.disagreements(findings),
@@ -131,6 +134,7 @@ def _known(site: SiteInput, found: Sequence[Subject]) -> _Known:
         names,
         children,
         hardware_of(site),
+        recovery_sections(site),
     )
 
 

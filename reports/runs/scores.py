@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from harness.records.record import Subject
+from harness.records.trained_on import NOTE, is_among, trained_on
 from reports.cells import ABSENT, DIRECTIONS, count, interval, number, text
 from reports.runs.facts import seconds
 from reports.runs.rows import Row, RunRows
@@ -117,6 +119,9 @@ def _notes(record: Row, document: Mapping[str, Any], score: Row) -> Iterator[str
         yield f"generated code ran under {record['isolation']}"
     if score["fewshot_draws"] and score["fewshot_draws"] > 1:
         yield f"{score['fewshot_draws']} draws of examples, SD {number(score['fewshot_sd'])}"
+    tasks = trained_on(Subject.model_validate(document["subject"]))
+    if is_among(tasks, text(record["task"]), cast("list[str]", document.get("members") or [])):
+        yield f"the model was {NOTE}"
     if record["reason"]:
         yield text(record["reason"])
     if time := seconds(record["wall_s"]):

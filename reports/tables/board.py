@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.records.trained_on import MARK, NOTE, TRAINED_ON
 from reports.board.model import Board, BoardRow, Figure, Share, SpeedUp, TaskColumn
 from reports.cells import ABSENT, number
 from reports.tables.figures import finite
@@ -17,6 +18,7 @@ LEGEND = (
     "#: the first place of its class, of the models that the data do not separate (=: it shares the class).",
     "1,000/10,042: a part of the documents, which has no rank.",
     "†: the task was used to choose the model's shape, so the score was not blind to the choice.",
+    TRAINED_ON.replace(f"{MARK} ", f"{MARK}: ", 1),
 )
 """What the signs of a cell mean."""
 KEPT = "How much of the parent's score above chance is left, and the plain ratio of the two scores."
@@ -46,7 +48,8 @@ def figure_text(figure: Figure) -> str:
     part = f" {figure.n:,}/{figure.total:,}" if figure.n and figure.total and figure.n < figure.total else ""
     rank = "" if figure.rank is None else f" #{figure.rank}" + ("=" if figure.tied > 1 else "")
     interval = _interval(figure.lower, figure.upper, about)
-    return f"{number(figure.value)}{interval}{MARKS[figure.source]}{part}{'†' if figure.selected_on else ''}{rank}"
+    signs = f"{'†' if figure.selected_on else ''}{MARK if NOTE in figure.notes else ''}"
+    return f"{number(figure.value)}{interval}{MARKS[figure.source]}{part}{signs}{rank}"
 
 
 def share_text(share: Share) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.records.trained_on import MARK, TRAINED_ON, was_trained_on
 from reports.cells import ABSENT
 from reports.tables.figures import finite
 from reports.tables.table import Heading, Key, Table
@@ -32,9 +33,11 @@ def score_table(records: Sequence[Record], title: str = "") -> Table:
         Heading("value", True, 5), Heading("stderr", True), Heading("95 % interval", True, 3), Heading("chance", True, 2),
         Heading("n", True, 2), *((Heading("few-shot sd", True),) if drawn else ()),
     )  # fmt: skip
-    pairs = [_score(record, score, drawn) for record in shown for score in record.scores]
+    marked = {record.task for record in shown if record.scores and was_trained_on(record)}
+    pairs = [_score(record, score, drawn, record.task in marked) for record in shown for score in record.scores]
     left_out = len(records) - len(shown)
     notes = (f"{left_out} tasks that a group stands for are in --json and in the view scores.",) if left_out else ()
+    notes += (TRAINED_ON,) if marked else ()
     return Table(title, headings, tuple(row for row, _ in pairs), [keys for _, keys in pairs], notes)
 
 
@@ -65,7 +68,8 @@ def published_table(scores: Sequence[Mapping[str, Any]], title: str = "Published
     )  # fmt: skip
     rows = tuple(_published(score) for score in scores)
     keys = [(s["task"], s["value"], s["unit"], s["metric"], s["shots"], s["revision"], s["source_id"]) for s in scores]
-    notes = (SELECTED,) if any(score["used_for_selection"] for score in scores) else ()
+    signs = (("used_for_selection", SELECTED), ("trained_on", TRAINED_ON))
+    notes = tuple(words for name, words in signs if any(score[name] for score in scores))
     return Table(title, headings, rows, keys, notes)
 
 
@@ -74,12 +78,13 @@ def number(value: float | None) -> str:
     return ABSENT if finite(value) is None else f"{value:.4f}"
 
 
-def _score(record: Record, score: MetricScore, drawn: bool) -> tuple[tuple[str, ...], tuple[Key, ...]]:
+def _score(record: Record, score: MetricScore, drawn: bool, marked: bool) -> tuple[tuple[str, ...], tuple[Key, ...]]:
     from harness.records.derived import estimate
 
     made = estimate(score)
+    task = f"{record.task} {MARK}" if marked else record.task
     cells = (
-        record.task, score.metric, score.filter, _shots(record.shots), number(score.value), number(made.stderr),
+        task, score.metric, score.filter, _shots(record.shots), number(score.value), number(made.stderr),
         ABSENT if made.lower is None else f"{made.lower:.4f} – {made.upper:.4f}", number(score.chance), f"{score.n:,}",
     )  # fmt: skip
     keys = (
@@ -111,7 +116,7 @@ def _beside(row: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Key, ...]]:
 
 def _published(score: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        score["task"] + (" †" if score["used_for_selection"] else ""),
+        score["task"] + (" †" if score["used_for_selection"] else "") + (f" {MARK}" if score["trained_on"] else ""),
         f"{score['value']:g}",
         score["unit"] + (", normalised" if score["scale"] == "chance_normalised" else ""),
         ", ".join(filter(None, (score["metric"], score["filter"]))) or UNKNOWN,

@@ -45,6 +45,8 @@ class PublishedScore:
     quote: str | None
     revision: str | None
     used_for_selection: bool
+    trained_on: bool = False
+    """Whether the model was trained on the task's own text."""
 
 
 class Model(Entry):
@@ -118,6 +120,15 @@ class Registry:
             return []
         return [self.models[lineage.parent], *self.ancestors(lineage.parent)]
 
+    def trained_on(self, name: str) -> frozenset[str]:
+        """Tasks whose own text the model of that id, or one that it descends from, was trained on."""
+        return frozenset(
+            task
+            for model in (self.models[name], *self.ancestors(name))
+            if model.lineage is not None and model.lineage.trained_on is not None
+            for task in model.lineage.trained_on.tasks
+        )
+
 
 def load_registry(path: Path | None = None) -> Registry:
     """The registry of `path` alone; without it the shipped one with the files of $MINIZOO_REGISTRY added.
@@ -185,7 +196,8 @@ def _load(files: tuple[tuple[Path, str], ...], state: str) -> Registry:
 def _model(name: str, entry: Entry, file: RegistryFile) -> Model:
     fields = {key: getattr(entry, key) for key in Entry.model_fields}
     selection = entry.lineage.selection if entry.lineage else None
-    scores = _scores(entry.published, selection.tasks if selection else (), file)
+    trained_on = entry.lineage.trained_on.tasks if entry.lineage and entry.lineage.trained_on else ()
+    scores = _scores(entry.published, selection.tasks if selection else (), file, trained_on)
     return Model.model_construct(id=name, published_scores=scores, **fields)
 
 
@@ -194,7 +206,9 @@ def _row(name: str, file: RegistryFile) -> ComparedRow:
     return ComparedRow(name, row.display, row.parameters, row.note, _scores(row.published, (), file))
 
 
-def _scores(tables: Sequence[ScoreTable], selected_on: Sequence[str], file: RegistryFile) -> tuple[PublishedScore, ...]:
+def _scores(
+    tables: Sequence[ScoreTable], selected_on: Sequence[str], file: RegistryFile, trained_on: Sequence[str] = ()
+) -> tuple[PublishedScore, ...]:
     scores: list[PublishedScore] = []
     for table in tables:
         for key, value in table.values.items():
@@ -218,6 +232,7 @@ def _scores(tables: Sequence[ScoreTable], selected_on: Sequence[str], file: Regi
                     quote=table.quote,
                     revision=table.revision,
                     used_for_selection=task in selected_on,
+                    trained_on=task in trained_on,
                 )
             )
     return tuple(scores)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minizoo.display.accuracy import or_note, show_beside
+from minizoo.display.recovery import documents, show_recoveries
 from minizoo.display.tables import show_table
 from minizoo.output import Column, Output
 from zoo.registry.describe import facts
 from zoo.registry.lineage import family_tree, root_of
 
 if TYPE_CHECKING:
+    from harness.recovery.stored import Recovery
     from zoo.checkpoint.folder_check import FolderCheck
     from zoo.registry.loader import Model, Registry
 
@@ -53,11 +55,14 @@ def measured_scores(results: Path, model: str) -> Measured:
     return next(iter(or_note(read, "What was measured is not shown")), Measured())
 
 
-def show_model(output: Output, model: Model, registry: Registry, measured: Measured) -> None:
-    """Lineage, facts, dimensions, statements, published scores, and what was measured beside them."""
+def show_model(
+    output: Output, model: Model, registry: Registry, measured: Measured, recovered: Sequence[Recovery] = ()
+) -> None:
+    """Lineage, facts, dimensions, statements, published scores, what was measured beside them, and the family's recovery."""
     told = facts(model, registry)
     if output.as_json:
-        output.document("model", {**told, "measured": measured.newest, "reproduction": measured.beside})
+        found = {"measured": measured.newest, "reproduction": measured.beside}
+        output.document("model", {**told, **found, "recoveries": documents(recovered)})
         return
     output.text(f"{model.display} ({model.id})")
     output.text()
@@ -71,6 +76,7 @@ def show_model(output: Output, model: Model, registry: Registry, measured: Measu
     _show_scores(output, told["published_scores"])
     _show_measured(output, measured)
     show_beside(output, measured.beside)
+    show_recoveries(output, recovered)
 
 
 def show_check(output: Output, model: str, where: str, check: FolderCheck) -> int:

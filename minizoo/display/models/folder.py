@@ -6,16 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minizoo.display.recovery import documents, show_recoveries
 from minizoo.output import Column, Output
 
 if TYPE_CHECKING:
+    from harness.recovery.stored import Recovery
     from zoo.checkpoint.model_ref import ModelRef
 
 UNKNOWN = "unknown"
 NONE = "none"
 Row = Mapping[str, Any]
 MEASURED = """
-SELECT task, metric, filter, shots, value, n, run_id, model, weights_digest FROM scores
+SELECT task, metric, filter, shots, value, n, run_id, model, weights_digest,
+       (SELECT json_extract_string(r.record, '$.subject.distilled.trained_on[*]') FROM records r
+        WHERE r.run_id = scores.run_id AND r.task = scores.task) AS trained_on,
+       parent FROM scores
 WHERE source = 'measured' AND status = 'ok' AND value IS NOT NULL AND (
   weights_digest = ? OR run_id IN (SELECT run_id FROM records WHERE kind = 'folder' AND coalesce(given_name, subject) = ?)
 ) ORDER BY finished_at, task, metric, filter
@@ -36,13 +41,24 @@ def measured_of_folder(results: Path, ref: ModelRef) -> list[Row]:
 
     digest = _digest(ref) if or_note(lambda: query(results, FOLDERS)) else None
     rows = or_note(lambda: query(results, MEASURED, [digest or "", ref.shown]))
-    return [{**row, "same_weights": digest and row["weights_digest"] == digest} for row in rows]
+    return [_marked({**row, "same_weights": digest and row["weights_digest"] == digest}) for row in rows]
 
 
-def show_folder(output: Output, facts: Mapping[str, Any], measured: Sequence[Row]) -> None:
-    """A row a fact, the notes, and the scores that were measured."""
+def _marked(row: dict[str, Any]) -> Row:
+    """With whether the folder was trained on the task's own text, in place of what tells it."""
+    from harness.records.trained_on import is_among, tasks_trained_on
+
+    tasks = tasks_trained_on(row.pop("parent"), row["trained_on"])
+    return {**row, "trained_on": is_among(tasks, row["task"])}
+
+
+def show_folder(
+    output: Output, facts: Mapping[str, Any], measured: Sequence[Row], recovered: Sequence[Recovery] = ()
+) -> None:
+    """A row a fact, the notes, the scores that were measured, and the family's recovery."""
     if output.as_json:
-        output.document("folder", {**facts, "measured": [dict(row) for row in measured]})
+        found = {"measured": [dict(row) for row in measured], "recoveries": documents(recovered)}
+        output.document("folder", {**facts, **found})
         return
     output.text(f"{facts['name']} ({facts['folder']})")
     output.text()
@@ -54,6 +70,7 @@ def show_folder(output: Output, facts: Mapping[str, Any], measured: Sequence[Row
         output.text()
         output.text(note)
     _show_measured(output, measured)
+    show_recoveries(output, recovered)
 
 
 def _fact_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -100,11 +117,13 @@ def _dimension_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _show_measured(output: Output, measured: Sequence[Row]) -> None:
     if not measured:
         return
+    from harness.records.trained_on import MARK, TRAINED_ON
+
     columns = [Column("task"), Column("metric"), Column("shots", True, 1), Column("value", True), Column("n", True),
                Column("weights", importance=2), Column("run", importance=1)]  # fmt: skip
     rows = [
         (
-            row["task"],
+            row["task"] + (f" {MARK}" if row["trained_on"] else ""),
             row["metric"] if row["filter"] in (None, "none") else f"{row['metric']}, {row['filter']}",
             "–" if row["shots"] is None else str(row["shots"]),
             f"{row['value']:.4f}",
@@ -116,6 +135,8 @@ def _show_measured(output: Output, measured: Sequence[Row]) -> None:
     ]
     output.text()
     output.table(columns, rows, title="Measured")
+    if any(row["trained_on"] for row in measured):
+        output.text(TRAINED_ON)
 
 
 def _digest(ref: ModelRef) -> str | None:

@@ -18,7 +18,7 @@ ROW = {
 }  # fmt: skip
 SCORE = {
     "task": "winogrande", "value": 72.1, "unit": "percent", "scale": "raw", "metric": "acc", "filter": None, "shots": 5,
-    "revision": None, "source_id": "paper", "where": "table 7", "used_for_selection": True,
+    "revision": None, "source_id": "paper", "where": "table 7", "used_for_selection": True, "trained_on": False,
 }  # fmt: skip
 
 
