@@ -52,7 +52,7 @@ def make_parent(folder: Path, dims: Dense, seed: int = 0) -> int:
     noise += noise
     groups: list[dict[str, tuple[str, tuple[int, ...]]]] = [{}]
     filled = 0
-    for name, shape in expected_tensors(dims, attention_bias=False, mlp_bias=False):
+    for name, shape in expected_tensors(dims):
         size = nbytes("BF16", shape)
         if groups[-1] and filled + size > SHARD_BYTES:
             groups.append({})

@@ -1,4 +1,4 @@
-"""Decoder layers of Llama and Mistral on a CPU, with few passes over memory.
+"""Decoder layers of Llama, Mistral, Qwen2 and Qwen3 on a CPU, with few passes over memory.
 
 Between its matrix products transformers' own layer reads and writes the hidden states some thirty times, which on a CPU takes
 a third of the time of a small model. Here residuals are added by the matrix products (addmm), other steps work in place, and
@@ -15,8 +15,10 @@ import torch.nn.functional as F
 
 from backends.packing.forward_pass import Reach, running_pass
 
-LAYERS = {"LlamaDecoderLayer", "MistralDecoderLayer"}
+LAYERS = {"LlamaDecoderLayer", "MistralDecoderLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer"}
 """Layers that are computed here."""
+BIASED = ("q_proj", "k_proj", "v_proj")
+"""Matrices of attention that may have a bias."""
 
 
 class CpuLayer(torch.nn.Module):
@@ -53,20 +55,27 @@ class CpuLayer(torch.nn.Module):
         k, v = (
             _by_head(_product(normed, projection), attention) for projection in (attention.k_proj, attention.v_proj)
         )
-        k = _rotated(k, rotations)
+        k = _rotated(_head_normed(k, attention, "k_norm"), rotations)
         if picked is not None:
             normed, rotations = normed[:, picked], rotations[:, picked]
-        q = _rotated(_by_head(_product(normed, attention.q_proj), attention), rotations)
+        q = _by_head(_product(normed, attention.q_proj), attention)
+        q = _rotated(_head_normed(q, attention, "q_norm"), rotations)
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))
         return running_pass().attend(attention.layer_idx, q, k, v, attention.scaling, reach)
 
 
 def _product(x: torch.Tensor, linear: Any) -> torch.Tensor:
-    return F.linear(x, linear.weight.float())
+    return F.linear(x, linear.weight.float(), None if linear.bias is None else linear.bias.float())
 
 
 def _by_head(projected: torch.Tensor, attention: Any) -> torch.Tensor:
     return projected.unflatten(-1, (-1, attention.head_dim))
+
+
+def _head_normed(heads: torch.Tensor, attention: Any, name: str) -> torch.Tensor:
+    """Each head's query or key normed, in a class that does so (Qwen3); others as they are."""
+    norm = getattr(attention, name, None)
+    return heads if norm is None else _normed(heads, norm)
 
 
 def cpu_layer(layer: Any, last: bool) -> CpuLayer | None:
@@ -74,7 +83,8 @@ def cpu_layer(layer: Any, last: bool) -> CpuLayer | None:
     if type(layer).__name__ not in LAYERS:
         return None
     linear: list[Any] = [part for part in layer.modules() if isinstance(part, torch.nn.Linear)]
-    fits = all(part.bias is None and part.weight.is_cpu for part in linear)
+    biased = {id(getattr(layer.self_attn, name)) for name in BIASED}
+    fits = all(part.weight.is_cpu and (part.bias is None or id(part) in biased) for part in linear)
     return CpuLayer(layer, last) if fits and type(layer.mlp.act_fn).__name__.startswith("SiLU") else None
 
 

@@ -81,6 +81,7 @@ def config_of(model: Model) -> Any:
         "pad_token_id": None,
         "architectures": [dims.hf_class],
     }
+    fields |= {key: True for key, has in (("attention_bias", dims.o_bias), ("mlp_bias", dims.mlp_bias)) if has}
     if dims.norm_eps is not None:
         fields[NORM_EPS.get(kind.__name__, "rms_norm_eps")] = dims.norm_eps
     if kind.__name__ == "MistralForCausalLM":

@@ -62,7 +62,8 @@ class EvalRequest:
     def resolve(self) -> tuple[ModelRef, Suite]:
         """The model and the suite that are meant. Raises what resolving either raises, and UnknownName for the backend."""
         model = resolve(self.model, self.name, self.parent)
-        (suite,) = self.selection.resolve(model.entry.default_suite if model.entry else DEFAULT_SUITE)
+        default = model.entry.suite if model.entry else DEFAULT_SUITE
+        (suite,) = self.selection.resolve(default, model.shown)
         if self.backend is not None:
             check_backend(self.backend)
         return model, suite

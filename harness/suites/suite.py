@@ -11,7 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from harness.named_files import NamedFiles
-from zoo.errors import ConflictingOptions, InvalidSuite
+from zoo.errors import ConflictingOptions, InvalidSuite, SuiteNeeded
+from zoo.registry.loader import load_registry
 
 Overflow = Literal["refuse", "truncate"]
 FILES = NamedFiles("suite", Path(__file__).parent, InvalidSuite)
@@ -118,11 +119,12 @@ class TaskSelection:
     chat: bool = False
     """Put every prompt of the tasks through the tokenizer's chat template."""
 
-    def resolve(self, default: str) -> list[Suite]:
-        """The suites meant, `default` where nothing is said.
+    def resolve(self, default: str | None, model: str = "The model") -> list[Suite]:
+        """The suites meant, `default` where nothing is said; None is the default of a `model` that has no suite of its own.
 
         Raises ConflictingOptions for suites together with tasks, for shots without tasks and for `chat` with a suite of plain
-        prompts, UnknownName and InvalidSuite for a suite that there is not.
+        prompts, SuiteNeeded where nothing is said and there is no default, UnknownName and InvalidSuite for a suite that there
+        is not.
         """
         if self.suites and self.tasks:
             raise ConflictingOptions("Both a suite and tasks are given.", "Use --suite or --tasks, not both.")
@@ -132,7 +134,10 @@ class TaskSelection:
             )
         if self.tasks:
             return [suite_of(self.tasks, self.shots, self.chat)]
-        suites = [load_suite(name) for name in self.suites or (default,)]
+        named = self.suites or ((default,) if default else ())
+        if not named:
+            raise _needed(model)
+        suites = [load_suite(name) for name in named]
         plain = [suite.name for suite in suites if not suite.chat]
         if self.chat and plain:
             raise ConflictingOptions(
@@ -140,6 +145,13 @@ class TaskSelection:
                 "Name the tasks, leave --chat out, or write a suite with `chat: true`.",
             )
         return suites
+
+
+def check_default(model: str) -> None:
+    """Raise SuiteNeeded for a model of the registry that has no suite of its own, by any of its names."""
+    entry = load_registry().find(model)
+    if entry is not None and entry.suite is None:
+        raise _needed(entry.display)
 
 
 def known_folders() -> dict[str, tuple[str, ...]]:
@@ -150,6 +162,14 @@ def known_folders() -> dict[str, tuple[str, ...]]:
         for entry in suite.tasks:
             known.setdefault(entry.task, suite.folders)
     return known
+
+
+def _needed(model: str) -> SuiteNeeded:
+    return SuiteNeeded(
+        f"{model} is a reasoning model and has no suite of its own: it thinks before it answers, so tasks that score a "
+        "likelihood, and those that cut its answer short, say little of it.",
+        f"Name what to ask: --suite with one of {', '.join(suite_names())} or a suite's YAML file, or --tasks A,B.",
+    )
 
 
 def _resolve(suite: str, folder: str, home: Path) -> Path:

@@ -75,6 +75,10 @@ def evaluate(
     elif not dry_run:
         from zoo.checkpoint.fetch import refuse_out_of_reach
 
+        if not (suite or tasks):
+            from harness.suites.suite import check_default
+
+            check_default(next(iter(models)))  # what to ask comes before what is there
         refuse_out_of_reach(next(iter(models)))  # before the engine is imported
     from backends.contract import Options
     from harness.accuracy.prepare import DocumentRules, EvalRequest

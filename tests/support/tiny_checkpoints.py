@@ -1,13 +1,15 @@
-"""Tiny random checkpoints of the three families that are pruned, with a head_dim that is not hidden / heads."""
+"""Tiny random checkpoints of the families that are pruned, with a head_dim that is not hidden / heads."""
 
 import json
 from pathlib import Path
 
 import torch
-from transformers import LlamaConfig, MistralConfig, NemotronConfig
+from transformers import LlamaConfig, MistralConfig, NemotronConfig, Qwen2Config, Qwen3Config
 from transformers.models.llama import LlamaForCausalLM
 from transformers.models.mistral import MistralForCausalLM
 from transformers.models.nemotron import NemotronForCausalLM
+from transformers.models.qwen2 import Qwen2ForCausalLM
+from transformers.models.qwen3 import Qwen3ForCausalLM
 
 SHAPE = {
     "vocab_size": 96,
@@ -26,6 +28,8 @@ FAMILIES = {
     "llama-tied": (LlamaConfig, LlamaForCausalLM, {"tie_word_embeddings": True}),
     "mistral": (MistralConfig, MistralForCausalLM, {"sliding_window": None}),
     "nemotron": (NemotronConfig, NemotronForCausalLM, {}),
+    "qwen2": (Qwen2Config, Qwen2ForCausalLM, {"tie_word_embeddings": True}),
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM, {}),
 }
 
 TERMS = 10 * SHAPE["num_hidden_layers"] * SHAPE["hidden_size"]

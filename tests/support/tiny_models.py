@@ -26,6 +26,7 @@ FAMILIES = {
     "mistral": ("MistralConfig", {"sliding_window": None}),
     "mistral-sliding-window": ("MistralConfig", {"sliding_window": 37}),
     "nemotron": ("NemotronConfig", {"rope_parameters": PARTIAL_ROPE}),
+    "qwen2": ("Qwen2Config", {"use_sliding_window": True, "sliding_window": 37, "max_window_layers": 1}),
     "qwen3": ("Qwen3Config", {}),
 }  # fmt: skip
 

@@ -51,21 +51,51 @@ class Family:
     norm: Literal["rmsnorm", "layernorm1p"]
     kv_heads: int | None = None
     """KV heads of a config without the key; None for as many as query heads."""
+    head_dim: int | None = None
+    """Width of a head in a config without the key; None for hidden_size / num_attention_heads."""
+    always: tuple[str, ...] = ()
+    """Biases and norms (fields of Dense) that every model of the class has."""
+    by_key: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Those that a key of config.json decides: field of Dense → the key. Other classes do not heed it."""
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 _COMMON = {"tied_embeddings": False, "rope.theta": 10000.0, "rope.fraction": 1.0}
+_SWIGLU = {**_COMMON, "activation": "swiglu"}
+_ATTENTION_BIAS = {"qkv_bias": "attention_bias", "o_bias": "attention_bias"}
+_BIASES = {**_ATTENTION_BIAS, "mlp_bias": "mlp_bias"}
 
 FAMILIES: dict[str, Family] = {
-    "llama": Family("LlamaForCausalLM", "swiglu", "rmsnorm", defaults={**_COMMON, "activation": "swiglu"}),
-    "mistral": Family(
-        "MistralForCausalLM", "swiglu", "rmsnorm", kv_heads=8, defaults={**_COMMON, "activation": "swiglu"}
-    ),
+    "llama": Family("LlamaForCausalLM", "swiglu", "rmsnorm", by_key=_BIASES, defaults=_SWIGLU),
+    "mistral": Family("MistralForCausalLM", "swiglu", "rmsnorm", kv_heads=8, defaults=_SWIGLU),
     "nemotron": Family(
-        "NemotronForCausalLM", "relu2", "layernorm1p", defaults={**_COMMON, "activation": "relu2", "rope.fraction": 0.5}
+        "NemotronForCausalLM", "relu2", "layernorm1p", by_key=_BIASES,
+        defaults={**_COMMON, "activation": "relu2", "rope.fraction": 0.5},
     ),
-}
+    "qwen2": Family("Qwen2ForCausalLM", "swiglu", "rmsnorm", kv_heads=32, always=("qkv_bias",), defaults=_SWIGLU),
+    "qwen3": Family(
+        "Qwen3ForCausalLM", "swiglu", "rmsnorm", kv_heads=32, head_dim=128, always=("qk_norm",), by_key=_ATTENTION_BIAS,
+        defaults=_SWIGLU,
+    ),
+}  # fmt: skip
 """`model_type` → family. The defaults are those of transformers' config classes."""
+
+RELATIVES = {
+    "mixtral": "a mixture of experts",
+    "qwen2_moe": "a mixture of experts",
+    "qwen3_moe": "a mixture of experts",
+    "qwen3_next": "a mixture of experts with linear attention",
+    "qwen3_5": "a model with linear attention",
+    "qwen3_5_moe": "a mixture of experts with linear attention",
+    "qwen2_vl": "a model of images and text",
+    "qwen2_5_vl": "a model of images and text",
+    "qwen3_vl": "a model of images and text",
+    "qwen3_vl_moe": "a mixture of experts of images and text",
+    "qwen2_audio": "a model of sound and text",
+    "qwen2_5_omni": "a model of images, sound and text",
+    "qwen3_omni_moe": "a mixture of experts of images, sound and text",
+}
+"""`model_type` of classes that are named like one of FAMILIES and are none → what they are."""
 
 
 class ConfigView:
@@ -84,6 +114,8 @@ class ConfigView:
     def default(self, dimension: str) -> Any:
         """What transformers assumes where every key is absent; None where that is not known."""
         if dimension == "head_dim":
+            if self.family is not None and self.family.head_dim is not None:
+                return self.family.head_dim
             hidden, heads = self._keys.get("hidden_size"), self._keys.get("num_attention_heads")
             return hidden // heads if isinstance(hidden, int) and isinstance(heads, int) and heads > 0 else None
         if self.family is None:
@@ -92,6 +124,13 @@ class ConfigView:
             written_as_null = "num_key_value_heads" in self._keys
             return (None if written_as_null else self.family.kv_heads) or self._keys.get("num_attention_heads")
         return self.family.defaults.get(dimension)
+
+    def has(self, part: str) -> bool:
+        """Whether the layers have that bias or norm, a field of Dense such as `qkv_bias`."""
+        family = self.family
+        if family is None:
+            return False
+        return part in family.always or bool(part in family.by_key and self._keys.get(family.by_key[part]))
 
     def value(self, dimension: str) -> Any:
         """The dimension as transformers would take it: the newest spelling, else the default."""

@@ -7,11 +7,14 @@ hidden_size / num_attention_heads.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from zoo.strict import Count, Strict
+
+LATER = ("o_bias", "mlp_bias", "qk_norm")
+"""Dimensions that the first plans do not have: written where they hold alone, so that older plans keep their digests."""
 
 
 class RopeScaling(Strict):
@@ -52,7 +55,14 @@ class Dense(_Dims):
     norm_eps: Annotated[float, Field(gt=0)] | None = None
     norms_per_layer: Literal[2, 4] = Field(2, description="4 where a norm also follows attention and MLP (Gemma 2).")
     qkv_bias: bool = False
+    o_bias: bool = Field(False, description="A bias behind attention's output projection.")
+    mlp_bias: bool = Field(False, description="A bias behind each matrix of the MLP.")
+    qk_norm: bool = Field(False, description="RMSNorm of each head's queries and of its keys, before they are rotated.")
     rope: Rope
+
+    @model_serializer(mode="wrap")
+    def _without_unset(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in whole(self).items() if value or name not in LATER}
 
 
 class Hybrid(_Dims):

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from zoo.arch.config_keys import FAMILIES, SPELLINGS, ConfigView, Family
+from zoo.arch.config_keys import FAMILIES, RELATIVES, SPELLINGS, ConfigView, Family
 from zoo.arch.dims import Dense, Rope, RopeScaling
 from zoo.errors import (
     ConfigMissing,
@@ -77,11 +77,7 @@ def dims_of(config: Mapping[str, Any], where: Path) -> Dense:
     """
     view = ConfigView(config)
     if view.family is None:
-        near = closest(view.model_type, FAMILIES)
-        raise UnsupportedArchitecture(
-            f"{where} is a '{view.model_type}'; minizoo prunes {', '.join(FAMILIES)}.",
-            f"Did you mean '{near}'?" if near else "Take a model of one of these architectures.",
-        )
+        raise _unsupported(view.model_type, where)
     if view.value("activation") != view.family.activation:
         what = (
             f"{where} has activation '{view.value('activation')}', a {view.model_type} has '{view.family.activation}'."
@@ -98,6 +94,15 @@ def dims_of(config: Mapping[str, Any], where: Path) -> Dense:
         first = error.errors()[0]
         reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise InvalidConfig(f"{where} has no usable config.json ({reason}).", "Write it again.") from None
+
+
+def _unsupported(model_type: str, where: Path) -> UnsupportedArchitecture:
+    what = RELATIVES.get(model_type)
+    near = None if what else closest(model_type, FAMILIES)
+    return UnsupportedArchitecture(
+        f"{where} is a '{model_type}'{f', {what}' if what else ''}; minizoo prunes {', '.join(FAMILIES)}.",
+        f"Did you mean '{near}'?" if near else "Take a model of one of these architectures.",
+    )
 
 
 def _dense(view: ConfigView, family: Family) -> Dense:
@@ -121,6 +126,10 @@ def _dense(view: ConfigView, family: Family) -> Dense:
         norm=family.norm,
         norm_eps=view.value("norm_eps"),
         norms_per_layer=2,
+        qkv_bias=view.has("qkv_bias"),
+        o_bias=view.has("o_bias"),
+        mlp_bias=view.has("mlp_bias"),
+        qk_norm=view.has("qk_norm"),
         rope=Rope(
             theta=view.value("rope.theta"),
             fraction=view.value("rope.fraction"),

@@ -99,7 +99,7 @@ class _Layer:
 
 def _layers(dims: Dense | Hybrid) -> tuple[_Layer, ...]:
     if isinstance(dims, Dense):
-        vectors = dims.norms_per_layer * _norm(dims) + (_qkv_width(dims) if dims.qkv_bias else 0)
+        vectors = dims.norms_per_layer * _norm(dims) + _biases(dims) + (2 * dims.head_dim if dims.qk_norm else 0)
         return (_Layer(_attention(dims) + _mlp(dims), vectors),) * dims.num_layers
     kinds = {
         "*": _Layer(_attention(dims), _norm(dims)),
@@ -111,6 +111,15 @@ def _layers(dims: Dense | Hybrid) -> tuple[_Layer, ...]:
 
 def _qkv_width(dims: Dense | Hybrid) -> int:
     return (dims.num_attention_heads + 2 * dims.num_kv_heads) * dims.head_dim
+
+
+def _biases(dims: Dense) -> int:
+    inner = (2 if dims.activation in GATED else 1) * dims.ffn_hidden_size
+    return (
+        (_qkv_width(dims) if dims.qkv_bias else 0)
+        + (dims.hidden_size if dims.o_bias else 0)
+        + (inner + dims.hidden_size if dims.mlp_bias else 0)
+    )
 
 
 def _attention(dims: Dense | Hybrid) -> int:

@@ -25,6 +25,10 @@ class UnknownName(InputError):
     """There is no suite, workload, backend, command, argument, recipe or axis of that name."""
 
 
+class SuiteNeeded(InputError):
+    """The model has no suite of its own, as reasoning models have not, and none was named."""
+
+
 class ConflictingOptions(InputError):
     """Options that exclude each other, or one without the option that it goes with."""
 

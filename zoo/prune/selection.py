@@ -38,6 +38,12 @@ def plan_from_ranking(parent: ParentIdentity, shape: ChildShape, ranking: Rankin
     layers that do. Raises InvalidScores where an axis is cut but has no scores, InvalidTarget where the head residual is
     impossible.
     """
+    if head_residual and parent.dims.qk_norm:
+        raise InvalidTarget(
+            "The head residual adds to a head's query what a pruned one had, and this model norms each head's query, which "
+            "takes the size of that away: no source says what is to be done then.",
+            "Leave --head-residual out.",
+        )
     removed = shape.drop or _removed(shape, ranking)
     kept_layers = [i for i in range(parent.dims.num_layers) if i not in removed]
     layers = tuple(

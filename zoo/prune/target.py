@@ -84,7 +84,7 @@ class ChildShape:
 
     @property
     def parameters(self) -> int:
-        """Weights in closed form, without the optional projection biases, summed over unlike layers."""
+        """Weights in closed form, summed over unlike layers."""
         whole = count_parameters(self.dims)
         layers = (count_parameters(self._dims(f, h)).per_layer[0] for f, h in zip(self.ffn, self.heads, strict=True))
         return whole.embedding + whole.head + whole.final_norm + sum(layers)

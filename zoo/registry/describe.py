@@ -30,7 +30,7 @@ def summary(model: Model) -> dict[str, Any]:
         "parameters": count_parameters(model.architecture).total,
         "stored_bytes": _total(stored_weights(model)),
         "kv_bytes_per_token": kv_bytes_per_token(model.architecture, kv_dtype(model)),
-        "default_suite": model.default_suite,
+        "default_suite": model.suite,
     }
 
 
@@ -41,6 +41,7 @@ def facts(model: Model, registry: Registry) -> dict[str, Any]:
     return {
         "id": model.id,
         **{key: _plain(value) for key, value in stated.items()},
+        "default_suite": model.suite,
         "weights_at": where_weights_are(model),
         "ancestors": [ancestor.id for ancestor in registry.ancestors(model.id)],
         "children": [child.id for child in registry.children(model.id)],

@@ -191,6 +191,10 @@ Group = Annotated[
 ]
 
 
+SUITES = {"base": "paper", "instruct": "instruct", "reasoning": None}
+"""Kind of model → its suite. A reasoning model thinks before it answers, and none of the suites is made for that."""
+
+
 class Entry(Strict):
     """One model of registry.yaml."""
 
@@ -216,8 +220,15 @@ class Entry(Strict):
     published: tuple[ScoreTable, ...] = ()
     speeds: tuple[Speed, ...] = ()
     claimed: Claimed | None = None
-    default_suite: Literal["paper", "nano"] = "paper"
+    default_suite: Literal["paper", "instruct", "nano"] | None = Field(
+        None, description="Absent: that of its kind, paper for a base model and instruct for an instruct model."
+    )
     notes: tuple[Text, ...] = ()
+
+    @property
+    def suite(self) -> str | None:
+        """The suite that the model is evaluated by where nothing is said; None for one that has to be asked about."""
+        return self.default_suite or SUITES[self.kind]
 
 
 class ComparedEntry(Strict):

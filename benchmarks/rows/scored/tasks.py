@@ -57,7 +57,7 @@ def wanted(names: Sequence[str], model: ModelRef, data: Path | None) -> Wanted:
         refused = {name: why for name, suite in found.items() if (why := _unscored(suite))}
         scored = tuple(suite for name, suite in found.items() if name not in refused)
         return Wanted(scored, tuple(Skipped(name, why) for name, why in refused.items()))
-    own = model.entry.default_suite if model.entry else PAPER
+    own = SHIPPED if model.entry and model.entry.suite == SHIPPED else PAPER
     taken = SHIPPED if data is None else own
     whole = load_suite(taken)
     each = [whole.model_copy(update={"tasks": (entry,)}) for entry in whole.tasks]

@@ -22,14 +22,14 @@ def layers_of(packed):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("family", ["llama", "mistral", "mistral-sliding-window"])
-def test_llama_and_mistral_run_in_cpu_layers(family, dtype):
+@pytest.mark.parametrize("family", ["llama", "mistral", "mistral-sliding-window", "qwen2", "qwen3"])
+def test_llama_mistral_and_qwen_run_in_cpu_layers(family, dtype):
     """That they score as transformers does is tested by the trial and in test_packed_scoring.py."""
     assert layers_of(PackedModel(tiny(family).to(dtype))) == {CpuLayer}
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("family", ["llama", "mistral"])
+@pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "qwen3"])
 def test_nothing_but_the_weights_is_in_half_precision(family, dtype):
     """The scores are those of the same weights in fp32."""
     model = tiny(family).to(dtype)
@@ -52,8 +52,9 @@ def test_the_cache_takes_the_bytes_that_are_stated(family, dtype):
 @pytest.mark.parametrize("model", [
     lambda: tiny("nemotron"),
     lambda: tiny_of(config_of("llama", attention_bias=True)),
+    lambda: tiny_of(config_of("qwen3", attention_bias=True)),
     lambda: tiny_of(config_of("llama", hidden_act="gelu")),
-], ids=["another family", "biases", "another activation"])  # fmt: skip
+], ids=["another family", "biases", "biases of Qwen3", "another activation"])  # fmt: skip
 def test_others_keep_their_own_layers(model):
     packed = PackedModel(model())
     assert CpuLayer not in layers_of(packed)

@@ -3,11 +3,36 @@
 import pytest
 
 from harness.suites.suite import TaskSelection, load_suite, suite_names
-from zoo.errors import ConflictingOptions, FileMissing, InvalidSuite, UnknownName
+from zoo.errors import ConflictingOptions, FileMissing, InvalidSuite, SuiteNeeded, UnknownName
+from zoo.registry.loader import load_registry
 
 
 def test_nothing_said_is_the_default():
     assert TaskSelection().resolve("smoke") == [load_suite("smoke")]
+
+
+@pytest.mark.parametrize(
+    ("model", "suite"),
+    [("llama-3.2-1b", "paper"), ("nemotron-mini-4b-instruct", "instruct"), ("nano-teacher", "nano"),
+     ("nemotron-nano-9b-v2", None), ("nemotron-nano-12b-v2", None)],
+)  # fmt: skip
+def test_the_default_is_that_of_the_kind_of_model(model, suite):
+    assert load_registry().models[model].suite == suite
+
+
+def test_a_model_without_a_default_asks_for_a_suite_and_names_those_there_are():
+    with pytest.raises(SuiteNeeded) as refused:
+        TaskSelection().resolve(None)
+    assert all(name in refused.value.hint for name in suite_names())
+    assert TaskSelection(("card",)).resolve(None) == [load_suite("card")]
+    assert [suite.name for suite in TaskSelection(tasks=("gsm8k",)).resolve(None)] == ["custom"]
+
+
+def test_eval_of_a_reasoning_model_without_a_suite_is_refused_in_one_paragraph(minizoo, tmp_path):
+    ran = minizoo("eval", "nemotron-nano-9b-v2", "--results", tmp_path / "results")
+    assert ran.code == 2
+    assert "--suite" in ran.err
+    assert not (tmp_path / "results").exists()
 
 
 def test_suites_are_taken_by_name_and_in_order():

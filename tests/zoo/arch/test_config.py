@@ -5,6 +5,7 @@ import json
 import pytest
 
 from zoo.arch.config_comparison import compare
+from zoo.arch.config_keys import FAMILIES
 from zoo.arch.hf_config import dims_of, read_config
 from zoo.errors import ConfigMissing, InvalidConfig, UnsupportedArchitecture
 
@@ -38,7 +39,7 @@ def test_absent_keys_have_the_defaults_of_the_model_class(tmp_path):
     assert dims_of({**mistral, "num_key_value_heads": None}, tmp_path).num_kv_heads == 16
 
 
-@pytest.mark.parametrize("family", ["llama", "mistral", "nemotron"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_defaults_are_those_of_transformers(family, tmp_path):
     configuration = pytest.importorskip("transformers").AutoConfig.for_model(
         family, hidden_size=64, num_attention_heads=16
@@ -50,6 +51,7 @@ def test_the_defaults_are_those_of_transformers(family, tmp_path):
     assert (dims.rope.theta, dims.rope.fraction) == (rope["rope_theta"], rope.get("partial_rotary_factor", 1.0))
     assert dims.tied_embeddings == configuration.tie_word_embeddings
     assert dims.num_kv_heads == (configuration.num_key_value_heads or configuration.num_attention_heads)
+    assert dims.head_dim == (getattr(configuration, "head_dim", None) or 4)
 
 
 @pytest.mark.parametrize(

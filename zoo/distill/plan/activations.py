@@ -1,7 +1,7 @@
 """Bytes that a layer keeps between its forward and its backward pass, and what it takes on the way. Exact where tested.
 
-Counted tensor by tensor as transformers' Llama, Mistral and Nemotron leave them to autograd; a test compares. For one token,
-with H hidden channels, A = heads × head_dim and F FFN channels::
+Counted tensor by tensor as transformers' Llama, Mistral, Nemotron, Qwen2 and Qwen3 leave them to autograd; a test compares.
+Norms of heads (Qwen3) come to it. For one token, with H hidden channels, A = heads × head_dim and F FFN channels::
 
     norm ──▶ q k v ──rotary──▶ attention ──▶ o_proj ──▶ + ──▶ norm ──▶ gate up ──▶ act(gate) · up ──▶ down ──▶ +
      2H +        3 A (k and v              A                   2H +     F + F         F         F
@@ -27,7 +27,7 @@ def kept_by_layer(dims: Dense, rows: int, length: int, width: int) -> int:
     attention = (5 if dims.norm == "layernorm1p" else 4) * queries * width + dims.num_attention_heads * STATISTIC
     mlp = (4 if dims.activation in GATED else 2) * dims.ffn_hidden_size * width
     mask = length * width
-    return tokens * (dims.norms_per_layer * _norm(dims, width) + attention + mlp + mask)
+    return tokens * (dims.norms_per_layer * _norm(dims, width) + _head_norms(dims, width) + attention + mlp + mask)
 
 
 def kept_besides(dims: Dense, rows: int, length: int, width: int) -> int:
@@ -47,6 +47,14 @@ def passing(dims: Dense, rows: int, length: int, width: int) -> int:
     attention = 4 * queries + 2 * keys + length
     mlp = (3 if dims.activation in GATED else 2) * dims.ffn_hidden_size
     return rows * length * (3 * dims.hidden_size + max(attention, mlp)) * width
+
+
+def _head_norms(dims: Dense, width: int) -> int:
+    """Norms of queries and keys keep what goes in, in fp32, and the normed numbers; nothing keeps what comes out."""
+    if not dims.qk_norm:
+        return 0
+    heads = dims.num_attention_heads + dims.num_kv_heads
+    return heads * (dims.head_dim * (4 + width) + STATISTIC)
 
 
 def _norm(dims: Dense, width: int) -> int:

@@ -103,7 +103,7 @@ def _parts(model_type: str) -> dict[str, Any]:
     import importlib
 
     module = importlib.import_module(f"transformers.models.{model_type}.modeling_{model_type}")
-    title = model_type.title()
+    title = model_type.title()  # Llama, Qwen2
     norm = f"{title}LayerNorm1P" if model_type == "nemotron" else f"{title}RMSNorm"
     names = {"layer": f"{title}DecoderLayer", "rotary": f"{title}RotaryEmbedding", "norm": norm}
     return {part: getattr(module, name) for part, name in names.items()}

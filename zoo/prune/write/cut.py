@@ -36,9 +36,9 @@ class Cut:
 def check_parent(plan: Plan, parent: Parent) -> None:
     """Raise OtherParent unless the plan was made for this parent: the same digest, or without one the same dimensions."""
     theirs, ours = (dims.model_dump(exclude=_LOOSE) for dims in (plan.parent.dims, parent.dims))
-    differing = [key for key in ours if theirs[key] != ours[key]]
+    differing = [key for key in {**ours, **theirs} if theirs.get(key) != ours.get(key)]
     if differing:
-        details = ", ".join(f"{key} {theirs[key]} against {ours[key]}" for key in differing)
+        details = ", ".join(f"{key} {theirs.get(key, False)} against {ours.get(key, False)}" for key in differing)
         raise OtherParent(
             f"The plan is for another parent than {parent.folder}: {details}.", "Make a plan for this one."
         )
@@ -58,7 +58,7 @@ def cuts(plan: Plan, parent: Parent) -> Iterator[Cut]:
     check_parent(plan, parent)
     child_of = {kept.parent: (at, kept) for at, kept in enumerate(plan.layers)}
     found: list[Cut] = []
-    for name, axes in tensor_axes(parent.dims, parent.attention_bias, parent.mlp_bias):
+    for name, axes in tensor_axes(parent.dims):
         match = LAYER.fullmatch(name)
         if match is None:
             found.append(_cut(name, name, axes, None, plan, parent))
@@ -68,8 +68,9 @@ def cuts(plan: Plan, parent: Parent) -> Iterator[Cut]:
     return iter(sorted(found, key=lambda cut: (str(cut.source.file), cut.source.start)))
 
 
-# keys in which a plan made from a registry entry and a config.json may differ although they mean the same model
-_LOOSE = {"max_context", "hf_class", "norm_eps", "rope"}
+# keys in which a plan made from a registry entry, or before biases were read, and a config.json may differ although they mean
+# the same model; the biases that there are are those of the parent's tensors
+_LOOSE = {"max_context", "hf_class", "norm_eps", "rope", "qkv_bias", "o_bias", "mlp_bias"}
 
 
 def _cut(name: str, source: str, axes: tuple[Axis, ...], kept: KeptLayer | None, plan: Plan, parent: Parent) -> Cut:
@@ -84,7 +85,7 @@ def _cut(name: str, source: str, axes: tuple[Axis, ...], kept: KeptLayer | None,
 def _indices(axis: Axis, kept: KeptLayer | None, plan: Plan) -> Index | None:
     if axis == "hidden":
         return None if plan.hidden is None else np.array(plan.hidden, dtype=np.intp)
-    if kept is None or axis in ("vocab", "kv"):
+    if kept is None or axis in ("vocab", "kv", "head"):
         return None
     if axis == "ffn":
         return None if kept.ffn is None else np.array(kept.ffn, dtype=np.intp)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from zoo.arch.windows import kept_kinds
 from zoo.checkpoint.plan_folder import LAYER_WIDTHS
 from zoo.checkpoint.small_files import small_files
 from zoo.checkpoint.weight_files import NAMED
@@ -53,21 +55,15 @@ def child_config(plan: Plan, parent: Parent) -> dict[str, Any]:
         num_hidden_layers=shape.num_layers,
         head_dim=shape.parent.head_dim,
     )
-    if isinstance(config.get("layer_types"), list):
-        config["layer_types"] = [config["layer_types"][kept.parent] for kept in plan.layers]
+    config.update(kept_kinds(parent.config, [kept.parent for kept in plan.layers]))
     if not shape.uniform:
         config[LAYER_WIDTHS] = {"ffn": list(shape.ffn), "heads": list(shape.heads)}
     return config
 
 
 def expected_count(plan: Plan, parent: Parent) -> int:
-    """The child's parameters in closed form, optional projection biases included."""
-    shape = plan.shape
-    head_dim = shape.parent.head_dim
-    attention = [heads * head_dim + 2 * shape.parent.num_kv_heads * head_dim + shape.hidden for heads in shape.heads]
-    gated = shape.parent.activation != "relu2"
-    mlp = [(2 if gated else 1) * ffn + shape.hidden for ffn in shape.ffn]
-    return shape.parameters + parent.attention_bias * sum(attention) + parent.mlp_bias * sum(mlp)
+    """The child's parameters in closed form, by the parent that is there: an older plan does not know of its biases."""
+    return replace(plan.shape, parent=parent.dims).parameters
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, NemotronConfig
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, NemotronConfig, Qwen2Config, Qwen3Config
 
 from zoo.arch.dims import Dense, Rope
 from zoo.distill.plan.activations import kept_besides, kept_by_layer
@@ -14,6 +14,8 @@ CLASSES = {
     "llama": (LlamaConfig, LLAMA, {}),
     "mistral": (MistralConfig, LLAMA, {"sliding_window": None}),
     "nemotron": (NemotronConfig, NEMOTRON, {}),
+    "qwen2": (Qwen2Config, {**LLAMA, "qkv_bias": True}, {}),
+    "qwen3": (Qwen3Config, {**LLAMA, "qk_norm": True}, {}),
 }
 
 
