@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.checkpoint.in_memory.logit_shell import decoder_of
 from zoo.distill.batch import Batch
-from zoo.distill.heads import decoder_of
 from zoo.errors import InvalidOption, UnsupportedArchitecture
 
 EMBEDDING = -1

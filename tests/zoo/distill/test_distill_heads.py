@@ -5,10 +5,24 @@ import torch
 from support.dense_losses import dense_logits
 from support.tiny_architectures import tiny_model
 
-from zoo.distill.heads import decoder_of, head_of, renewed
+from zoo.checkpoint.in_memory.logit_shell import decoder_of
+from zoo.distill.heads import head_of, renewed
 from zoo.errors import UnsupportedArchitecture
 
-TAKEN = ["llama", "mistral", "nemotron", "qwen3", "gpt2", "opt", "phi", "gemma2", "cohere", "granite", "minicpm3"]
+TAKEN = [
+    "llama",
+    "mistral",
+    "nemotron",
+    "qwen2",
+    "qwen3",
+    "gpt2",
+    "opt",
+    "phi",
+    "gemma2",
+    "cohere",
+    "granite",
+    "minicpm3",
+]
 
 
 @pytest.mark.parametrize("kind", TAKEN)
