@@ -85,9 +85,11 @@ def test_a_teachers_cache_gives_the_live_teachers_losses_and_is_read_without_its
     assert (other.code, other.json()["code"]) == (2, "cache-of-other-form")
 
 
-def test_a_sampled_cache_trains_too(distill, tmp_path):
+def test_a_sampled_cache_trains_too_and_its_loss_is_the_live_teachers_as_far_as_samples_tell(distill, tmp_path):
     ran = distill("--teacher-cache", tmp_path / "cache", "--cache", "sampled:16")
     assert ran.code == 0, ran.err
+    assert distill(out="live").code == 0
+    assert losses(tmp_path / "out") == pytest.approx(losses(tmp_path / "live"), rel=0.1)
     note = json.loads((tmp_path / "out" / "minizoo.json").read_text())
     assert note["teacher_form"] == "sampled cache, 16 draws a token"
     assert losses(tmp_path / "out")[-1] < losses(tmp_path / "out")[0]

@@ -36,7 +36,8 @@ def dense_divergence(
     student = dense_logits(hidden, head)
     log_q = torch.log_softmax(student / settings.temperature, -1)
     if isinstance(targets, SampledTargets):
-        divergence = -(targets.weights.to(log_q.dtype) * log_q.gather(-1, targets.ids)).sum()
+        cross = -(targets.weights.to(log_q.dtype) * log_q.gather(-1, targets.ids)).sum()
+        divergence = cross - targets.entropy.sum()
     else:
         with torch.no_grad():
             log_p = torch.log_softmax(dense_logits(targets.hidden, targets.head) / settings.temperature, -1)

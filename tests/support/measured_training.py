@@ -108,7 +108,7 @@ def teacher_of(setup: Setup, dtype: Any, world: Any) -> Any:
             if self.head is not None:
                 return ExactTargets(torch.randn(tokens, dims.hidden_size, dtype=dtype), self.head)
             ids = torch.randint(0, dims.vocab_size, (tokens, setup.draws))
-            return SampledTargets(ids, torch.full((tokens, setup.draws), 1 / setup.draws))
+            return SampledTargets(ids, torch.full((tokens, setup.draws), 1 / setup.draws), torch.zeros(tokens))
 
     return Cached()
 

@@ -55,6 +55,8 @@ class SampledTargets:
 
     ids: Tensor
     weights: Tensor
+    entropy: Tensor
+    """[tokens], nats: of the whole distribution, not of the sample, so that the divergence from it can be told."""
 
 
 class Teacher(Protocol):

@@ -20,7 +20,7 @@ class LossSums:
     total: Tensor
     """divergence + clm · cross-entropy; what is differentiated."""
     divergence: Tensor
-    """Detached, with its factor τ². For sampled targets the cross-entropy against the sample, teacher's entropy included."""
+    """Detached, with its factor τ². Of sampled targets an unbiased estimate of forward KL, which may fall below 0."""
     cross_entropy: Tensor
     """Detached, of the text's own next tokens at τ = 1; 0 without labels."""
     tokens: int
@@ -40,8 +40,8 @@ def chunked_divergence(
 
     - forward_kl: D = Σ p (log p − log q) (Minitron, arXiv 2407.14679, table 15; τ = 1 is the paper's);
     - reverse_kl: D = Σ q (log q − log p) (tables 15 and 16 there);
-    - sampled targets: D = −Σ w log q over the sampled ids, whose gradient is an unbiased estimate of forward KL's
-      (Sparse Logit Sampling, arXiv 2503.16870); the sample is of the teacher at the same τ;
+    - sampled targets: D = −Σ w log q − H over the sampled ids, H = −Σ p log p of the whole distribution: with E[w] = p an
+      unbiased estimate of forward KL, in its gradient too (Sparse Logit Sampling, arXiv 2503.16870); both at the same τ;
     - CE = −log softmax(s)[label]. The factor τ² keeps the size of gradients as τ grows (Hinton et al., arXiv 1503.02531).
 
     Shapes: hidden [tokens, student width], targets.hidden [tokens, teacher width] or ids and weights [tokens, k], labels

@@ -61,19 +61,22 @@ def reverse_kl(student: Tensor, own: Distribution, teacher: Tensor) -> tuple[Ten
     return value, log_ratio.sub_(value[:, None]).mul_(own.probabilities)
 
 
-def sampled_cross_entropy(student: Tensor, own: Distribution, ids: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """−Σ w log q over a row's sampled ids, [rows, k], and its gradient q − Σ w onehot on the student's logits.
+def sampled_kl(
+    student: Tensor, own: Distribution, ids: Tensor, weights: Tensor, entropy: Tensor
+) -> tuple[Tensor, Tensor]:
+    """−Σ w log q − H over a row's sampled ids, [rows, k], and its gradient q − Σ w onehot on the student's logits.
 
-    Where the weights are an unbiased estimate of the teacher's p, so is the gradient of that of KL(p ‖ q), from which the
-    cross-entropy differs by the teacher's entropy alone. An id may come more than once. Sparse Logit Sampling
-    (arXiv 2503.16870), random sampling.
+    `entropy` is the H(p) = −Σ p log p of the teacher's whole distribution, [rows]. KL(p ‖ q) = −Σ p log q − H(p) is linear in
+    the p of its first term, so where the weights are an unbiased estimate of p, value and gradient are of KL's; the value of a
+    row may then be negative. An id may come more than once. Sparse Logit Sampling (arXiv 2503.16870), random sampling; the
+    entropy is added here.
 
-    >>> student = torch.tensor([[0.0, 0.0]])
-    >>> sampled_cross_entropy(student, distribution(student), torch.tensor([[1, 1]]), torch.tensor([[0.5, 0.5]]))
-    (tensor([0.6931]), tensor([[ 0.5000, -0.5000]]))
+    >>> student, half = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.5, 0.5]])
+    >>> sampled_kl(student, distribution(student), torch.tensor([[1, 1]]), half, torch.tensor([0.5]))
+    (tensor([0.1931]), tensor([[ 0.5000, -0.5000]]))
     """
     weights = weights.to(student.dtype)
-    value = (weights * (own.log_sum - student.gather(-1, ids))).sum(-1)
+    value = (weights * (own.log_sum - student.gather(-1, ids))).sum(-1) - entropy
     return value, own.probabilities.clone().scatter_add_(-1, ids, -weights)
 
 

@@ -141,7 +141,8 @@ class _Sweep:
     def _divergence(self, student: Tensor, own: rows.Distribution, tokens: slice, part: slice) -> tuple[Tensor, Tensor]:
         targets, settings = self.terms.targets, self.terms.settings
         if isinstance(targets, SampledTargets):
-            return rows.sampled_cross_entropy(student, own, targets.ids[tokens], targets.weights[tokens])
+            sampled = targets.ids[tokens], targets.weights[tokens], targets.entropy[tokens]
+            return rows.sampled_kl(student, own, *sampled)
         assert self.said is not None
         teacher = self.said[part].to(self.exact)
         _finish(teacher, targets.head)

@@ -83,12 +83,14 @@ def gradient_error_of(
 def _sampled(form: Sampled, exact: ExactTargets) -> SampledTargets:
     """A draw as a cache would hold it, rounding included."""
     places = torch.arange(len(exact.hidden))
-    packed = draw_row(form, 0, places, exact.hidden, exact.head)
+    packed, _ = draw_row(form, 0, places, exact.hidden, exact.head)
     return _as_targets(Packing(int(exact.head.weight.shape[0])).unpack(packed))
 
 
 def _as_targets(drawn: Drawn) -> SampledTargets:
-    return SampledTargets(drawn[0], drawn[1].float())
+    return SampledTargets(
+        drawn[0], drawn[1].float(), drawn[1].new_zeros(len(drawn[1])).float()
+    )  # no gradient is its own
 
 
 def _gradient(hidden: Tensor, head: Head, targets: ExactTargets | SampledTargets, settings: LossSettings) -> Tensor:

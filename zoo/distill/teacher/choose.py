@@ -17,6 +17,7 @@ SAMPLES = 64
 """Token ids a position where nothing else is said."""
 BYTES_A_SAMPLE = 4
 """An id and its weight in 32 bits."""
+BYTES_OF_ENTROPY = 4
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def exact_bytes(dims: Dense | Hybrid, dtype: Dtype = "bfloat16", layers: int = 0
 
 
 def sampled_bytes(k: int = SAMPLES) -> int:
-    """Bytes of one position of a sampled cache."""
-    return BYTES_A_SAMPLE * k
+    """Bytes of one position of a sampled cache: its samples, and the teacher's entropy."""
+    return BYTES_A_SAMPLE * k + BYTES_OF_ENTROPY
 
 
 def logit_bytes(dims: Dense | Hybrid, dtype: Dtype = "bfloat16") -> int:

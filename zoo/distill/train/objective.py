@@ -95,5 +95,6 @@ class Objective(nn.Module):
 
 
 def _the_text(labels: Tensor) -> SampledTargets:
-    """A teacher that is sure of the next token: the divergence from it is the text's cross-entropy."""
-    return SampledTargets(labels[:, None], torch.ones_like(labels[:, None], dtype=torch.float32))
+    """A teacher that is sure of the next token, without entropy: the divergence from it is the text's cross-entropy."""
+    sure = torch.ones_like(labels[:, None], dtype=torch.float32)
+    return SampledTargets(labels[:, None], sure, torch.zeros_like(labels, dtype=torch.float32))

@@ -45,9 +45,8 @@ def sampled(tokens=TOKENS, vocabulary=VOCABULARY, k=5):
     """Targets in which ids may come twice."""
     make = torch.Generator().manual_seed(1)
     weights = torch.rand(tokens, k, generator=make)
-    return SampledTargets(
-        torch.randint(vocabulary, (tokens, k), generator=make), weights / weights.sum(-1, keepdim=True)
-    )
+    ids = torch.randint(vocabulary, (tokens, k), generator=make)
+    return SampledTargets(ids, weights / weights.sum(-1, keepdim=True), torch.rand(tokens, generator=make))
 
 
 def outcome(loss, hidden, head, targets, labels, form, factor=1.0):
@@ -124,15 +123,17 @@ def test_gradients_against_a_sample_agree_with_finite_differences():
     assert torch.autograd.gradcheck(total, (hidden, head.weight))
 
 
-def test_expected_gradient_over_all_draws_is_that_of_forward_kl():
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_expected_loss_and_gradient_over_all_draws_are_those_of_forward_kl(temperature):
     hidden, head, targets, labels = drawn(torch.float64, tokens=1, vocabulary=9)
-    form = LossSettings()
-    wanted = outcome(chunked_divergence, hidden, head, targets, labels, form)[3:]
-    likely = torch.softmax(targets.hidden @ targets.head.weight.T, -1)[0]
+    form = LossSettings(temperature=temperature, clm=0.5)
+    wanted = outcome(chunked_divergence, hidden, head, targets, labels, form)
+    likely = torch.softmax(targets.hidden @ targets.head.weight.T / temperature, -1)[0]
+    entropy = torch.special.entr(likely).sum()[None]
     expected = [torch.zeros_like(part) for part in wanted]
     for token, probability in enumerate(likely):
-        draw = SampledTargets(torch.tensor([[token]]), torch.ones(1, 1))
-        for kept, part in zip(expected, outcome(chunked_divergence, hidden, head, draw, labels, form)[3:], strict=True):
+        draw = SampledTargets(torch.tensor([[token]]), torch.ones(1, 1), entropy)
+        for kept, part in zip(expected, outcome(chunked_divergence, hidden, head, draw, labels, form), strict=True):
             kept += probability * part
     assert_equal(expected, wanted, 1e-12)
 

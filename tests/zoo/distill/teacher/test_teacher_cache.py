@@ -111,9 +111,30 @@ def test_another_seed_draws_other_tokens(live, rows, told, folder):
     assert not torch.equal(*found)
 
 
-def test_a_sampled_position_takes_four_bytes_a_token_and_no_head_is_kept(live, rows, told, folder):
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_losses_from_samples_are_those_of_the_live_teacher_on_average(live, student, rows, told, folder, temperature):
+    batch, settings = rows.batch([1, 6]), LossSettings(temperature=temperature)
+    hidden = hidden_states(student, batch)[0][counted(batch)].detach()
+
+    def divergence(targets):
+        return chunked_divergence(hidden, head_of(student), targets, None, settings).divergence.item() / len(hidden)
+
+    exact = divergence(live.targets(batch))
+    draws = []
+    for seed in range(24):
+        write_cache(
+            folder / str(seed), told(Sampled(k=6, seed=seed, temperature=temperature)), live, [1, 6], rows.batch
+        )
+        draws.append(divergence(CachedTeacher(folder / str(seed)).targets(batch)))
+    error = torch.tensor(draws).std().item() / len(draws) ** 0.5
+    assert abs(sum(draws) / len(draws) - exact) < 4 * error < 0.2 * exact
+    write_cache(folder / "all", told(Sampled(k=768, temperature=temperature)), live, [1, 6], rows.batch)
+    assert divergence(CachedTeacher(folder / "all").targets(batch)) == pytest.approx(exact, rel=1e-4)
+
+
+def test_a_sampled_position_takes_four_bytes_a_token_and_four_of_entropy_and_no_head_is_kept(live, rows, told, folder):
     made = write_cache(folder, told(SAMPLED), live, ALL, rows.batch)
-    assert made.positions * 4 * 6 < made.bytes < made.positions * 4 * 6 + 1000
+    assert made.positions * 4 * 7 < made.bytes < made.positions * 4 * 7 + 1000
     assert not (folder / "head.safetensors").exists()
     hidden = CachedTeacher(folder).targets(rows.batch([2]))
     assert hidden.weights.sum(1).tolist() == pytest.approx([1] * len(hidden.weights))

@@ -1,6 +1,7 @@
 """A cache that is not the one wanted, is broken, or cannot be written: one error a cause, and nothing that stands is lost."""
 
 import errno
+import json
 import os
 import shutil
 from collections import namedtuple
@@ -78,6 +79,16 @@ def test_the_refusal_says_what_differs(cache, told):
         CachedTeacher(cache, told(Sampled(k=5)))
     with pytest.raises(CacheOfOtherForm, match="form: sampled there, exact here"):
         CachedTeacher(cache, told(EXACT))
+
+
+def test_samples_without_the_teachers_entropy_are_refused(cache, live, rows, told):
+    path = cache / "manifest.json"
+    older = json.loads(path.read_text())
+    del older["form"]["entropy"]
+    path.write_text(json.dumps(older))
+    for use in (lambda: CachedTeacher(cache), lambda: write_cache(cache, told(SAMPLED), live, range(6), rows.batch)):
+        with pytest.raises(CacheOfOtherForm, match="cross-entropy and not a divergence"):
+            use()
 
 
 def test_a_row_that_was_not_cached_is_named(cache, rows):
@@ -213,4 +224,4 @@ def test_two_processes_do_not_make_the_same_share(cache, live, rows, told):
 def test_the_teachers_own_head_stands_in_the_manifest(live, rows):
     manifest = manifest_of(live, SAMPLED, data="d", tokenizer="t", length=48)
     assert (manifest.vocabulary, manifest.hidden, manifest.scale, manifest.softcap) == (768, 144, 1.0, None)
-    assert manifest.bytes_a_position == 16
+    assert manifest.bytes_a_position == 20

@@ -15,7 +15,7 @@ from zoo.distill.teacher.cache.packing import Packing
 from zoo.distill.teacher.cache.sampling import probabilities, sample, uniforms
 from zoo.errors import CacheOfOtherForm, InvalidOption
 
-HIDDEN, SAMPLES = "hidden", "samples"
+HIDDEN, SAMPLES, ENTROPY = "hidden", "samples", "entropy"
 PROBABILITIES = 1 << 22
 """Probabilities that are in memory together while samples are drawn."""
 MOST_K = 4096
@@ -27,7 +27,8 @@ def kept_of(form: Form, row: int, places: Tensor, targets: ExactTargets) -> dict
     Raises CacheOfOtherForm where an exact cache is to hold another dtype than the teacher computes in.
     """
     if isinstance(form, Sampled):
-        return {SAMPLES: draw_row(form, row, places, targets.hidden, targets.head).cpu()}
+        samples, entropy = draw_row(form, row, places, targets.hidden, targets.head)
+        return {SAMPLES: samples.cpu(), ENTROPY: entropy.cpu()}
     found = str(targets.hidden.dtype).removeprefix("torch.")
     if found != form.dtype:
         raise CacheOfOtherForm(
@@ -42,13 +43,15 @@ def targets_of(
 ) -> ExactTargets | SampledTargets:
     """The targets that lines of a cache stand for; `head` is the teacher's, with which exact ones come."""
     if isinstance(form, Sampled) or head is None:
-        return SampledTargets(*Packing(vocabulary).unpack(kept[SAMPLES]))
+        return SampledTargets(*Packing(vocabulary).unpack(kept[SAMPLES]), kept[ENTROPY])
     return ExactTargets(kept[HIDDEN], head, tuple(kept[_state(layer)] for layer in form.layers))
 
 
 def names_of(form: Form) -> tuple[str, ...]:
     """The tensors that hold a row's lines."""
-    return (SAMPLES,) if isinstance(form, Sampled) else (HIDDEN, *(_state(layer) for layer in form.layers))
+    if isinstance(form, Sampled):
+        return SAMPLES, ENTROPY
+    return HIDDEN, *(_state(layer) for layer in form.layers)
 
 
 def check_form(form: Form, vocabulary: int) -> None:
@@ -62,8 +65,8 @@ def check_form(form: Form, vocabulary: int) -> None:
 
 
 @torch.no_grad()
-def draw_row(form: Sampled, row: int, places: Tensor, hidden: Tensor, head: Head) -> Tensor:
-    """Packed samples [positions, k] of one row, from its hidden states at `places`.
+def draw_row(form: Sampled, row: int, places: Tensor, hidden: Tensor, head: Head) -> tuple[Tensor, Tensor]:
+    """Packed samples [positions, k] of one row, from its hidden states at `places`, and entropies [positions] in fp32.
 
     The dice are those of seed and row, and the row's distributions are computed alone: what is drawn does not depend on
     the batch in which the row came, but as far as its hidden states do.
@@ -73,11 +76,13 @@ def draw_row(form: Sampled, row: int, places: Tensor, hidden: Tensor, head: Head
     dice = torch.from_numpy(_dice(form, row, length))[places.cpu()].to(hidden.device)
     step = max(1, PROBABILITIES // int(head.weight.shape[0]))
     drawn = [hidden.new_empty((0, form.k), dtype=torch.int32)]
+    entropies = [hidden.new_empty(0, dtype=torch.float32)]
     for first in range(0, len(hidden), step):
         part = slice(first, first + step)
         p = probabilities(hidden[part], head, form.temperature)
         drawn.append(packing.pack(sample(p, form.k, form.draw, dice[part, 1:]), dice[part, 0]))
-    return torch.cat(drawn)
+        entropies.append(torch.special.entr(p).sum(-1).float())
+    return torch.cat(drawn), torch.cat(entropies)
 
 
 def _dice(form: Sampled, row: int, length: int) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,18 +39,20 @@ class Exact(Frozen):
 
 
 class Sampled(Frozen):
-    """`k` token ids and weights, whose expectation is the teacher's distribution at `temperature`."""
+    """`k` token ids and weights, whose expectation is the teacher's distribution at `temperature`, and its exact entropy."""
 
     kind: Literal["sampled"] = "sampled"
     k: Count
     draw: Draw = "threshold"
     temperature: Annotated[float, Field(gt=0)] = 1.0
     seed: int = 0
+    entropy: Literal["kept"] = "kept"
+    """Without it a loss would mean another thing than that of a teacher in memory; `read_manifest` refuses older caches."""
 
     def bytes_a_position(self, hidden: int) -> int:
-        """Bytes of one position, whatever the teacher's width: 32 bits a token id with its weight."""
+        """Bytes of one position, whatever the teacher's width: 32 bits a token id with its weight, and 32 of the entropy."""
         del hidden
-        return 4 * self.k
+        return 4 * self.k + 4
 
 
 Form = Annotated[Exact | Sampled, Field(discriminator="kind")]
@@ -101,10 +104,14 @@ def identity_of(manifest: Manifest) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a cache. Raises CacheBroken where there is none, or one that cannot be read."""
+    """The manifest of a cache. Raises CacheBroken where there is none, or one that cannot be read.
+
+    Raises CacheOfOtherForm for samples without the teacher's entropy, from which no divergence can be told.
+    """
     path = folder / NAME
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
+        found = Manifest.model_validate_json(text)
     except FileNotFoundError:
         raise CacheBroken(
             f"{folder} holds no teacher's cache (there is no {NAME}).",
@@ -118,6 +125,13 @@ def read_manifest(folder: Path) -> Manifest:
         raise CacheBroken(
             f"{path} is no manifest of a teacher's cache ({where}: {first['msg']}).", "Make the cache again."
         ) from None
+    if isinstance(found.form, Sampled) and "entropy" not in json.loads(text)["form"]:
+        raise CacheOfOtherForm(
+            f"The samples in {folder} are of an older minizoo, which kept no entropy of the teacher: their loss would be a "
+            "cross-entropy and not a divergence.",
+            "Give another --teacher-cache, or remove this one: the same command makes it again.",
+        )
+    return found
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
