@@ -14,7 +14,8 @@ from minizoo.output import Output, json_option
 
 if TYPE_CHECKING:
     from minizoo.display.distill.progress import DistillProgress
-    from zoo.distill.request import Choices, DistillRequest
+    from zoo.distill.choices import Choices
+    from zoo.distill.request import DistillRequest
     from zoo.distill.run import Tools
     from zoo.distill.stages.pair import ModelTokenizer
     from zoo.distill.stages.text import HeldTasks
@@ -72,6 +73,9 @@ RATE = click.FloatRange(min=0, min_open=True)
     "--parallel", type=click.Choice(["auto", "none", "ddp", "fsdp"]), default="auto", show_default=True,
     help="How torchrun's processes share the model; auto: fsdp.",
 )  # fmt: skip
+@click.option(
+    "--offload", is_flag=True, help="Keep weights, gradients and moments in the host's memory: slow, and fits more."
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
 @click.option("--teacher-cache", type=A_PATH, help="Folder of what the teacher says: made, gone on with, or read.")
 @click.option("--cache", metavar="FORM", help="exact, or sampled:K draws a token; without it exact.")
@@ -98,6 +102,10 @@ RATE = click.FloatRange(min=0, min_open=True)
     "--overlap/--no-overlap", default=True, help="Look for documents of every suite in the text; the default."
 )
 @click.option("--drop-overlap", is_flag=True, help="Leave out the documents of the text that have one.")
+@click.option(
+    "--tracker", "trackers", multiple=True, metavar="NAME",
+    help="Tell accelerate's tracker of that name every step: tensorboard, wandb, mlflow, trackio … Repeatable.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say steps, FLOPs, memory, disk and hours, and run nothing.")
 @click.option("--gpus", type=COUNT, default=1, show_default=True, help="With --dry-run: so many, under FSDP2.")
 @click.option("--gpu-memory", type=RATE, metavar="GB", help="With --dry-run: of each, in 10⁹ bytes.")

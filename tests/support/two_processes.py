@@ -49,6 +49,9 @@ def runs(out, world):
     run(out / "bf16", BF16, student=small_student(), world=world)
     run(out / "frozen", BF16, student=frozen_student(), world=world)
     run(out / "untied", student=small_student(**UNTIED), world=world)
+    teacher = small_teacher()
+    shard_teacher(teacher.model, world, offload=True)
+    run(out / "offloaded", replace(SETTINGS, offload=True), student=small_student(), teacher=teacher, world=world)
     run(out / "states", loss=STATES, teacher=small_teacher((1, -1)), world=world)
     return seen
 

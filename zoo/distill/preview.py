@@ -11,6 +11,7 @@ from zoo.arch.gpus import load_gpus
 from zoo.checkpoint.model_ref import resolve
 from zoo.distill.plan.disk import Disk, disk_bytes, trained_tokens
 from zoo.distill.plan.fit import Fit, largest, ways_to_fit
+from zoo.distill.plan.host import host_memory
 from zoo.distill.plan.memory import Memory, peak_memory
 from zoo.distill.plan.setup import Setup, Targets
 from zoo.distill.plan.time import MFU, StepFlops, hours_by_gpu, step_flops
@@ -47,6 +48,8 @@ class DistillPlan:
     teacher: str
     flops: StepFlops
     memory: Memory
+    host: Memory | None
+    """Of a process in the host's memory, where weights wait there."""
     disk: Disk
     choice: TeacherChoice
     gpus: tuple[OneGpu, ...]
@@ -81,7 +84,7 @@ def preview(request: DistillRequest, machine: Machine) -> DistillPlan:
     ways: tuple[str, ...] = ()
     if all(gpu.fits is None for gpu in gpus):
         largest_one = max(gpu.memory for gpu in gpus)
-        ways = tuple(" with ".join(way.words) for way in ways_to_fit(setup, largest_one))
+        ways = tuple(way.told for way in ways_to_fit(setup, largest_one))
     advice, recipe = request.advice, request.recipe
     return DistillPlan(
         chosen,
@@ -89,6 +92,7 @@ def preview(request: DistillRequest, machine: Machine) -> DistillPlan:
         teacher.shown,
         step_flops(chosen),
         peak_memory(chosen),
+        host_memory(chosen),
         disk_bytes(chosen),
         _choice(request, chosen),
         gpus,

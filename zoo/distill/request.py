@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
+from zoo.distill.choices import Choices, check_choices, draws_of
 from zoo.distill.recipes import Advice, Recipe, advise, correction_rate, recipe, steps_of
 from zoo.distill.settings import LossSettings, TrainSettings
 from zoo.errors import ConflictingOptions, InvalidOption, OutputExists
@@ -18,56 +19,7 @@ WARM_UP_SHARE = 0.05
 CORRECTION_SHARE, CORRECTION_WARM_UP = 1 / 5, 120
 """arXiv 2408.11796, teacher correction: a fifth of the parent's peak rate, 120 steps of warm-up."""
 LOSSES: dict[str, Literal["forward_kl", "reverse_kl"]] = {"kl": "forward_kl", "reverse-kl": "reverse_kl"}
-CACHES = re.compile(r"exact|sampled:([1-9]\d*)")
 STATES = re.compile(r"(\d+):(\d+)")
-Correcting = Literal["no", "before", "beside"]
-"""Whether the teacher is fine-tuned on the text: not at all, first, or step by step with the student."""
-
-
-class Choices(TypedDict):
-    """The options of `minizoo distill` as click gives them; None is what nobody said."""
-
-    data: tuple[str, ...]
-    text_column: str | None
-    skip_broken: bool
-    tokens: int | None
-    recipe: str | None
-    out: Path | None
-    # the loss
-    loss: str
-    temperature: float
-    clm: float
-    states: tuple[str, ...]
-    embedding: bool
-    # the steps
-    batch: int | None
-    length: int | None
-    micro: int | None
-    rate: float | None
-    least_rate: float | None
-    warm_up: int | None
-    seed: int
-    dtype: Literal["float32", "bfloat16"] | None
-    optimizer: Literal["adamw", "adamw-8bit"]
-    lora: int | None
-    checkpoint_activations: bool
-    parallel: Literal["auto", "none", "ddp", "fsdp"]
-    device: str
-    # the teacher
-    teacher_cache: Path | None
-    cache: str | None
-    correct_teacher: Correcting
-    correction_tokens: int | None
-    correction_rate: float | None
-    # checkpoints and tasks
-    save_every: int
-    keep: int
-    eval_every: int
-    suite: str | None
-    tasks: tuple[str, ...]
-    overlap: bool
-    drop_overlap: bool
-    dry_run: bool
 
 
 @dataclass(frozen=True)
@@ -113,6 +65,15 @@ class DistillRequest:
     overlap: bool = True
     """Whether documents of tasks are looked for in the text."""
     drop_overlap: bool = False
+    trackers: tuple[str, ...] = ()
+    """Names of accelerate's trackers that are told of every step."""
+
+    @property
+    def cache(self) -> str | None:
+        """The form of the teacher's cache, as the command line has it; None: the teacher is in memory."""
+        if self.teacher_cache is None:
+            return None
+        return "exact" if self.sampled is None else f"sampled:{self.sampled}"
 
     @property
     def measures(self) -> bool:
@@ -131,7 +92,7 @@ def parse_request(student: str | None, teacher: str | None, choices: Choices) ->
     Raises ConflictingOptions for options that do not go together, InvalidOption for one that cannot be, and what `recipe`
     raises.
     """
-    _check_options(choices)
+    check_choices(choices)
     run = recipe(choices["recipe"]) if choices["recipe"] else None
     tokens = choices["tokens"] or (run.tokens if run else None)
     if tokens is None:
@@ -158,12 +119,13 @@ def parse_request(student: str | None, teacher: str | None, choices: Choices) ->
         lora=choices["lora"],
         device=choices["device"],
         teacher_cache=choices["teacher_cache"],
-        sampled=_draws(choices["cache"]),
+        sampled=draws_of(choices["cache"]),
         correction=_correction(choices, run, train, tokens),
         suite=choices["suite"],
         tasks=choices["tasks"],
         overlap=choices["overlap"],
         drop_overlap=choices["drop_overlap"],
+        trackers=choices["trackers"],
     )
 
 
@@ -194,6 +156,7 @@ def _train(choices: Choices, tokens: int, advised: TrainSettings | None) -> Trai
         optimizer=choices["optimizer"],
         checkpoint_activations=choices["checkpoint_activations"],
         parallel=choices["parallel"],
+        offload=choices["offload"],
         save_every=choices["save_every"],
         eval_every=choices["eval_every"],
         keep=choices["keep"],
@@ -224,13 +187,6 @@ def _pair(word: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _draws(word: str | None) -> int | None:
-    found = CACHES.fullmatch(word or "exact")
-    if found is None:
-        raise InvalidOption(f"There is no --cache {word}.", "Give exact, or sampled:K such as sampled:64.")
-    return int(found[1]) if found[1] else None
-
-
 def _correction(choices: Choices, run: Recipe | None, train: TrainSettings, tokens: int) -> Correction | None:
     when = choices["correct_teacher"]
     if when == "no":
@@ -243,37 +199,3 @@ def _correction(choices: Choices, run: Recipe | None, train: TrainSettings, toke
     if choices["correction_rate"] is not None:
         rate, told = choices["correction_rate"], "as asked"
     return Correction(when, choices["correction_tokens"] or tokens, rate, told)
-
-
-def _check_options(choices: Choices) -> None:
-    if not choices["data"] and not choices["dry_run"]:
-        raise ConflictingOptions("There is no text to train on.", "Give --data FILE.")
-    if choices["cache"] and choices["teacher_cache"] is None:
-        raise ConflictingOptions("--cache says how a cache is made.", "Give --teacher-cache DIR with it.")
-    if choices["eval_every"] and not (choices["suite"] or choices["tasks"]):
-        raise ConflictingOptions("--eval-every needs tasks to measure.", "Give --suite S or --tasks A,B.")
-    if choices["suite"] and choices["tasks"]:
-        raise ConflictingOptions("--suite and --tasks both say what is measured.", "Give one of them.")
-    if choices["drop_overlap"] and not choices["overlap"]:
-        raise ConflictingOptions("--drop-overlap and --no-overlap exclude each other.", "Give one of them.")
-    _check_teacher(choices)
-    if choices["out"] is None and not choices["dry_run"]:
-        raise ConflictingOptions("There is nowhere to write to.", "Give --out DIR.")
-
-
-def _check_teacher(choices: Choices) -> None:
-    """What a corrected teacher and a cached one exclude."""
-    when = choices["correct_teacher"]
-    if when == "no" and (choices["correction_tokens"] or choices["correction_rate"]):
-        raise ConflictingOptions(
-            "The correction's tokens and rate go with a correction.", "Give --correct-teacher before or beside."
-        )
-    if when == "beside" and choices["teacher_cache"]:
-        raise ConflictingOptions(
-            "A teacher that changes with every step cannot be cached.", "Give --correct-teacher before."
-        )
-    if _draws(choices["cache"]) and (choices["loss"] != "kl" or choices["states"] or choices["embedding"]):
-        raise ConflictingOptions(
-            "Sampled targets give forward KL on logits alone: they hold no other distribution and no states.",
-            "Give --cache exact, or leave --loss, --states and --embedding away.",
-        )

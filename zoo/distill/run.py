@@ -20,17 +20,18 @@ from zoo.distill.request import DistillRequest, check_out
 from zoo.distill.result.folder import Draw, Finished, add_small_files, publish
 from zoo.distill.stages.beside import TeacherBeside
 from zoo.distill.stages.correcting import correct_before
-from zoo.distill.stages.fitting import fitted, work_of
+from zoo.distill.stages.fitting import check_offload, fitted, work_of
 from zoo.distill.stages.pair import OpenTokenizer, Pair, open_pair
 from zoo.distill.stages.teaching import TeacherFolder, load_model, open_teacher
 from zoo.distill.stages.text import Desk, OpenTasks, RunText, open_text
 from zoo.distill.stages.told import told
+from zoo.distill.tracking import Trackers, check_trackers, settings_of
 from zoo.distill.train.loop import METRICS, TrainOutcome, train
 from zoo.distill.train.metrics import StepMetrics, read
 from zoo.distill.train.parallel import DTYPES
 from zoo.distill.train.watcher import Evaluate, Measured
 from zoo.distill.train.watcher import Watcher as TrainWatcher
-from zoo.distill.train.world import World, open_world
+from zoo.distill.train.world import World, open_world, telling_of_lost_ranks
 from zoo.errors import Busy
 from zoo.prune.progress import ProgressCallback
 
@@ -61,6 +62,19 @@ class Watcher:
             step=lambda metrics, steps: self.step(name, metrics, steps), note=self.note, evaluated=self.evaluated
         )
 
+    def with_trackers(self, trackers: Trackers) -> Watcher:
+        """One that tells the trackers too, after all others."""
+
+        def step(name: str, metrics: StepMetrics, steps: int) -> None:
+            self.step(name, metrics, steps)
+            trackers.step(name, metrics)
+
+        def evaluated(at: int, measured: Measured) -> None:
+            self.evaluated(at, measured)
+            trackers.evaluated(at, measured)
+
+        return replace(self, step=step, evaluated=evaluated)
+
 
 @dataclass(frozen=True)
 class DistillOutcome:
@@ -85,10 +99,14 @@ def run(request: DistillRequest, tools: Tools, watcher: Watcher | None = None) -
     another run writes `out`, and what its stages raise.
     """
     watcher = watcher or Watcher()
-    with open_world(request.train.parallel, request.device) as world, ExitStack() as stack:
+    check_trackers(request.trackers)
+    train = request.train
+    with open_world(train.parallel, request.device, offload=train.offload) as world, ExitStack() as stack:
+        check_offload(train, world)
         out = check_out(request.out)
         world.first(lambda: _alone(out, stack))
-        return _run(_settled(request, world), tools, watcher, world, out)
+        stack.enter_context(telling_of_lost_ranks())
+        return _run(_settled(request, world), tools, watcher, world, out, stack)
 
 
 def work_folder(out: Path) -> Path:
@@ -96,7 +114,9 @@ def work_folder(out: Path) -> Path:
     return out.parent / f".{out.name}.distilling"
 
 
-def _run(request: DistillRequest, tools: Tools, watcher: Watcher, world: World, out: Path) -> DistillOutcome:
+def _run(
+    request: DistillRequest, tools: Tools, watcher: Watcher, world: World, out: Path, stack: ExitStack
+) -> DistillOutcome:
     work = work_folder(out)
     progress = watcher.progress if world.is_first else None
     tell = watcher.note if world.is_first else _nobody
@@ -104,6 +124,10 @@ def _run(request: DistillRequest, tools: Tools, watcher: Watcher, world: World, 
     world.first(lambda: open_pair(request.student, request.teacher, work, tools.open_tokenizer, progress) and None)
     pair = open_pair(request.student, request.teacher, work, tools.open_tokenizer)
     request = fitted(request, pair, world, tell)
+    trackers = Trackers(request.trackers, work, out.name, tell)
+    stack.callback(trackers.finish)
+    world.first(lambda: trackers.start(settings_of(request, world.size)))
+    watcher = watcher.with_trackers(trackers)
     text = open_text(request, pair.tokenizer, Desk(work, world, tools.open_tasks, tell, progress))
     source = TeacherFolder(pair.teacher.folder, pair.teacher.name, world.first(pair.teacher.weights_digest))
     if request.correction is not None and request.correction.when == "before":
@@ -118,6 +142,7 @@ def _run(request: DistillRequest, tools: Tools, watcher: Watcher, world: World, 
         return DistillOutcome(out, outcome.steps, request.train.steps, outcome.stopped)
 
     def finish() -> dict[str, Any]:
+        trackers.finish()
         corrected = trained.teacher.folder if trained.teacher.folder != pair.teacher.folder else None
         finished = Finished(work, outcome, read(work / METRICS), corrected, text.overlap_file)
         made = told(request, pair, text, trained.teacher, digest, trained.form, finished, world, trained.parameters)

@@ -51,3 +51,5 @@ class TrainSettings:
     """Checkpoints that stay, beside the best by task."""
     parallel: Literal["auto", "none", "ddp", "fsdp"] = "auto"
     """auto: none in one process, fsdp under torchrun."""
+    offload: bool = False
+    """Weights, gradients and moments wait in the host's memory, by fsdp, with one process too."""

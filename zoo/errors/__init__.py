@@ -25,6 +25,7 @@ from zoo.errors.distilling import (
     StudentUnfit,
     TeacherNotFinite,
     TooLittleData,
+    TrackerBroken,
     WorldTooSmall,
 )
 from zoo.errors.hub import DownloadBroken, DownloadCorrupt, HubBusy, HubFailing, TokenRefused
@@ -222,6 +223,7 @@ __all__ = [
     "TokenRefused",
     "TokenizerUnreadable",
     "TooLittleData",
+    "TrackerBroken",
     "UnknownModel",
     "UnknownName",
     "UnknownRun",

@@ -25,6 +25,10 @@ class RankLost(EnvironmentIssue):
     """A process of a run over several died or stopped answering."""
 
 
+class TrackerBroken(EnvironmentIssue):
+    """A tracker that is to be told of a training's steps did not start: no account, no server, a folder of another version."""
+
+
 class CacheOfOtherTeacher(InputError):
     """A teacher's cache was made by another teacher than the one given."""
 

@@ -10,6 +10,7 @@ from minizoo.display.scale import rough_duration, scaled_unit
 from minizoo.output import Column, Output
 
 if TYPE_CHECKING:
+    from zoo.distill.plan.memory import Memory
     from zoo.distill.preview import DistillPlan, OneGpu
     from zoo.distill.teacher.choose import TeacherChoice, TeacherOption
 
@@ -21,8 +22,11 @@ def show_plan(output: Output, plan: DistillPlan) -> None:
         return
     output.table([Column("of the run"), Column("")], _facts(plan))
     output.text()
-    output.table([Column("memory of a device"), Column("", number=True)], _memory(plan))
+    output.table([Column("memory of a device"), Column("", number=True)], _memory(plan.memory))
     output.text()
+    if plan.host is not None:
+        output.table([Column("memory of the host, a process"), Column("", number=True)], _memory(plan.host))
+        output.text()
     headings = ("bytes a token", "on the disk", "FLOP to make", "FLOP a use")
     output.table(
         [Column("teacher"), *(Column(heading, number=True) for heading in headings), Column("fits"), Column("pays")],
@@ -36,6 +40,11 @@ def show_plan(output: Output, plan: DistillPlan) -> None:
     )
     output.text(
         f"None: it does not fit. Hours at {100 * plan.mfu:g} % of the peak, without evaluations and checkpoints."
+        + (
+            ""
+            if plan.host is None
+            else " Nor is the weights' way from the host and back, or the optimizer's step there."
+        )
     )
     if plan.ways:
         output.text(f"It fits none of them. These would fit: {'; or '.join(plan.ways)}.")
@@ -61,7 +70,8 @@ def _facts(plan: DistillPlan) -> Iterator[tuple[str, str]]:
     yield "FLOP a step", scaled_unit(plan.flops.total, "FLOP")
     yield "  of the teacher", scaled_unit(plan.flops.teacher, "FLOP")
     yield "FLOP of the run", f"{plan.total_flops:.3g}"
-    yield "processes", f"{setup.processes}, weights {setup.layout if setup.layout != 'none' else 'whole'}"
+    layout = "whole" if setup.layout == "none" else setup.layout
+    yield "processes", f"{setup.processes}, weights {layout}{' on the host' if train.offload else ''}"
     yield "rows of text on the disk", scaled_unit(disk.tokens, "B")
     yield (
         "checkpoints on the disk",
@@ -69,10 +79,10 @@ def _facts(plan: DistillPlan) -> Iterator[tuple[str, str]]:
     )
 
 
-def _memory(plan: DistillPlan) -> Iterator[tuple[str, str]]:
-    for part in plan.memory.parts:
+def _memory(memory: Memory) -> Iterator[tuple[str, str]]:
+    for part in memory.parts:
         yield part.name, scaled_unit(part.bytes, "B")
-    yield f"all of it, at {plan.memory.moment}", scaled_unit(plan.memory.total, "B")
+    yield f"all of it, at {memory.moment}", scaled_unit(memory.total, "B")
 
 
 def _option(option: TeacherOption) -> tuple[str, ...]:
@@ -109,11 +119,8 @@ def _document(plan: DistillPlan) -> dict[str, Any]:
         "processes": setup.processes,
         "flops_a_step": {**asdict(plan.flops), "total": plan.flops.total},
         "flops": plan.total_flops,
-        "memory": {
-            "moment": plan.memory.moment,
-            "bytes": plan.memory.total,
-            "parts": {part.name: part.bytes for part in plan.memory.parts},
-        },
+        "memory": _parts(plan.memory),
+        "host_memory": None if plan.host is None else _parts(plan.host),
         "disk": asdict(plan.disk),
         "teacher_forms": _choice(plan.choice),
         "mfu": plan.mfu,
@@ -132,6 +139,14 @@ def _document(plan: DistillPlan) -> dict[str, Any]:
         "assumed": list(plan.assumed),
         "notes": list(plan.notes),
         "correction": plan.correction,
+    }
+
+
+def _parts(memory: Memory) -> dict[str, Any]:
+    return {
+        "moment": memory.moment,
+        "bytes": memory.total,
+        "parts": {part.name: part.bytes for part in memory.parts},
     }
 
 

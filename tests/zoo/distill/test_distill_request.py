@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from zoo.distill.request import Choices, parse_request
+from zoo.distill.choices import Choices
+from zoo.distill.request import parse_request
 from zoo.errors import ConflictingOptions, InvalidOption
 
 PLAIN: Choices = {
     "data": ("a.jsonl",), "text_column": None, "skip_broken": False, "tokens": 32 * 1024 * 100, "recipe": None,
     "out": Path("out"), "loss": "kl", "temperature": 1.0, "clm": 0.0, "states": (), "embedding": False, "batch": None,
     "length": None, "micro": None, "rate": None, "least_rate": None, "warm_up": None, "seed": 0, "dtype": None,
-    "optimizer": "adamw", "lora": None, "checkpoint_activations": False, "parallel": "auto", "device": "auto",
-    "teacher_cache": None, "cache": None, "correct_teacher": "no", "correction_tokens": None, "correction_rate": None,
-    "save_every": 0, "keep": 2, "eval_every": 0, "suite": None, "tasks": (), "overlap": True, "drop_overlap": False,
-    "dry_run": False,
+    "optimizer": "adamw", "lora": None, "checkpoint_activations": False, "parallel": "auto", "offload": False,
+    "device": "auto", "teacher_cache": None, "cache": None, "correct_teacher": "no", "correction_tokens": None,
+    "correction_rate": None, "save_every": 0, "keep": 2, "eval_every": 0, "suite": None, "tasks": (), "overlap": True,
+    "drop_overlap": False, "trackers": (), "dry_run": False,
 }  # fmt: skip
 
 
@@ -77,6 +78,9 @@ def test_loss_states_and_cache_are_read():
         ({"correction_tokens": 10}, ConflictingOptions),
         ({"correct_teacher": "beside", "teacher_cache": Path("c")}, ConflictingOptions),
         ({"overlap": False, "drop_overlap": True}, ConflictingOptions),
+        ({"offload": True, "parallel": "ddp"}, ConflictingOptions),
+        ({"offload": True, "optimizer": "adamw-8bit"}, ConflictingOptions),
+        ({"offload": True, "correct_teacher": "beside"}, ConflictingOptions),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(words, cause):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 
+from zoo.distill.plan.host import host_memory
 from zoo.distill.plan.memory import Memory, peak_memory
 from zoo.distill.plan.setup import Setup
 from zoo.errors import DeviceMemory, InvalidOption
@@ -39,6 +40,13 @@ class Way:
     words: tuple[str, ...]
     fit: Fit
 
+    @property
+    def told(self) -> str:
+        """The words, and what the host must have."""
+        host = host_memory(self.fit.setup)
+        needed = "" if host is None else f" and {_gb(host.total)} of the host's memory for each process"
+        return " with ".join(self.words) + needed
+
 
 def fit(setup: Setup, memory: int) -> Fit:
     """The run with the largest micro-batch that fits a device of `memory` bytes, whatever micro-batch it names.
@@ -68,9 +76,13 @@ def ways_to_fit(setup: Setup, memory: int) -> tuple[Way, ...]:
     """What would have to change for the run to fit, in the order in which it should be weighed.
 
     First the fewest changes that train all weights: recomputed activations and an exact cache change nothing of the result, a
-    sample and moments in eight bits do. Then adapters in place of the weights, and more processes.
+    sample and moments in eight bits do. Then the host's memory in place of the device's, which changes nothing either and is
+    slow; adapters in place of the weights; more processes.
     """
     found = _fewest(setup, memory, _levers(setup))
+    if _may_offload(setup):
+        left = _offloaded(setup)
+        found += [Way(("--offload", *way.words), way.fit) for way in _fewest(left, memory, _levers(left))[:1]]
     if not setup.lora:
         adapted = replace(setup, lora=RANK)
         found += [
@@ -116,9 +128,23 @@ def _levers(setup: Setup) -> list[tuple[str, Lever]]:
         ("--checkpoint-activations", None if setup.train.checkpoint_activations else _recomputed),
         ("--teacher-cache DIR", partial(replace, targets="exact") if setup.targets == "live" else None),
         (sampled, partial(replace, targets="sampled") if setup.targets == "exact" and plain else None),
-        ("--optimizer adamw-8bit", _eight_bit if setup.device == "cuda" and setup.train.optimizer == "adamw" else None),
+        ("--optimizer adamw-8bit", _eight_bit if _may_be_eight_bit(setup) else None),
     ]
     return [(words, change) for words, change in levers if change is not None]
+
+
+def _may_be_eight_bit(setup: Setup) -> bool:
+    return setup.device == "cuda" and setup.train.optimizer == "adamw" and not setup.train.offload
+
+
+def _may_offload(setup: Setup) -> bool:
+    train = setup.train
+    on_a_gpu = setup.device == "cuda" and not train.offload
+    return on_a_gpu and train.optimizer == "adamw" and train.parallel in ("auto", "fsdp")
+
+
+def _offloaded(run: Setup) -> Setup:
+    return replace(run, train=replace(run.train, offload=True))
 
 
 def _recomputed(run: Setup) -> Setup:
@@ -147,7 +173,7 @@ def _refused(setup: Setup, memory: int) -> DeviceMemory:
     peak = peak_memory(least)
     parts = ", ".join(f"{part.name} {_gb(part.bytes)}" for part in peak.parts[:4])
     ways = ways_to_fit(setup, memory)
-    would = "; or ".join(" with ".join(way.words) + f" ({_gb(way.fit.memory.total)})" for way in ways)
+    would = "; or ".join(f"{way.told} ({_gb(way.fit.memory.total)})" for way in ways)
     return DeviceMemory(
         f"One row of {setup.train.length:,} tokens takes {_gb(peak.total)} at its peak ({peak.moment}: {parts}), and "
         f"{_gb(int(memory * USABLE))} of the device's {_gb(memory)} are planned with.",

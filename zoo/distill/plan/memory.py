@@ -23,6 +23,8 @@ GATHERED = 2
 """Layers whose weights are whole on a rank at a time under fsdp: the one that runs and the next."""
 DRAW = 8 + 4
 """Bytes of a sampled id and its weight, as the loss takes them."""
+ENTROPY = 4
+"""Bytes of the teacher's entropy of a token, beside its samples."""
 CONTEXT = {"cpu": 400_000_000, "cuda": 800_000_000}
 """Bytes that a process takes before any model: interpreter and libraries on a CPU, as measured; on a GPU the driver's context,
 kernels and the workspaces of cuBLAS, an estimate that has not been measured here."""
@@ -84,7 +86,9 @@ def _pool(moments: Iterable[list[Part]]) -> list[Part]:
 
 
 def _resident(setup: Setup) -> list[Part]:
-    """What is there at every moment."""
+    """What is there at every moment. Of what waits on the host nothing is."""
+    if setup.train.offload:
+        return [Part("teacher", teacher_bytes(setup)), Part("process and libraries", CONTEXT[setup.device])]
     frozen = setup.parameters * setup.width if setup.lora else 0
     trained = setup.trained * FULL
     moment = EIGHT_BIT if setup.train.optimizer == "adamw-8bit" else FULL
@@ -98,12 +102,15 @@ def _resident(setup: Setup) -> list[Part]:
 
 
 def teacher_bytes(setup: Setup) -> int:
-    """What stays of the teacher on a device: all of it, its share of the layers and the whole head, or of a cache the head."""
+    """What stays of the teacher on a device: all of it, its share of the layers and the whole head, or the head alone.
+
+    The head alone is left of one whose hidden states come from a cache, and of one whose layers wait on the host.
+    """
     teacher, width = setup.teacher, setup.width
     head = table_parameters(teacher) * width
     if setup.targets == "sampled":
         return 0
-    if setup.targets == "exact":
+    if setup.targets == "exact" or setup.train.offload:
         return head
     layers = teacher.num_layers * layer_parameters(teacher) * width
     embedding = 0 if teacher.tied_embeddings else head
@@ -169,7 +176,8 @@ def _returning(setup: Setup) -> list[Part]:
         return parts
     if setup.layout == "fsdp":
         root = root_parameters(student)
-        shared = Part("gradients of embedding and head, before they are shared out", root * (setup.width + FULL))
+        own = FULL // setup.shards if setup.train.offload else 0  # this rank's part, on its way to the host
+        shared = Part("gradients of embedding and head, before they are shared out", root * (setup.width + FULL + own))
         return [*parts, *_casts(setup, root=True), shared]
     # Both tables' gradients wait for their cast; with a carried gradient the fp32 form of one is there besides.
     waiting = 2 * table * setup.width if setup.width != FULL else table
@@ -183,7 +191,7 @@ def _stepping(setup: Setup) -> list[Part]:
 
 def _targets(setup: Setup) -> list[Part]:
     states = setup.teacher.hidden_size * setup.width * (1 + setup.pairs)
-    each = setup.draws * DRAW if setup.targets == "sampled" else states
+    each = setup.draws * DRAW + ENTROPY if setup.targets == "sampled" else states
     return [Part("targets", setup.tokens * each, setup.tokens * each < SMALL)]
 
 
@@ -203,7 +211,9 @@ def _kept(setup: Setup) -> Part:
 
 
 def _gradients(setup: Setup) -> list[Part]:
-    """Those of the layers, small tensors where a layer's matrices are, and those of the tables."""
+    """Those of the layers, small tensors where a layer's matrices are, and those of the tables; none that waits on the host."""
+    if setup.train.offload:
+        return []
     tables = 0 if setup.lora else root_parameters(setup.student)
     small = FULL * setup.student.hidden_size * setup.student.ffn_hidden_size // setup.shards < SMALL
     return [
@@ -234,7 +244,8 @@ def _casts(setup: Setup, root: bool) -> list[Part]:
     student, width = setup.student, setup.width
     layer, around = layer_parameters(student) * width, (root_parameters(student) if root else 0) * width
     if setup.layout == "fsdp":
-        return [Part("weights, gathered", _gathered(around, layer), pooled=True)]
+        gathered = Part("weights, gathered", _gathered(around, layer), pooled=True)
+        return [gathered, Part("weights, on their way from the host", _arriving(setup))]
     if width == FULL or setup.lora:  # frozen weights are held as they are computed with, adapters are few
         return []
     small = student.hidden_size * student.ffn_hidden_size * width < SMALL
@@ -245,6 +256,14 @@ def _casts(setup: Setup, root: bool) -> list[Part]:
 def _gathered(root: int, layer: int) -> int:
     """What is whole on a rank under fsdp: the root and some layers; a unit arrives in a buffer and is copied out of it."""
     return max(2 * root, root + (GATHERED + 1) * layer)
+
+
+def _arriving(setup: Setup) -> int:
+    """Of a unit's share that comes from the host in fp32 before it is cast and gathered, the root's at the most."""
+    if not setup.train.offload:
+        return 0
+    unit = max(root_parameters(setup.student), layer_parameters(setup.student))
+    return unit * (setup.width if setup.lora else FULL) // setup.shards
 
 
 def _wide(setup: Setup, dims: Dense) -> bool:

@@ -45,7 +45,9 @@ class Setup:
 
     @property
     def layout(self) -> Layout:
-        """How weights stand over the processes; alone, nothing is shared."""
+        """How weights stand over the processes; alone, nothing is shared, and what waits on the host does so by fsdp."""
+        if self.train.offload:
+            return "fsdp"
         if self.processes == 1 or self.train.parallel == "none":
             return "none"
         return "ddp" if self.train.parallel == "ddp" else "fsdp"

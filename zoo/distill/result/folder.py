@@ -20,7 +20,7 @@ from zoo.prune.write.folder import write_json
 
 Draw = Callable[[Sequence[Mapping[str, Any]], Mapping[str, Sequence[tuple[int, float]]], str], str]
 """Takes the steps of metrics.jsonl, (step, value) by task, and a caption; gives the picture as SVG."""
-PICTURE, LAST, TEACHER = "losses.svg", "last", "teacher"
+PICTURE, LAST, TEACHER, LOGS = "losses.svg", "last", "teacher", "logs"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def publish(finished: Finished, made: Distilled, out: Path, draw: Draw) -> dict[
     """Write the folder `out`; returns the content of its minizoo.json.
 
     It has the chosen checkpoint, its note, card and picture, metrics.jsonl; in `last/` the last checkpoint where another is
-    the best, in `teacher/` a corrected teacher. Weights are linked, not copied, where the file system can.
+    the best, in `teacher/` a corrected teacher, in `logs/` what trackers wrote. Weights are linked, not copied, where the
+    file system can.
     """
     partial = out.parent / f".{out.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -65,6 +66,8 @@ def publish(finished: Finished, made: Distilled, out: Path, draw: Draw) -> dict[
     for file in (finished.home / METRICS, finished.home / EVALUATIONS, finished.overlap):
         if file is not None and file.is_file():
             shutil.copyfile(file, partial / file.name)
+    if (finished.home / LOGS).is_dir():
+        _link(finished.home / LOGS, partial / LOGS)
     note = {**note_of(made), "weights_digest": open_folder(finished.chosen).weights_digest()}
     write_json(partial / "minizoo.json", note)
     (partial / "README.md").write_text(model_card(made), "utf-8")

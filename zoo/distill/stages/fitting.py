@@ -12,14 +12,15 @@ import torch
 from zoo.arch.gpus import find_gpu
 from zoo.distill.correction import correction_settings
 from zoo.distill.plan.fit import fit
+from zoo.distill.plan.host import check_host
 from zoo.distill.plan.setup import Setup, Targets
 from zoo.distill.plan.time import step_flops
 from zoo.distill.request import Correction, DistillRequest
-from zoo.distill.settings import LossSettings
+from zoo.distill.settings import LossSettings, TrainSettings
 from zoo.distill.stages.pair import Pair
 from zoo.distill.train.metrics import Work
 from zoo.distill.train.world import World
-from zoo.errors import InvalidOption
+from zoo.errors import ConflictingOptions, InvalidOption
 from zoo.prune.importance.devices import free_memory
 
 UNKNOWN_MEMORY = 4 << 30
@@ -43,6 +44,15 @@ def fitted(request: DistillRequest, pair: Pair, world: World, tell: Tell) -> Dis
             tell(f"The recipe's rows of {length:,} tokens are cut to the models' context of {longest:,}.")
         request = request.over(longest)
     return _with_micro(request, pair, world, tell)
+
+
+def check_offload(train: TrainSettings, world: World) -> None:
+    """Raise ConflictingOptions where weights are to wait in the host's memory and the device's is the same."""
+    if train.offload and world.device.type == "cpu":
+        raise ConflictingOptions(
+            "--offload keeps weights out of a GPU's memory, and this run is on a CPU, whose memory is the host's own.",
+            "Leave --offload away, or give --device cuda on a machine with a GPU.",
+        )
 
 
 def targets_of(request: DistillRequest) -> Targets:
@@ -81,6 +91,8 @@ def _peak(request: DistillRequest, world: World) -> float | None:
 
 def _with_micro(request: DistillRequest, pair: Pair, world: World, tell: Tell) -> DistillRequest:
     setup = setup_of(request, pair, world)
+    if setup is not None:
+        check_host(setup, min(world.gather(_share_of_host())))
     if request.micro_asked or setup is None:
         rows = max(1, request.train.batch // world.size)
         return replace(request, train=replace(request.train, micro=min(request.train.micro, rows)))
@@ -112,6 +124,12 @@ def _fitted_correction(request: DistillRequest, setup: Setup, world: World) -> C
 
 
 def _memory(world: World) -> int:
-    """Bytes that this process may take of its device: of a CPU's free memory its share."""
-    free = free_memory(str(world.device)) or UNKNOWN_MEMORY
-    return free if world.device.type == "cuda" else free // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    """Bytes that this process may take of its device."""
+    if world.device.type == "cpu":
+        return _share_of_host()
+    return free_memory(str(world.device)) or UNKNOWN_MEMORY
+
+
+def _share_of_host() -> int:
+    """Of the machine's free memory this process's part."""
+    return (free_memory("cpu") or UNKNOWN_MEMORY) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -114,7 +114,7 @@ def open_teacher(
     layers = layers_to_match(request.loss)[0]
     if request.teacher_cache is None:
         live = _live(request, source, layers)
-        shard_teacher(live.model, world)
+        shard_teacher(live.model, world, request.train.offload)
         return live, "live"
     needed = text.needed(request.train.steps, request.train.batch)
     cache = _Cache(request.teacher_cache, _form(request, layers), source, text, needed)

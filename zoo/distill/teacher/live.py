@@ -45,8 +45,8 @@ class LiveTeacher:
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are, and its targets."""
-        return next(self.model.parameters()).device
+        """Where it computes, and its targets are: its layers may wait elsewhere, its head never does."""
+        return self.model.get_output_embeddings().weight.device
 
     def targets(self, batch: Batch) -> ExactTargets:
         """Hidden states of the counted positions [tokens, hidden], and the head; tensors that autograd may keep."""

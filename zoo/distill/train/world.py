@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import signal
+import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -106,12 +108,16 @@ class World:
 
 @contextlib.contextmanager
 def open_world(
-    parallel: Parallel = "auto", device: str = "auto", environment: Mapping[str, str] = os.environ
+    parallel: Parallel = "auto",
+    device: str = "auto",
+    environment: Mapping[str, str] = os.environ,
+    offload: bool = False,
 ) -> Generator[World]:
     """The world that this process is part of, its process group opened and closed again.
 
-    auto: one process alone, under torchrun `fully_shard`. gloo joins processes on a CPU, NCCL those on GPUs. Raises
-    WorldTooSmall where one process runs and several were meant, DeviceMissing for a GPU that is not there.
+    auto: one process alone, under torchrun `fully_shard`. `offload` is a matter of `fully_shard`, so one process is a group of
+    one then. gloo joins processes on a CPU, NCCL those on GPUs. Raises WorldTooSmall where one process runs and several were
+    meant, DeviceMissing for a GPU that is not there.
     """
     size = int(environment.get("WORLD_SIZE", "1"))
     _refuse_lonely(parallel, environment)
@@ -122,11 +128,14 @@ def open_world(
             f"The run is to be of one process, and torchrun started {size}.",
             "Leave `parallel` at auto, or start it alone.",
         )
-    if "WORLD_SIZE" not in environment or (size == 1 and parallel in ("auto", "none")):
+    alone = "WORLD_SIZE" not in environment
+    if not offload and (alone or (size == 1 and parallel in ("auto", "none"))):
         yield World(where)
         return
+    meeting: dict[str, Any] = {"store": dist.HashStore(), "rank": 0, "world_size": 1} if alone else {}
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo", timeout=PATIENCE)
+        backends = "cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo"
+        dist.init_process_group(backends, timeout=PATIENCE, **meeting)
     except (RuntimeError, ValueError) as error:
         raise WorldTooSmall(
             f"The {size} processes did not find each other ({one_line(error)}).",
@@ -153,6 +162,20 @@ def naming_lost_ranks(when: str) -> Generator[None]:
             f"Another process of the run died or stopped answering {when} ({one_line(error).partition('. ')[0]}).",
             "Its own message stands further up in torchrun's output. The same command goes on from the last checkpoint.",
         ) from error
+
+
+@contextlib.contextmanager
+def telling_of_lost_ranks() -> Generator[None]:
+    """Let RankLost reach the user: torchrun ends the other ranks as soon as one has died, and this one has something to say.
+
+    It sends SIGTERM, and SIGKILL half a minute later. The process is at its end then, so nothing is put back.
+    """
+    try:
+        yield
+    except RankLost:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise
 
 
 def _refuse_lonely(parallel: Parallel, environment: Mapping[str, str]) -> None:

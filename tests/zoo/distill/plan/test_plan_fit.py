@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from zoo.distill.plan.fit import USABLE, fit, largest, ways_to_fit
+from zoo.distill.plan.host import check_host
 from zoo.distill.plan.memory import peak_memory
 from zoo.distill.plan.setup import Setup
 from zoo.distill.recipes import RUNS, advise, recipe
@@ -58,6 +59,7 @@ def test_what_does_not_fit_is_refused_with_what_would():
     assert "--checkpoint-activations with --optimizer adamw-8bit" in refusal.value.hint
     assert "--lora 16" in refusal.value.hint
     assert "4 such devices under torchrun" in refusal.value.hint
+    assert "--offload and 25.8 GB of the host's memory for each process" in refusal.value.hint
 
 
 def test_every_way_that_is_named_fits_and_none_of_its_parts_alone():
@@ -67,6 +69,26 @@ def test_every_way_that_is_named_fits_and_none_of_its_parts_alone():
         assert peak_memory(way.fit.setup).total <= 24 * GB * USABLE
     assert largest(replace(SMALL, train=replace(SMALL.train, checkpoint_activations=True)), 24 * GB) is None
     assert largest(replace(SMALL, train=replace(SMALL.train, optimizer="adamw-8bit")), 24 * GB) is None
+
+
+def test_weights_on_the_host_are_named_where_there_is_another_memory_for_them():
+    def offered(**changes):
+        setup = replace(SMALL, train=replace(SMALL.train, **changes))
+        return any("--offload" in way.words for way in ways_to_fit(setup, 24 * GB))
+
+    assert offered()
+    assert not offered(parallel="ddp")
+    assert not offered(offload=True)
+    cpu = replace(SMALL, device="cpu")
+    assert not any("--offload" in way.words for way in ways_to_fit(cpu, 24 * GB))
+
+
+def test_a_host_without_room_for_what_is_left_to_it_is_refused():
+    offloaded = replace(SMALL, train=replace(SMALL.train, offload=True))
+    check_host(offloaded, 64 * GB)
+    check_host(SMALL, GB)
+    with pytest.raises(DeviceMemory, match=r"leaves 25\.8 GB to the host .*training: weights 4\.9 GB.*24\.0 GB free"):
+        check_host(offloaded, 24 * GB)
 
 
 def test_samples_are_named_only_for_a_loss_that_they_can_serve():

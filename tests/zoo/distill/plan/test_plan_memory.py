@@ -12,6 +12,7 @@ from support.paths import ROOT
 from zoo.arch.dims import Dense, Rope
 from zoo.arch.parameters import count_parameters
 from zoo.distill.lora import add_adapters
+from zoo.distill.plan.host import host_memory
 from zoo.distill.plan.memory import CONTEXT, peak_memory, teacher_bytes
 from zoo.distill.plan.setup import Setup, adapter_parameters
 from zoo.distill.settings import LossSettings, TrainSettings
@@ -68,6 +69,23 @@ def test_under_fsdp_a_rank_holds_its_share_and_ddp_holds_everything():
     assert size(eight, "weights, gathered") > 0
     both = replace(eight, train=replace(eight.train, parallel="ddp"))
     assert size(both, "weights") == size(BIG, "weights")
+
+
+def test_what_waits_on_the_host_is_not_on_the_device_and_the_other_way_about():
+    parameters, teacher = count_parameters(BIG.student).total, count_parameters(BIG.teacher)
+    offloaded = replace(BIG, train=replace(BIG.train, offload=True))
+    on_the_device = {part.name for part in peak_memory(offloaded).parts}
+    assert {"weights", "optimizer", "gradients of the layers"}.isdisjoint(on_the_device)
+    assert {"weights, gathered", "activations", "teacher"} <= on_the_device
+    assert teacher_bytes(offloaded) == 2 * 128_256 * 4096
+    host = host_memory(offloaded)
+    sizes = {part.name: part.bytes for part in host.parts}
+    assert sizes["weights"] + sizes["gradients"] + sizes["optimizer"] == 16 * parameters
+    assert sizes["teacher"] == 2 * (teacher.total - teacher.head - teacher.final_norm)
+    assert host.total > peak_memory(BIG).total / 2
+    assert host_memory(BIG) is None
+    eight = host_memory(replace(offloaded, processes=8, train=replace(offloaded.train)))
+    assert {part.name: part.bytes for part in eight.parts}["the whole student, as it is loaded"] == 4 * parameters
 
 
 def test_a_teacher_takes_its_weights_its_share_of_them_its_head_or_nothing():

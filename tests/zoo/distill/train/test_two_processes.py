@@ -63,6 +63,7 @@ def test_the_teacher_is_sharded_too_but_for_its_head(two):
 
 ALONE = {
     "fsdp": {},
+    "offloaded": {},
     "ddp": {},
     "untied": {"student": lambda: small_student(**UNTIED)},
     "states": {"loss": STATES, "teacher": lambda: small_teacher((1, -1))},

@@ -28,7 +28,7 @@ from zoo.files import fsync_path, json_object, publish_folder, write_atomically
 
 SCHEMA = "minizoo.training/1"
 TRAINING, STATE = "training", "state.json"
-FREE_TO_CHANGE = ("micro", "checkpoint_activations", "save_every", "eval_every", "keep", "parallel")
+FREE_TO_CHANGE = ("micro", "checkpoint_activations", "save_every", "eval_every", "keep", "parallel", "offload")
 """Settings that change where and how often a run computes, and nothing of what it computes."""
 Furnish = Callable[[Path], None]
 """Adds what a model's folder holds beside weights and config: tokenizer, generation settings, a note."""
