@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +17,16 @@ from harness.compare.items import ScoreKey, Side
 from harness.compare.primary import keys_of_task, primary_key
 from harness.compare.task import TaskComparison
 from harness.compare.tested import tested
-from harness.records.trained_on import was_trained_on
+from harness.records.trained_on import NOTE, was_trained_on
 from harness.recovery.row import ROLES, Change, GoldRecovery, RecoveryRow, Role, Status
 from harness.recovery.standing import Standing, is_above_chance, standing
 from harness.recovery.three import Three, three_of
 from harness.stats import constants
 from harness.stats.paired.real import mean_interval, mean_p, paired_mean
 from harness.stats.paired.recovered import recovered
+
+NAMED = re.compile(r"\b[AB]\b")
+"""A sentence of `compare` that names its sides."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Sides:
 
 
 def recovery_rows(sides: Sides) -> list[RecoveryRow]:
-    """A row a metric of every task (a group for its tasks) that any two of the three have in common with the parent.
+    """A row a metric of every task that all three have, a group for its tasks.
 
     Paired as `compare` pairs: by task, document and occurrence; a task whose requests differ is refused with the reason.
     """
@@ -85,7 +89,7 @@ def _row(sides: Sides, key: ScoreKey, cut: TaskComparison, back: TaskComparison)
             status, why = "not resolved", "the loss shows, but any share of it could be won back by these documents"
     return RecoveryRow(
         key, primary, status, why, better, chance, len(three.loss), _units(three.loss), *told, loss, gain,
-        share, _gold(three, status), trained, _notes(three, cut, back),
+        share, _gold(three, status), trained, _notes(sides, three, cut, back),
     )  # fmt: skip
 
 
@@ -173,12 +177,15 @@ def _gold(three: Three, status: Status) -> GoldRecovery | None:
     return GoldRecovery(len(loss), parent, pruned, distilled, status, share)
 
 
-def _notes(three: Three, cut: TaskComparison, back: TaskComparison) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_told(three, cut, back)))
+def _notes(sides: Sides, three: Three, cut: TaskComparison, back: TaskComparison) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_told(sides, three, cut, back)))
 
 
-def _told(three: Three, cut: TaskComparison, back: TaskComparison) -> Iterator[str]:
-    for row in (cut, back):
-        yield from (note for note in row.notes if "in common" not in note)
+def _told(sides: Sides, three: Three, cut: TaskComparison, back: TaskComparison) -> Iterator[str]:
+    """What `compare` says of the pairs, with who A and B are where it names them; what was trained on has a mark of its own."""
+    for row, other in ((cut, sides.pruned), (back, sides.distilled)):
+        for note in row.notes:
+            if "in common" not in note and NOTE not in note:
+                yield f"{note} (A is {sides.parent.name}, B is {other.name})" if NAMED.search(note) else note
     if three.left_out or cut.n > len(three.loss) or any("in common" in note for note in (*cut.notes, *back.notes)):
         yield f"{len(three.loss):,} documents that all three have"

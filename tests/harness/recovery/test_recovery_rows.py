@@ -7,6 +7,7 @@ import pytest
 from support.compared import made, score_of
 from support.recovering import DISTILLED, PARENT, PRUNED, golds, rights
 
+from harness.records.record import Counts
 from harness.stats.sufficient import RatioStatistics
 
 RIGHTS = rights()
@@ -139,3 +140,37 @@ def test_a_failed_task_is_refused_with_the_failure(rows):
     lost = made("m", [], status="failed", reason="out of memory", scores=())
     (found,) = rows([made("m", THREE[0])], [lost], [made("m", THREE[2])])
     assert (found.status, "out of memory" in found.why) == ("refused", True)
+
+
+def test_a_group_is_won_back_as_its_own_number_weighs_its_tasks(rows):
+    """A small task counts as much as a large one, in the share as in the group's score."""
+    sizes = {"mmlu_law": 300, "mmlu_art": 60}
+
+    def group(values):
+        parts = values[:300], values[300:360]
+        leaves = [
+            made("m", part, task, columns=hashes(task, len(part))) for part, task in zip(parts, sizes, strict=True)
+        ]
+        whole = score_of([0.0], value=float(np.mean([np.mean(part) for part in parts])), n=360, total=None)
+        return [*leaves, made("m", [], "mmlu", scores=(whole,), members=tuple(sizes))]
+
+    (found,) = rows(*map(group, THREE))
+    means = [np.mean([np.mean(values[:300]), np.mean(values[300:360])]) for values in THREE]
+    assert (found.key.task, found.n) == ("mmlu", 360)
+    assert [each.value for each in found.standings()] == pytest.approx(means)
+    assert found.recovered.value == pytest.approx((means[2] - means[1]) / (means[0] - means[1]))
+    assert found.recovered.lower < found.recovered.value < found.recovered.upper
+
+
+def test_notes_of_the_pairs_say_who_they_are_about(rows):
+    def cut(values, truncated):
+        record, samples = made("m", values)
+        counts = Counts(documents=400, documents_total=400, requests=400, tokens=1, truncated=truncated, reused=0)
+        return [(record.model_copy(update={"counts": counts}), samples)]
+
+    (found,) = rows(cut(THREE[0], 0), cut(THREE[1], 3), cut(THREE[2], 0))
+    assert found.notes == ("prompts were cut to fit the context: 0 of A, 3 of B (A is whole, B is cut)",)
+
+
+def hashes(task, n):
+    return {name: [f"{task} {at}" for at in range(n)] for name in ("doc_hash", "request_hash")}
