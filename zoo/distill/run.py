@@ -105,7 +105,7 @@ def run(request: DistillRequest, tools: Tools, watcher: Watcher | None = None) -
         check_offload(train, world)
         out = check_out(request.out)
         world.first(lambda: _alone(out, stack))
-        stack.enter_context(telling_of_lost_ranks())
+        stack.enter_context(telling_of_lost_ranks(world))
         return _run(_settled(request, world), tools, watcher, world, out, stack)
 
 

@@ -165,13 +165,18 @@ def naming_lost_ranks(when: str) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def telling_of_lost_ranks() -> Generator[None]:
-    """Let RankLost reach the user: torchrun ends the other ranks as soon as one has died, and this one has something to say.
+def telling_of_lost_ranks(world: World) -> Generator[None]:
+    """Let RankLost reach the user, wherever of a run it comes up (between steps shards are moved too).
 
-    It sends SIGTERM, and SIGKILL half a minute later. The process is at its end then, so nothing is put back.
+    torchrun ends the other ranks as soon as one has died, and this one has something to say. It sends SIGTERM, and SIGKILL half
+    a minute later. The process is at its end then, so nothing is put back.
     """
-    try:
+    if world.size == 1:
         yield
+        return
+    try:
+        with naming_lost_ranks("while shards were moved"):
+            yield
     except RankLost:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,9 +1,11 @@
 """Who trains: alone, or as one of many; and what is said where that is not as it was meant."""
 
+import signal
+
 import pytest
 import torch
 
-from zoo.distill.train.world import World, naming_lost_ranks, open_world
+from zoo.distill.train.world import World, naming_lost_ranks, open_world, telling_of_lost_ranks
 from zoo.errors import DeviceMissing, RankLost, WorldTooSmall
 
 
@@ -65,6 +67,20 @@ def test_what_gloo_and_nccl_say_of_a_dead_peer_names_a_lost_rank(said):
         naming_lost_ranks("in step 5"),
     ):
         raise RuntimeError(said)
+
+
+def test_a_rank_that_is_lost_between_steps_is_named_and_the_message_outlives_torchruns_sigterm():
+    two = World(torch.device("cpu"), size=2)
+    usual = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(RankLost, match="while shards were moved"), telling_of_lost_ranks(two):
+            raise RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:48363")
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+    alone = World(torch.device("cpu"))
+    with pytest.raises(RuntimeError, match="timed out"), telling_of_lost_ranks(alone):
+        raise RuntimeError("the hub timed out")
 
 
 def test_other_faults_are_not_taken_for_a_lost_rank():

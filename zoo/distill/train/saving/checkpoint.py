@@ -22,7 +22,7 @@ from zoo.distill.settings import LossSettings, TrainSettings
 from zoo.distill.train.objective import Objective
 from zoo.distill.train.saving.state import file_name, read_state, write_state
 from zoo.distill.train.saving.weights import AsStored, write_model
-from zoo.distill.train.world import World
+from zoo.distill.train.world import World, naming_lost_ranks
 from zoo.errors import DiskFull, InvalidTraining, NotWritable, OtherRun
 from zoo.files import fsync_path, json_object, publish_folder, write_atomically
 
@@ -63,7 +63,7 @@ class Saver:
     def save(self, objective: Objective, optimizer: torch.optim.Optimizer, progress: Progress) -> Path:
         """Write the checkpoint after these steps; every rank calls it. What is there already is left as it is.
 
-        Durable when it returns. Raises DiskFull and NotWritable, after which nothing of it is left.
+        Durable when it returns. Raises DiskFull, NotWritable and RankLost, after which nothing of it is left.
         """
         final = self.home / f"step-{progress.step:08d}"
         if self.world.first(final.exists):
@@ -71,7 +71,7 @@ class Saver:
         partial = self.home / f".{final.name}.partial"
         try:
             self.world.first(lambda: _renew(partial))
-            with _naming_causes(final):
+            with _naming_causes(final), naming_lost_ranks("while a checkpoint was written"):
                 write_model(objective.student, partial, self.dtype, self.world, self.as_stored)
             self.world.each(lambda: self._write_state(objective, optimizer, partial / TRAINING))
             self.world.first(lambda: self._publish(partial, final, progress))
