@@ -38,14 +38,10 @@ def show_plan(output: Output, plan: DistillPlan) -> None:
         [Column(f"{plan.setup.processes} of"), *(Column(h, number=True) for h in ("rows at once", "peak", "hours"))],
         [_gpu(gpu) for gpu in plan.gpus],
     )
-    output.text(
-        f"None: it does not fit. Hours at {100 * plan.mfu:g} % of the peak, without evaluations and checkpoints."
-        + (
-            ""
-            if plan.host is None
-            else " Nor is the weights' way from the host and back, or the optimizer's step there."
-        )
-    )
+    left_out = "evaluations and checkpoints"
+    if plan.host is not None:
+        left_out = "evaluations, checkpoints, the weights' way from the host and the optimizer there"
+    output.text(f"None: it does not fit. Hours at {100 * plan.mfu:g} % of the peak, without {left_out}.")
     if plan.ways:
         output.text(f"It fits none of them. These would fit: {'; or '.join(plan.ways)}.")
     told = {"Stated by the recipe's source:": plan.stated, "Left open by it:": plan.assumed, "Notes:": plan.notes}
