@@ -83,7 +83,7 @@ def test_loss_and_gradients_are_those_of_the_dense_formula(form, dtype, head):
 
 
 @pytest.mark.parametrize("form", [LossSettings(chunk=4), LossSettings(clm=0.7, temperature=2.0, chunk=4)], ids=str)
-def test_loss_against_a_sample_is_its_cross_entropy(form):
+def test_loss_against_a_sample_is_its_cross_entropy_less_the_teachers_entropy(form):
     hidden, head, _, labels = drawn(bias=True)
     given = hidden, head, sampled(), labels
     assert_equal(outcome(chunked_divergence, *given, form), outcome(dense_divergence, *given, form), 3e-6)
