@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HERE = Path(os.path.relpath(Path(__file__).parent))
-TOKENS, BATCH, LENGTH, RATE, WARM_UP = 32_768, 4, 128, 6e-4, 5
+TOKENS, BATCH, LENGTH, RATE, WARM_UP = 65_536, 4, 256, 2e-4, 4
 ROWS = ["--tokens", str(TOKENS), "--batch", str(BATCH), "--length", str(LENGTH)]
 TRAINING = [*ROWS, "--rate", str(RATE), "--warm-up", str(WARM_UP)]
 MODELS = {
@@ -57,7 +57,7 @@ def steps(work: Path, mirror: Path) -> Iterator[Step]:
     cut = ["--target", "ffn=1152", "--calibration", str(text), "--samples", "24", "--out", str(pruned)]
     yield Step(["minizoo", "prune", str(parent), *cut], pruned)
     pair = ["--student", str(pruned), "--teacher", str(parent), "--data", str(text)]
-    kept = ["--save-every", "16", "--mirror", str(mirror), "--out", str(distilled)]
+    kept = ["--save-every", "8", "--mirror", str(mirror), "--out", str(distilled)]
     yield Step(["minizoo", "distill", *pair, *TRAINING, *kept], distilled)
     for folder, name in MODELS.items():
         suite = ["--suite", str(HERE / "suite.yaml"), "--data", str(mirror), *results]

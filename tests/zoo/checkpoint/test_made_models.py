@@ -17,7 +17,7 @@ models:
     kind: base
     made: {{by: my script, source: mine}}
     {more}
-    lineage: {{parent: llama-3.1-8b, relation: [distilled], source: mine}}
+    lineage: {{parent_elsewhere: a tale, relation: [distilled], source: mine}}
     architecture:
       {{type: dense, num_layers: 5, hidden_size: 64, ffn_hidden_size: 172, num_attention_heads: 8, num_kv_heads: 4,
        head_dim: 8, vocab_size: 512, tied_embeddings: true, max_context: 512, activation: swiglu, norm: rmsnorm,
@@ -40,7 +40,7 @@ def registry(tmp_path, monkeypatch):
 def test_a_folder_by_the_name_of_a_made_model_is_that_model(registry, stories):
     registry()
     ref = resolve(str(stories), name="tales")
-    assert (ref.kind, ref.id, ref.folder, ref.parent) == ("registry", "tales", stories, "llama-3.1-8b")
+    assert (ref.kind, ref.id, ref.folder, ref.parent) == ("registry", "tales", stories, None)
     assert locate(ref).model.id == "tales"
     assert resolve(str(stories)).entry is None
 
