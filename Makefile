@@ -40,10 +40,18 @@ format: install  ## ruff, with its fixes
 types: install  ## basedpyright, strict
 	$(BIN)/basedpyright
 
-nano: install  ## train the nano family anew and compare its scores with the shipped ones
+DISTIL := --teacher out/nano-teacher --data out/nano.jsonl --tokens 400000 --batch 8 --length 256 --rate 2e-3 --no-overlap
+
+nano: install  ## make the nano family anew, all five models, and compare its scores with the shipped ones
+	rm -rf out/nano-width* out/nano-depth*
 	$(BIN)/python -m zoo.nano --out out/nano-teacher
 	$(BIN)/python -m zoo.nano.students --teacher out/nano-teacher --out out
-	$(BIN)/python -m harness.accuracy.nano_check out/nano-teacher
+	$(BIN)/python examples/distill_nano.py out/nano.jsonl 6000
+	$(BIN)/minizoo distill --student out/nano-width-pruned --out out/nano-width-float32 $(DISTIL)
+	$(BIN)/minizoo distill --student out/nano-depth-pruned --out out/nano-depth-float32 $(DISTIL)
+	$(BIN)/python -m zoo.nano.rounding out/nano-width-float32 out/nano-width
+	$(BIN)/python -m zoo.nano.rounding out/nano-depth-float32 out/nano-depth
+	$(BIN)/python -m harness.accuracy.nano_check out
 
 clean:  ## remove .venv, results and out
 	rm -rf $(VENV) results out

@@ -1,7 +1,8 @@
-"""Does a rebuilt nano model score as the shipped one does? The end of `make nano`.
+"""Does the rebuilt nano family score as the shipped one does? The end of `make nano`.
 
-`python -m harness.accuracy.nano_check FOLDER`. Bytes are equal on one machine and thread count only, so scores are what is
-compared: a rebuilt score must lie in the shipped score's 95 % interval for two runs, that is within z·√(se₁² + se₂²) of it.
+`python -m harness.accuracy.nano_check FOLDER`, which holds every model of the family under its name. Bytes are equal on one
+machine and thread count only, so scores are what is compared: a rebuilt score may be worse than the shipped one by no more than
+the 95 % interval of two runs, that is z·√(se₁² + se₂²).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from harness.records.derived import estimate
 from harness.records.record import MetricScore
 from harness.stats.constants import Z
 from harness.suites.suite import TaskSelection
+from zoo.registry.loader import load_registry
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,22 @@ def _shown(value: float | None) -> str:
     return f"{'–':>8}" if value is None else f"{value:8.4f}"
 
 
+def family() -> list[str]:
+    """The nano models of the registry, in its order."""
+    return [model.id for model in load_registry().models.values() if model.group == "nano"]
+
+
 def main() -> int:
-    """Print the comparison; 1 when there is no score, or a rebuilt score is worse than chance alone explains."""
-    rows = list(compare("nano-teacher", sys.argv[1]))
-    for row in rows:
-        verdict = "as shipped" if row.holds else "NO SCORE" if None in (row.shipped, row.rebuilt) else "WORSE"
-        told = f"shipped {_shown(row.shipped)}  rebuilt {_shown(row.rebuilt)}"
-        print(f"{row.task:14} {row.metric:30} {told}  {verdict}")
-    return 0 if rows and all(row.holds for row in rows) else 1
+    """Print the comparison of every model; 1 when one has no score, or a rebuilt score is worse than chance alone explains."""
+    verdicts: list[bool] = []
+    for model in family():
+        rows = list(compare(model, str(Path(sys.argv[1]) / model)))
+        verdicts.append(bool(rows) and all(row.holds for row in rows))
+        for row in rows:
+            verdict = "as shipped" if row.holds else "NO SCORE" if None in (row.shipped, row.rebuilt) else "WORSE"
+            told = f"shipped {_shown(row.shipped)}  rebuilt {_shown(row.rebuilt)}"
+            print(f"{model:18} {row.task:14} {row.metric:30} {told}  {verdict}", flush=True)
+    return 0 if verdicts and all(verdicts) else 1
 
 
 if __name__ == "__main__":

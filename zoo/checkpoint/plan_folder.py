@@ -18,6 +18,8 @@ WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin*", "
 def virtual_parent(folder: Path) -> Path | None:
     """The parent's folder where `folder` holds a plan and no weights; None for any other folder.
 
+    A parent that its note names by a relative path is looked for from `folder`, so that both can move together.
+
     Raises FileMissing where that parent is gone, InvalidPlan for a note that cannot be read, AmbiguousFolder where the folder
     has weights as well.
     """
@@ -36,12 +38,13 @@ def virtual_parent(folder: Path) -> Path | None:
             f"{folder} is a plan on the weights of {named}, and holds weights of its own ({own}): which are meant is not said.",
             "Move the weights away to run the plan, or plan.json and minizoo.json to run the weights.",
         )
-    if not Path(named).is_dir():
-        was_converted = Path(named).parent == cache_folder() / "converted"
+    parent = Path(named) if Path(named).is_absolute() else (folder / named).resolve()
+    if not parent.is_dir():
+        was_converted = parent.parent == cache_folder() / "converted"
         hint = (
             "Evaluate its parent once: the converted weights come back there."
             if was_converted
             else "Bring the parent back."
         )
-        raise FileMissing(f"{folder} holds no weights, and its parent {named} is not there.", hint)
-    return Path(named)
+        raise FileMissing(f"{folder} holds no weights, and its parent {parent} is not there.", hint)
+    return parent

@@ -1,13 +1,15 @@
-"""`python -m zoo.nano.students`: cut the nano teacher to its width- and its depth-pruned student. Nothing is retrained.
+"""`python -m zoo.nano.students`: plan how the nano teacher is cut to its width- and its depth-pruned student.
 
 The edges are those of Llama-3.1-Minitron-4B in small: about half of the parameters stay, once by width with all query
-heads kept, once by removing one contiguous block of half of the layers.
+heads kept, once by removing one contiguous block of half of the layers. Nothing is retrained, and no weight is copied: a
+student is a plan on the teacher, which it names by its place beside it.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -19,10 +21,12 @@ from zoo.nano import corpus
 from zoo.prune.calibration import Calibration, CalibrationText, Sampling, read_calibration
 from zoo.prune.importance.aggregate import Aggregation
 from zoo.prune.parent import Parent, open_parent
+from zoo.prune.plan import Plan
 from zoo.prune.scores import DepthBy
 from zoo.prune.selection import plan_from_ranking
 from zoo.prune.target import Target, child_shape
-from zoo.prune.write.writer import write_child
+from zoo.prune.write.folder import write_json
+from zoo.prune.write.writer import write_virtual
 
 WEIGHTS = Path(__file__).parent / "weights"
 TEACHER = "nano-teacher"
@@ -49,7 +53,7 @@ STUDENTS = (
 
 
 def make_students(teacher: Path, out: Path) -> list[Path]:
-    """Measure the teacher's importance once and write both students into `out`, each atomically; returns their folders."""
+    """Measure the teacher's importance once and write both plans into `out`, each atomically; returns their folders."""
     from zoo.prune.importance.measure import measure
     from zoo.prune.importance.settings import ImportanceSettings
 
@@ -64,10 +68,18 @@ def make_students(teacher: Path, out: Path) -> list[Path]:
         for student in STUDENTS:
             shape = shapes[student.name]
             plan = plan_from_ranking(parent.identity, shape, scores.ranking(shape, student.depth_by))
-            write_child(plan, parent, Path(scratch) / student.name)
+            made = write_plan(plan, parent, Path(scratch) / student.name, out / student.name)
             shutil.rmtree(out / student.name, ignore_errors=True)
-            (Path(scratch) / student.name).rename(out / student.name)
+            made.rename(out / student.name)
     return [out / student.name for student in STUDENTS]
+
+
+def write_plan(plan: Plan, parent: Parent, folder: Path, place: Path) -> Path:
+    """Write the plan to `folder`, with the parent named as it is found from `place`, where the plan will stand."""
+    note = write_virtual(plan, parent, folder)
+    found = os.path.relpath(parent.folder.resolve(), place.resolve())
+    write_json(folder / "minizoo.json", note | {"parent_folder": found})
+    return folder
 
 
 def calibration(parent: Parent, scratch: Path) -> Calibration:

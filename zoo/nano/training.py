@@ -17,6 +17,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from zoo.files import publish_folder
 from zoo.nano import corpus
+from zoo.nano.muon import Muon
 from zoo.nano.rows import Rows, document_positions
 from zoo.nano.tokenizer import BOS_ID, EOS_ID, VOCABULARY, train_tokenizer
 
@@ -34,9 +35,11 @@ class TrainingRecipe:
     seed: int = 1
     tokenizer_documents: int = 20_000
     """Documents that the tokenizer is trained on."""
-    steps: int = 1600
+    steps: int = 1200
     threads: int = 1
     batch: int = 4096
+    micro: int = 1024
+    """So many of a batch are computed at once: what the caches of a core hold."""
     row: int = 256
     long_every: int = 8
     """Every so many batches the rows are as long as the context and one document, so that late positions are trained too."""
@@ -118,18 +121,25 @@ def _fit(model: LlamaForCausalLM, rows: Rows, recipe: TrainingRecipe) -> float:
         long = step % recipe.long_every == 0
         length = CONTEXT if long else recipe.row
         batch = rows.take(recipe.batch // length, length)
-        apart = None if long else document_positions(batch)
-        loss = model(input_ids=batch, position_ids=apart, labels=batch, use_cache=False).loss
-        loss.backward()
+        losses.append(
+            sum(_backward(model, part, long, len(part) / len(batch)) for part in batch.split(recipe.micro // length))
+        )
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         for each in (*optimizers, *schedules):
             each.step()
         model.zero_grad()
-        losses.append(loss.item())
         if step % 50 == 0 or step == recipe.steps:
             _print_progress(step, losses, time.monotonic() - began, recipe)
     last = losses[-max(1, recipe.steps // 20) :]
     return sum(last) / len(last)
+
+
+def _backward(model: LlamaForCausalLM, rows: torch.Tensor, long: bool, share: float) -> float:
+    """Add the gradient of these rows' mean loss, of which the batch has `share`; returns their part of the loss."""
+    apart = None if long else document_positions(rows)
+    loss = model(input_ids=rows, position_ids=apart, labels=rows, use_cache=False).loss * share
+    loss.backward()
+    return loss.item()
 
 
 def _optimizers(model: LlamaForCausalLM, recipe: TrainingRecipe) -> tuple[torch.optim.Optimizer, ...]:
@@ -138,7 +148,7 @@ def _optimizers(model: LlamaForCausalLM, recipe: TrainingRecipe) -> tuple[torch.
     taken = {id(weight) for weight in matrices}
     others = [weight for weight in model.parameters() if id(weight) not in taken]
     return (
-        torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay),
+        Muon(matrices, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay),
         torch.optim.AdamW(others, lr=recipe.other_rate, betas=recipe.betas, weight_decay=0.0),
     )
 

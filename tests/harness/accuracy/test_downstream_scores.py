@@ -1,6 +1,7 @@
 """Importance by a task and the check of a rebuilt nano: a number that is none is no score there either."""
 
 import math
+from unittest.mock import Mock
 
 import pytest
 from support.answering import AnsweringBackend
@@ -32,15 +33,28 @@ def metric(value):
     return MetricScore(metric="acc", filter="none", value=value, n=2, higher_is_better=True, chance=None)
 
 
-@pytest.mark.parametrize("rebuilt", [{}, {("nano_words", "acc,none"): metric(None)}])
+ROW = ("nano_words", "acc,none")
+
+
+@pytest.mark.parametrize("rebuilt", [{}, {ROW: metric(None)}])
 def test_a_rebuilt_model_without_a_score_does_not_pass(monkeypatch, capsys, rebuilt):
-    scores = {"nano-teacher": {("nano_words", "acc,none"): metric(0.5)}, "new": rebuilt}
-    monkeypatch.setattr(nano_check, "_scores", scores.__getitem__)
+    monkeypatch.setattr(nano_check, "_scores", lambda model: rebuilt if "/" in model else {ROW: metric(0.5)})
     monkeypatch.setattr("sys.argv", ["nano_check", "new"])
     assert nano_check.main() == 1
     shown = capsys.readouterr().out
     assert "NO SCORE" in shown
     assert "nan" not in shown.replace("nano", "")
+
+
+def test_every_model_of_the_family_is_checked_and_one_that_is_worse_fails(monkeypatch, capsys):
+    worse = {"new/nano-width-pruned": {ROW: metric(0.1)}}
+    monkeypatch.setattr(nano_check, "_scores", lambda model: worse.get(model, {ROW: metric(0.5)}))
+    monkeypatch.setattr(nano_check, "estimate", lambda _: Mock(stderr=0.05))
+    monkeypatch.setattr("sys.argv", ["nano_check", "new"])
+    assert nano_check.main() == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == nano_check.family()
+    assert [line.split()[0] for line in lines if line.endswith("WORSE")] == ["nano-width-pruned"]
 
 
 def test_a_check_of_nothing_does_not_pass(monkeypatch):

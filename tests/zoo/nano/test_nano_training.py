@@ -19,11 +19,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 import zoo.nano
 from zoo.nano import training
 from zoo.nano.__main__ import main
+from zoo.nano.muon import Muon, orthogonalised
 from zoo.nano.training import TrainingRecipe, train
 
 SHIPPED = Path(zoo.nano.__file__).parent / "weights" / "nano-teacher"
 LARGEST_BYTES = 4_000_000
-SHORT = TrainingRecipe(steps=3, tokenizer_documents=1000, batch=1024, held_out_rows=4, long_every=2)
+SHORT = TrainingRecipe(steps=3, tokenizer_documents=1000, batch=1024, micro=512, held_out_rows=4, long_every=2)
 """The recipe of the shipped teacher, cut to a second's work."""
 
 
@@ -133,3 +134,30 @@ def test_the_command_changes_only_what_its_options_say(options, recipe, monkeypa
     monkeypatch.setattr(training, "train", lambda *words: asked.append(words) or {})
     assert CliRunner().invoke(main, ["--out", str(tmp_path / "t"), *options]).exit_code == 0
     assert asked == [(recipe, tmp_path / "t")]
+
+
+def test_orthogonalised_matrices_keep_their_directions_and_get_singular_values_near_one():
+    torch.manual_seed(0)
+    for shape in ((3, 40, 24), (2, 24, 40)):
+        matrices = torch.randn(shape)
+        made = orthogonalised(matrices)
+        found = torch.linalg.svdvals(made)
+        assert 0.5 < found.min() <= found.max() < 1.3
+        u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+        along = u.mT @ made @ v.mT
+        torch.testing.assert_close(along, torch.diag_embed(along.diagonal(dim1=1, dim2=2)), atol=1e-4, rtol=0)
+
+
+def test_muon_moves_as_torchs_own_but_for_its_bf16():
+    torch.manual_seed(0)
+    ours = [torch.nn.Parameter(torch.randn(shape) / 20) for shape in ((48, 32), (48, 32), (32, 80))]
+    theirs = [torch.nn.Parameter(one.detach().clone()) for one in ours]
+    both = Muon(ours, lr=0.02, weight_decay=0.01), torch.optim.Muon(theirs, lr=0.02, weight_decay=0.01)
+    for _ in range(4):
+        for one, other in zip(ours, theirs, strict=True):
+            one.grad = torch.randn_like(one)
+            other.grad = one.grad.clone()
+        for optimizer in both:
+            optimizer.step()
+    for one, other in zip(ours, theirs, strict=True):
+        assert (one - other).norm() / other.norm() < 0.01
