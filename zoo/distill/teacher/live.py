@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -46,7 +46,8 @@ class LiveTeacher:
     @property
     def device(self) -> torch.device:
         """Where it computes, and its targets are: its layers may wait elsewhere, its head never does."""
-        return self.model.get_output_embeddings().weight.device
+        head: Any = self.model.get_output_embeddings()
+        return head.weight.device
 
     def targets(self, batch: Batch) -> ExactTargets:
         """Hidden states of the counted positions [tokens, hidden], and the head; tensors that autograd may keep."""

@@ -132,7 +132,10 @@ def open_world(
     if not offload and (alone or (size == 1 and parallel in ("auto", "none"))):
         yield World(where)
         return
-    meeting: dict[str, Any] = {"store": dist.HashStore(), "rank": 0, "world_size": 1} if alone else {}
+    meeting: dict[str, Any] = {}
+    if alone:
+        store = dist.HashStore()  # pyright: ignore[reportPrivateImportUsage] (torch's stub)
+        meeting = {"store": store, "rank": 0, "world_size": 1}
     try:
         backends = "cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo"
         dist.init_process_group(backends, timeout=PATIENCE, **meeting)
