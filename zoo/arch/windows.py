@@ -25,9 +25,11 @@ def layer_kinds(config: Mapping[str, Any]) -> list[str] | None:
         return None
     kinds = config.get("layer_types")
     if not isinstance(kinds, list):
-        first = config.get("max_window_layers", FIRST)
-        windowed = _window(config) is not None
-        kinds = [SLIDING if windowed and at >= first else FULL for at in range(config["num_hidden_layers"])]
+        first = config.get("max_window_layers")
+        whole = (first if isinstance(first, int) else FIRST) if _window(config) is not None else None
+        kinds = [
+            FULL if whole is None or at < whole else SLIDING for at in range(config.get("num_hidden_layers") or FIRST)
+        ]
     return kinds if SLIDING in kinds else None
 
 

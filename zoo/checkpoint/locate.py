@@ -15,6 +15,7 @@ from typing import Any
 from zoo.arch.config_comparison import compare
 from zoo.arch.dims import Dense, Hybrid
 from zoo.arch.hf_config import dims_of, read_config
+from zoo.arch.windows import check_kinds
 from zoo.checkpoint.context_length import ContextLength, context_length
 from zoo.checkpoint.digests import digest_of
 from zoo.checkpoint.fetch import Fetched, Progress, fetch_small, fetch_weights
@@ -209,6 +210,7 @@ def model_config(folder: Path) -> Mapping[str, Any]:
         raise InvalidConfig(
             f"{folder / 'config.json'} is not a model's configuration (no model_type in it).", "Write it again."
         )
+    check_kinds(config, folder)
     return config
 
 

@@ -157,8 +157,9 @@ def test_each_layer_that_stays_attends_as_it_did(family, tmp_path):
 def test_a_window_that_contradicts_itself_is_refused(changes, tmp_path):
     folder = tiny("qwen2", tmp_path / "parent", **SLIDES)
     edit_config(folder, **changes)
-    with pytest.raises(InvalidConfig):
-        open_parent(folder)
+    for opened in (open_parent, open_folder):
+        with pytest.raises(InvalidConfig):
+            opened(folder)
 
 
 def test_importance_is_not_measured_on_rows_longer_than_the_window(tmp_path):
