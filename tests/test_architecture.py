@@ -50,6 +50,7 @@ HARNESS_GROUND = {"named_files", "nvml"}
 HARNESS: dict[str, set[str]] = {
     "gates": {"compare", "baselines", "accuracy", "lmeval", "data", "store", "suites", "metrics", "records", "stats"},
     "divergence": {"accuracy", "compare", "lmeval", "suites", "metrics", "records", "stats"},
+    "recovery": {"compare", "store", "suites", "metrics", "records", "stats"},
     "compare": {"baselines", "imports", "store", "suites", "metrics", "records", "stats"},
     "baselines": {"bundles", "store", "metrics", "records", "stats"},
     "accuracy": {"lmeval", "data", "sandbox", "suites", "metrics", "records", "stats"},
