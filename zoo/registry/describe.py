@@ -138,4 +138,4 @@ def markdown_table(registry: Registry) -> str:
 def _stored(count: int | None) -> str:
     if count is None:
         return "unknown"
-    return f"{count / 1e9:#.3g} GB" if count >= 1e9 else f"{count / 1e6:#.3g} MB"
+    return (f"{count / 1e9:#.3g} GB" if count >= 1e9 else f"{count / 1e6:#.3g} MB").replace(". ", " ")
