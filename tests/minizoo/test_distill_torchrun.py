@@ -12,7 +12,7 @@ import pytest
 from support.distilling import losses, short_run, weights, write_text
 
 pytestmark = pytest.mark.slow
-STEPS = 24
+STEPS = 16
 
 
 @pytest.fixture
