@@ -143,7 +143,7 @@ def _logged(exception: Exception) -> MinizooError:
 
 def _recoveries(output: Output, turns: Sequence[_Turn], results: Path) -> dict[str, Any]:
     """What pruning cost and distillation won back in families that are whole among the models: shown, or as JSON values."""
-    from minizoo.display.recovery import documents, recoveries_of_runs, show_recoveries
+    from minizoo.display.models.recovery import documents, recoveries_of_runs, show_recoveries
 
     found = recoveries_of_runs(results, [turn.record for turn in turns if turn.record is not None])
     if not output.as_json:

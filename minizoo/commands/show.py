@@ -43,7 +43,7 @@ def show(
     With --check the exit code is 1 when the config, or the weights of a folder, contradict the entry.
     """
     from minizoo.display.models.entry import measured_scores, show_check, show_model
-    from minizoo.display.recovery import recoveries_of_model
+    from minizoo.display.models.recovery import recoveries_of_model
     from zoo.checkpoint.folder_check import FolderCheck, check_folder
     from zoo.checkpoint.model_ref import resolve
     from zoo.errors import ConflictingOptions
@@ -77,7 +77,7 @@ def show(
 def _show_recovery(output: Output, ref: ModelRef, results: Path | None, markdown: bool) -> int:
     """The model's families alone, without a folder by the committed records; the exit code, NOTHING_TO_COMPARE where none has
     results of all three."""
-    from minizoo.display.recovery import (
+    from minizoo.display.models.recovery import (
         committed_recoveries,
         documents,
         recoveries_of_model,
@@ -100,7 +100,7 @@ def _show_recovery(output: Output, ref: ModelRef, results: Path | None, markdown
 def _show_unlisted(output: Output, ref: ModelRef, results: Path) -> int:
     """A folder described; UnknownModel for a hub model that is in no registry: nothing is known of it before it is fetched."""
     from minizoo.display.models.folder import measured_of_folder, show_folder
-    from minizoo.display.recovery import recoveries_of_model
+    from minizoo.display.models.recovery import recoveries_of_model
     from zoo.checkpoint.model_ref import near_registry_name
     from zoo.errors import UnknownModel
     from zoo.folders.describe import describe

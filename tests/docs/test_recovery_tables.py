@@ -4,7 +4,7 @@ import re
 
 from support.paths import ROOT
 
-from minizoo.display.recovery import committed_recoveries
+from minizoo.display.models.recovery import committed_recoveries
 from reports.tables.recovery import recovery_markdown
 from zoo.checkpoint.model_ref import resolve
 

@@ -7,7 +7,7 @@ from support.recovering import DISTILLED, MODELS, PARENT, PRUNED, family_file, k
 
 from harness.records.files import read_record
 from harness.store.scan import scan
-from minizoo.display.recovery import recoveries_of_runs, show_recoveries
+from minizoo.display.models.recovery import recoveries_of_runs, show_recoveries
 from minizoo.output import Output
 
 

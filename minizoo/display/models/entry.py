@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minizoo.display.accuracy import or_note, show_beside
-from minizoo.display.recovery import documents, show_recoveries
+from minizoo.display.models.recovery import documents, show_recoveries
 from minizoo.display.tables import show_table
 from minizoo.output import Column, Output
 from zoo.registry.describe import facts

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minizoo.display.recovery import documents, show_recoveries
+from minizoo.display.models.recovery import documents, show_recoveries
 from minizoo.output import Column, Output
 
 if TYPE_CHECKING:
