@@ -40,7 +40,7 @@ format: install  ## ruff, with its fixes
 types: install  ## basedpyright, strict
 	$(BIN)/basedpyright
 
-DISTIL := --teacher out/nano-teacher --data out/nano.jsonl --tokens 400000 --batch 8 --length 256 --rate 2e-3 --no-overlap
+DISTIL := --teacher out/nano-teacher --data out/nano.jsonl --tokens 120000 --batch 8 --length 256 --rate 2e-3 --no-overlap
 
 nano: install  ## make the nano family anew, all five models, and compare its scores with the shipped ones
 	rm -rf out/nano-width* out/nano-depth*

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zoo.nano.corpus import documents
 
-SEED = 3  # the teacher's own text has 1, the calibration rows of its students 2; test items are in none of them
+SEED = 4  # the teacher's own text has 1 and 3, the calibration rows of its students 2; test items are in none of them
 
 
 def main(out: str, count: str = "40000") -> None:

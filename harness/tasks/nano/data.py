@@ -2,8 +2,8 @@
 
 lm-eval calls these functions by name (`custom_dataset: !function data.words`) with the task's metadata, whose `seed`
 and `items` say which items and how many. `skew` says how much oftener a test names common words than rare ones (0: alike;
-training's own skew is higher), `steps` and `highest` how long its sums are and of which numbers: all within what training
-covers. Shots are drawn as training draws.
+training's own skew is higher), `steps` how many numbers its sums add: all within what training covers. Shots are drawn as
+training draws.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def cloze(seed: int, items: int, skew: float, **_: Any) -> DatasetDict:
     return _splits(cloze_kind.make, seed, items, _cloze_row, skew=skew)
 
 
-def sums(seed: int, items: int, steps: list[int], highest: list[int], **_: Any) -> DatasetDict:
+def sums(seed: int, items: int, steps: list[int], **_: Any) -> DatasetDict:
     """Rows of prompt and answer."""
-    return _splits(sums_kind.make, seed, items, _row, steps=tuple(steps), highest=tuple(highest))
+    return _splits(sums_kind.make, seed, items, _row, steps=tuple(steps))
 
 
 def prose(seed: int, items: int, **_: Any) -> DatasetDict:

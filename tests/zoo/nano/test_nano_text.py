@@ -17,7 +17,7 @@ from zoo.nano.kinds import cloze, code, endings, prose, sums, words
 from zoo.nano.lexicon import pick, pick_other, pronoun
 from zoo.nano.world import HELD_OUT_SHARE, Exercise, Maker, for_testing, for_training, held_out
 
-MAKERS: dict[str, Maker] = {name: kind.make for name, kind in corpus.KINDS.items()}
+MAKERS: dict[str, Maker] = {name: kind.make for name, kind in corpus.KINDS.items()} | {"long sums": corpus.LONG_SUMS}
 EVERY_KIND = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
@@ -120,7 +120,7 @@ def test_only_one_of_the_two_in_a_cloze_may_be_said_to_be_so():
 
 
 def test_every_sum_is_right_step_by_step():
-    for exercise in drawn(sums.make, 500):
+    for exercise in drawn(sums.make, 300) + drawn(corpus.LONG_SUMS, 300):
         *steps, last = exercise.answer.split("\n")
         start, *added = map(int, re.findall(r"\d+", exercise.prompt))
         total = start
@@ -132,7 +132,7 @@ def test_every_sum_is_right_step_by_step():
 
 
 def test_every_step_of_a_sum_falls_on_the_side_of_its_first():
-    for exercise in drawn(sums.make, 500):
+    for exercise in drawn(sums.make, 300) + drawn(corpus.LONG_SUMS, 300):
         pairs = [sums.key(int(a), int(b)) for a, b in re.findall(r"(\d+) \+ (\d+)", exercise.answer)]
         assert {held_out(pair) for pair in pairs} == {held_out(exercise.key)}
 

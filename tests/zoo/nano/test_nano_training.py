@@ -14,17 +14,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 from safetensors import safe_open
+from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 import zoo.nano
 from zoo.nano import training
 from zoo.nano.__main__ import main
 from zoo.nano.muon import Muon, orthogonalised
-from zoo.nano.training import TrainingRecipe, train
+from zoo.nano.training import Stage, TrainingRecipe, train
 
 SHIPPED = Path(zoo.nano.__file__).parent / "weights" / "nano-teacher"
 LARGEST_BYTES = 4_000_000
-SHORT = TrainingRecipe(steps=3, tokenizer_documents=1000, batch=1024, micro=512, held_out_rows=4, long_every=2)
+STAGES = (Stage(2, 1, "long sums"), Stage(1, 3, "many sums"))
+SHORT = TrainingRecipe(stages=STAGES, tokenizer_documents=1000, batch=1024, micro=512, held_out_rows=4, long_every=2)
 """The recipe of the shipped teacher, cut to a second's work."""
 
 
@@ -67,8 +69,12 @@ def test_shipped_weights_are_small_bf16_safetensors():
 
 def test_shipped_note_says_how_the_teacher_was_made():
     note = json.loads((SHIPPED / "minizoo.json").read_text())
-    assert {"seed", "steps", "tokens", "documents", "threads", "torch", "final_loss", "held_out_loss"} <= note.keys()
-    assert note["tokens"] == note["steps"] * note["batch"]
+    assert {"stages", "tokens", "threads", "torch", "held_out_loss"} <= note.keys()
+    asked = {field.name for field in dataclasses.fields(Stage)}
+    assert [{key: stage[key] for key in asked} for stage in note["stages"]] == [
+        *map(dataclasses.asdict, training.STAGES)
+    ]
+    assert note["tokens"] == sum(stage["steps"] for stage in note["stages"]) * note["batch"]
 
 
 def test_training_gives_a_checkpoint_that_loads_and_runs(fresh: Path):
@@ -79,9 +85,19 @@ def test_training_gives_a_checkpoint_that_loads_and_runs(fresh: Path):
     assert torch.isfinite(logits).all()
     assert (fresh / "config.json").read_bytes() == (SHIPPED / "config.json").read_bytes()
     note = json.loads((fresh / "minizoo.json").read_text())
-    assert {key: note[key] for key in ("seed", "steps", "batch", "tokens")} == {
-        "seed": 1, "steps": 3, "batch": 1024, "tokens": 3072,
-    }  # fmt: skip
+    assert (note["batch"], note["tokens"]) == (1024, 3072)
+    assert [(stage["seed"], stage["steps"]) for stage in note["stages"]] == [(1, 2), (3, 1)]
+    assert all(stage["documents"] > 0 for stage in note["stages"])
+
+
+def test_a_stage_goes_on_from_the_last_ones_rounded_weights_with_fresh_optimizers(fresh: Path, tmp_path: Path):
+    """What a process makes that begins the second stage from the first one's checkpoint."""
+    train(dataclasses.replace(SHORT, stages=STAGES[:1]), tmp_path / "first")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "first", dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "first")
+    training._run(STAGES[1], model, tokenizer, SHORT)
+    made = load_file(fresh / "model.safetensors")
+    assert all(torch.equal(model.get_parameter(name).bfloat16(), weight) for name, weight in made.items())
 
 
 def test_training_over_an_older_checkpoint_gives_the_same_bytes_and_leaves_nothing_of_it(fresh: Path, tmp_path: Path):
@@ -94,7 +110,7 @@ def test_training_over_an_older_checkpoint_gives_the_same_bytes_and_leaves_nothi
 
 
 def test_another_seed_gives_other_weights(fresh: Path, tmp_path: Path):
-    train(dataclasses.replace(SHORT, seed=2), tmp_path / "other")
+    train(dataclasses.replace(SHORT, stages=(Stage(2, 2, "long sums"),)), tmp_path / "other")
     assert (fresh / "model.safetensors").read_bytes() != (tmp_path / "other" / "model.safetensors").read_bytes()
 
 
@@ -126,7 +142,10 @@ def text_digest_of_another_process(hash_seed: str) -> str:
     ("options", "recipe"),
     [
         ([], TrainingRecipe()),
-        (["--steps", "7", "--seed", "5", "--threads", "2"], TrainingRecipe(steps=7, seed=5, threads=2)),
+        (
+            ["--steps", "7", "--seed", "5", "--threads", "2"],
+            TrainingRecipe(stages=(Stage(7, 5, "long sums"), Stage(7, 7, "many sums")), threads=2),
+        ),
     ],
 )
 def test_the_command_changes_only_what_its_options_say(options, recipe, monkeypatch, tmp_path):

@@ -8,17 +8,17 @@ from zoo.nano.lexicon import NAMES, objective, pronoun
 from zoo.nano.world import Exercise, held_out
 
 LOWEST = 10
-HIGHEST = (99, 999)
-"""The largest numbers of a story: of two digits or of three."""
-STEPS = (1, 2, 3)
-"""How often a number is added."""
+HIGHEST = (99,)
+"""The largest number of a story: of two digits."""
+STEPS = (1, 1, 2)
+"""How often a number is added: one of these, so once in two of three stories."""
 
 FRUITS = ("pears", "plums", "nuts", "beans", "figs", "limes")
 EVENTS = ("{other} gives {her} {b} more.", "{she} finds {b} more.", "{other} brings {her} {b} more.")
 
 
 def make(rng: Random, steps: tuple[int, ...] = STEPS, highest: tuple[int, ...] = HIGHEST) -> Exercise:
-    """A story of a number, what is added to it, and the sum.
+    """A story of a number, what is added to it, and the sum; drawn from the lengths `steps` and the ranges up to `highest`.
 
     Every pair that is added falls on the same side of the split as the first, which is the key, so that no step of a test is
     a step of training.
