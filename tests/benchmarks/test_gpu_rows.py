@@ -17,12 +17,14 @@ def test_every_pair_is_measured_and_bundled_once_and_a_second_call_runs_nothing(
     assert ran.code == 0, ran.err
     assert [(words[2], value(words, "--against")) for words in ran.steps] == [
         ("nano-width-pruned", "nano-teacher"),
+        ("nano-width", "nano-teacher"),
         ("nano-depth-pruned", "nano-teacher"),
+        ("nano-depth", "nano-teacher"),
     ]
     rows = lent.rows
-    assert rows.count(("nano-teacher", "batch1.128x128.b1")) == 4  # each pair at equal batch and in equal memory
-    assert len(rows) == len({(one.record.run_id, one.record.task) for one in lent.bundle.records}) == 8
-    assert f"{lent.bundle.path}: 8 rows (8 valid)\n" in ran.out
+    assert rows.count(("nano-teacher", "batch1.128x128.b1")) == 8  # each pair at equal batch and in equal memory
+    assert len(rows) == len({(one.record.run_id, one.record.task) for one in lent.bundle.records}) == 16
+    assert f"{lent.bundle.path}: 16 rows (16 valid)\n" in ran.out
     assert f"minizoo import {lent.bundle.path}." in ran.out
     assert "docs/gpu-rows.md" in ran.out
     assert lent.bundle.manifest.by == "Ada"

@@ -3,11 +3,15 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 from support.paths import ROOT
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from zoo.nano.training import TrainingRecipe, held_out_loss
+from zoo.prune.parent import open_parent
+from zoo.prune.plan import read_plan
+from zoo.prune.write.writer import write_child
 
 WEIGHTS = ROOT / "zoo/nano/weights"
 STEPS, BATCH, LENGTH = 40, 8, 256
@@ -23,6 +27,14 @@ def loss(folder):
     )
 
 
+def won_back(plan, distilled, scratch):
+    """The share of what the cut cost that came back with the `distilled` loss."""
+    parent = open_parent(WEIGHTS / "nano-teacher")
+    write_child(read_plan(WEIGHTS / plan / "plan.json"), parent, scratch / "cut")
+    cut = loss(scratch / "cut")
+    return (cut - distilled) / (cut - loss(parent.folder))
+
+
 def test_distillation_wins_back_what_the_cut_cost_on_text_that_no_one_saw(minizoo, tmp_path):
     text = tmp_path / "nano.jsonl"
     subprocess.run([sys.executable, ROOT / "examples/distill_nano.py", text, "2000"], check=True, cwd=ROOT)
@@ -30,6 +42,9 @@ def test_distillation_wins_back_what_the_cut_cost_on_text_that_no_one_saw(minizo
     size = ["--tokens", STEPS * BATCH * LENGTH, "--batch", BATCH, "--length", LENGTH, "--no-overlap"]
     ran = minizoo("distill", *words, *size, "--out", tmp_path / "student")
     assert ran.code == 0, ran.err
-    teacher, cut = (loss(WEIGHTS / name) for name in ("nano-teacher", "nano-width-pruned"))
-    won_back = (cut - loss(tmp_path / "student")) / (cut - teacher)
-    assert won_back > LEAST
+    assert won_back("nano-width-pruned", loss(tmp_path / "student"), tmp_path) > LEAST
+
+
+@pytest.mark.parametrize("name", ["nano-width", "nano-depth"])
+def test_shipped_students_win_back_what_the_cut_cost(name, tmp_path):
+    assert won_back(f"{name}-pruned", loss(WEIGHTS / name), tmp_path) > LEAST

@@ -40,7 +40,7 @@ def test_a_distilled_folder_is_a_checkpoint_with_a_note_a_card_and_a_picture(dis
     assert (told["schema"], told["finished"], told["out"]) == ("minizoo.distillation/1", True, str(out))
     assert (note["parent"]["name"], note["teacher"]["name"]) == ("nano-teacher", "nano-teacher")
     assert note["weights_digest"] == open_folder(out).weights_digest()
-    assert weights(out) == weights(load_registry().models["nano-width-pruned"].weights_folder)
+    assert weights(out) == weights(load_registry().models["nano-width"].weights_folder)
     assert len(losses(out)) == note["training"]["steps"] == 6
     assert losses(out)[-1] < 0.9 * losses(out)[0]
     card = (out / "README.md").read_text()
@@ -114,7 +114,7 @@ def test_a_corrected_teacher_stays_beside_the_student(distill, when, tmp_path):
 def test_adapters_become_part_of_the_weights(distill, dtype, tmp_path):
     ran = distill("--lora", 4, "--dtype", dtype)
     assert ran.code == 0, ran.err
-    student = load_registry().models["nano-width-pruned"].weights_folder
+    student = load_registry().models["nano-width"].weights_folder
     assert weights(tmp_path / "out") == weights(student)
     theirs, ours = (stored_tensors(weight_files(folder).read) for folder in (student, tmp_path / "out"))
     assert theirs.keys() == ours.keys()

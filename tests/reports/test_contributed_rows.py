@@ -9,7 +9,7 @@ import pytest
 from support.lent_machine import Killed, LentMachine, value
 from support.report_pages import Page
 
-MODELS = {"nano-width-pruned", "nano-depth-pruned", "nano-teacher"}
+MODELS = {"nano-width-pruned", "nano-width", "nano-depth-pruned", "nano-depth", "nano-teacher"}
 
 
 @pytest.fixture

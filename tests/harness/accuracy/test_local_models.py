@@ -15,8 +15,8 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     for place, model in {
         "runA/final": "nano-teacher",
-        "runB/final": "nano-width-pruned",
-        "minitron-8b": "nano-depth-pruned",
+        "runB/final": "nano-width",
+        "minitron-8b": "nano-depth",
     }.items():
         shutil.copytree(resolve(model).folder, root / place)
     return root

@@ -47,14 +47,14 @@ def found(request_):
 
 @pytest.fixture(scope="module")
 def answers_of(request_):
-    """What the hf backend's model of a folder makes of the same prompts."""
+    """What a folder's own model, by the backend that fits it, makes of the same prompts."""
     from dataclasses import replace
 
     evaluation = prepare(replace(request_, model="nano-teacher"))
 
     def answer(word):
         asked = asked_of_another(evaluation, replace(request_, model=str(word)))
-        backend = open_backend(locate(asked.outline), "hf", asked.request.options)
+        backend = open_backend(locate(asked.outline), None, asked.request.options)
         return right_answers(asked.plans, backend)
 
     return answer

@@ -30,7 +30,7 @@ def model() -> Any:
 
 @pytest.fixture(scope="module")
 def student() -> Any:
-    return AutoModelForCausalLM.from_pretrained(WEIGHTS / "nano-width-pruned", dtype=torch.float32)
+    return AutoModelForCausalLM.from_pretrained(WEIGHTS / "nano-width", dtype=torch.float32)
 
 
 @pytest.fixture
