@@ -43,11 +43,11 @@ def test_places_count_from_the_start_of_each_document():
 def test_a_document_in_a_row_is_read_as_if_it_stood_alone():
     model = AutoModelForCausalLM.from_pretrained(SHIPPED, dtype=torch.float32).eval()
     terms = 10 * model.config.num_hidden_layers * model.config.hidden_size
-    batch = rows(1, 256)
+    batch = rows(1, 512)
     begins = [i for i, token in enumerate(batch[0].tolist()) if token == tokenizer.BOS_ID]
     assert len(begins) > 2
     with torch.no_grad():
         together = model(input_ids=batch, position_ids=document_positions(batch), use_cache=False).logits[0]
-        for start, stop in itertools.pairwise([*begins, 256]):
+        for start, stop in itertools.pairwise([*begins, 512]):
             alone = model(input_ids=batch[:, start:stop]).logits[0]
             assert_fp32(together[start:stop], alone, terms)
