@@ -33,10 +33,10 @@ def test_a_folder_is_evaluated_from_python_and_its_results_are_read_with_duckdb(
     teacher = ROOT / "zoo/nano/weights/nano-teacher"
     ran = python(EXAMPLES / "evaluate_a_folder.py", teacher, "nano_words", tmp_path)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout == "my-model nano_words acc: 1.000 over 20 documents\n"
+    assert ran.stdout == "my-model nano_words acc: 0.900 over 20 documents\n"
     read = python(EXAMPLES / "read_results.py", tmp_path)
     assert read.returncode == 0, read.stderr
-    assert read.stdout.startswith("my-model nano_words acc: 1.000 [")
+    assert read.stdout.startswith("my-model nano_words acc: 0.900 [")
 
 
 def test_the_example_tells_the_code_of_an_error(tmp_path):
