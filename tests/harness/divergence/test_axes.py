@@ -153,7 +153,7 @@ def test_what_is_no_plan_is_refused_by_name(word, error, told):
 def test_what_cannot_be_compared_is_refused_before_a_model_runs(request_, monkeypatch, parent):
     monkeypatch.setattr("harness.divergence.axes.open_backend", lambda *args: pytest.fail("a model was opened"))
     with pytest.raises(OtherParent, match="another parent"):
-        axis_losses("nano-depth", "nano-width", request_)
+        axis_losses("nano-depth", "nano-width-pruned", request_)
     with pytest.raises(InvalidPlan, match="cuts nothing"):
         axis_losses("nano-teacher", planned(parent, Target()), request_)
     with pytest.raises(NoRightAnswer, match="custom"):
