@@ -67,7 +67,7 @@ def test_every_task_leaves_a_record_with_both_engines_times_and_answers(score, t
     outcome = score("--tasks", "nano_words,nano_cloze")
     assert (outcome.exit_code, outcome.skipped, outcome.not_begun, outcome.ended) == (0, (), (), None)
     assert [record.task for record in outcome.records] == ["scoring.nano_words", "scoring.nano_cloze"]
-    for record, of, endings in zip(outcome.records, (320, 400), (4, 2), strict=True):
+    for record, of, endings in zip(outcome.records, (320, 400), (8, 2), strict=True):
         folder = run_folder(tmp_path / "results", outcome.run_id) / folder_name(record.task)
         assert read_record(folder / "record.json") == record
         facts = record.beside

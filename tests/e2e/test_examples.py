@@ -48,7 +48,7 @@ def test_the_example_tells_the_code_of_an_error(tmp_path):
 def test_lm_evals_own_function_runs_minizoos_model():
     ran = python(EXAMPLES / "lm_eval_drop_in.py")
     assert ran.returncode == 0, ran.stderr
-    assert re.search(r"^\|nano_words\|.*\|acc +\|↑ +\| +1\|", ran.stdout, re.MULTILINE), ran.stdout
+    assert re.search(r"^\|nano_words\|.*\|acc +\|↑ +\| *0\.85\|", ran.stdout, re.MULTILINE), ran.stdout
 
 
 def test_the_suite_says_which_tasks_it_has():

@@ -127,7 +127,7 @@ def test_a_dry_run_says_hours_once_a_run_has_been_recorded_here(minizoo, tmp_pat
     assert "probed" not in told.err  # what a run tells wins
     assert "of computing on" in shown
     assert "'time': scores at" in shown
-    student = minizoo("eval", "nano-width-pruned", *argv[2:], "--dry-run", "--json").json()
+    student = minizoo("eval", "nano-width", *argv[2:], "--dry-run", "--json").json()
     assert "for the FLOPs of a token: roughly" in student["time"]["basis"][0]
     assert 0 < student["time"]["seconds"] < expected
     unknown = minizoo(*argv, "--dry-run", "--json", "--dtype", "bfloat16", "--no-probe").json()["time"]

@@ -42,8 +42,8 @@ def test_rows_that_somebody_gave_are_on_the_page_under_their_name(bundle: Path, 
     assert len(mine) == len(runs) > 0
     assert {model for model in MODELS for page in runs if f"{model} on batch1" in page.text} == MODELS
     points = [page.text.count("tokens in, ") for page in runs]
-    assert sum(points) == 8
-    assert sum(page.text.count("· valid") for page in runs) == 8
+    assert sum(points) == 16
+    assert sum(page.text.count("· valid") for page in runs) == 16
     compared = [page.text for page in runs if "of nano-teacher at equal" in page.text]
     assert all(any(f"at {rule}" in text for text in compared) for rule in ("equal batch", "equal memory"))
     assert not any("not valid" in text for text in compared)

@@ -18,6 +18,9 @@ from harness.divergence.run import diverge
 from harness.divergence.watcher import Silent
 from zoo.checkpoint.locate import locate
 from zoo.errors import NoDistributions, OtherTokens, ScoresNotFinite, UnknownModel
+from zoo.prune.parent import open_parent
+from zoo.prune.plan import read_plan
+from zoo.prune.write.writer import write_child
 
 PRUNED = "nano-width-pruned"
 
@@ -49,14 +52,23 @@ def found(made_once):
 
 
 @pytest.fixture(scope="module")
-def dense():
+def cut(tmp_path_factory):
+    """The pruned model, a plan, as a folder of weights that transformers itself reads."""
+    folder, teacher = locate(PRUNED).folder, locate("nano-teacher").folder
+    out = tmp_path_factory.mktemp("cut") / PRUNED
+    write_child(read_plan(folder / "plan.json"), open_parent(teacher), out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def dense(cut):
     """Every context of the prompts once, through both models' own forward passes in fp64: (log p of A, of B) a context,
     and the tokens that follow it."""
     from transformers import AutoModelForCausalLM
 
     models = [
-        AutoModelForCausalLM.from_pretrained(locate(name).folder, dtype=torch.float64).eval()
-        for name in ("nano-teacher", PRUNED)
+        AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval()
+        for folder in (locate("nano-teacher").folder, cut)
     ]
     contexts: dict[tuple[int, ...], tuple[torch.Tensor, ...]] = {}
     following: set[tuple[tuple[int, ...], int]] = set()
