@@ -5,17 +5,16 @@ The marks are hidden from screen readers, which read the summary; the table belo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reports.cells import writable
-from reports.charts.style import CONFIG, Chart
+from reports.charts.style import ACCENT, Chart
 from reports.charts.svg import svg_of
+from reports.charts.task_lines import MOST_LINES, framed, rule_at, short_name
 
-MOST_LINES, LONGEST_NAME = 40, 22
-WIDTH, HEIGHT = 230, 22
+WIDTH = 230
 """Of a telephone; a page shows it larger where it has room."""
 LEAST, MOST = -50.0, 150.0
 """Percent: the axis goes no farther, however wide an interval is."""
@@ -55,7 +54,7 @@ def _line(share: Share) -> dict[str, Any]:
     at = _held(share.value)
     lower, upper = (at if end is None else _held(end) for end in (share.lower, share.upper))
     words = f"{100 * share.value:.0f} %"
-    return {"name": _short(share.name), "value": at, "lower": lower, "upper": upper, "words": words}
+    return {"name": short_name(share.name), "value": at, "lower": lower, "upper": upper, "words": words}
 
 
 def _held(share: float) -> float:
@@ -65,13 +64,6 @@ def _held(share: float) -> float:
 def _spec(shares: Sequence[Share]) -> dict[str, Any]:
     lines = [_line(share) for share in shares]
     low, high = min(-8.0, *(line["lower"] for line in lines)), max(108.0, *(line["upper"] for line in lines))
-    y = {
-        "field": "name",
-        "type": "nominal",
-        "sort": list(dict.fromkeys(line["name"] for line in lines)),
-        "title": None,
-        "axis": {"labelLimit": 130},
-    }
     x = {
         "type": "quantitative",
         "scale": {"domain": [low, high], "nice": False},
@@ -79,34 +71,5 @@ def _spec(shares: Sequence[Share]) -> dict[str, Any]:
                  "labelExpr": "datum.value == 0 ? 'pruned' : datum.value == 100 ? 'parent' : datum.value + ' %'"},
         "title": None,
     }  # fmt: skip
-    ends = [{"mark": {"type": "rule", "color": "currentColor", "opacity": 0.6},
-             "encoding": {"x": {"datum": end, "type": "quantitative"}}} for end in (0, 100)]  # fmt: skip
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "background": None,
-        "padding": {"left": 12, "right": 4, "top": 2, "bottom": 2},
-        "width": WIDTH,
-        "height": {"step": HEIGHT},
-        "data": {"values": lines},
-        "layer": [
-            *ends,
-            {
-                "mark": {"type": "rule", "strokeWidth": 2, "color": "var(--accent)"},
-                "encoding": {"y": y, "x": {**x, "field": "lower"}, "x2": {"field": "upper"}},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "opacity": 1, "size": 46, "color": "var(--accent)"},
-                "encoding": {"y": y, "x": {**x, "field": "value"}},
-            },
-            {
-                "mark": {"type": "text", "dy": -8, "fontSize": 10, "color": "currentColor"},
-                "encoding": {"y": y, "x": {**x, "field": "value"}, "text": {"field": "words", "type": "nominal"}},
-            },
-        ],
-        "config": CONFIG,
-    }
-
-
-def _short(name: str) -> str:
-    one_line = re.sub(r"\s+", " ", writable(name))
-    return one_line if len(one_line) <= LONGEST_NAME else f"{one_line[: LONGEST_NAME - 1]}…"
+    behind = [rule_at(end) for end in (0, 100)]
+    return framed(lines, WIDTH, x, behind, {"color": ACCENT}, {})
