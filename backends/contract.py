@@ -38,6 +38,20 @@ class Options:
     """Tokens in one row or padded batch; 0 leaves it to the backend."""
     eager: bool = False
     """Score and generate by the engine's plain form, without sharing prefixes: the reference that packing is compared with."""
+    devices: tuple[str, ...] = ()
+    """A worker each, or parts of one engine; none named: every GPU of the machine, else the CPU."""
+    workers: int = 0
+    """Workers that share a CPU; 0 runs the model in this process."""
+    python: str | None = None
+    """The interpreter that an engine lives in; None leaves it to the backend to find one."""
+    worker_command: tuple[str, ...] = ()
+    """Words before the worker's own command: a container that it runs in."""
+    endpoint: str | None = None
+    """Where a model is served already."""
+    random_weights: bool = False
+    """True dimensions with weights that the engine draws itself."""
+    engine: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Settings of the engine by its own names; a backend raises UnsupportedRequest for one that it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
