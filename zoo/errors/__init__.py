@@ -28,6 +28,19 @@ from zoo.errors.distilling import (
     TrackerBroken,
     WorldTooSmall,
 )
+from zoo.errors.engines import (
+    BREAKS,
+    EngineFailed,
+    EngineMissing,
+    EngineRefused,
+    EngineVersion,
+    InterpreterUnfit,
+    RequestKills,
+    SeveralDevices,
+    WorkerDied,
+    WorkerGarbled,
+    WorkerSilent,
+)
 from zoo.errors.hub import DownloadBroken, DownloadCorrupt, HubBusy, HubFailing, TokenRefused
 from zoo.errors.machine import (
     BackendBroke,
@@ -138,6 +151,7 @@ from zoo.errors.served import (
 )
 
 __all__ = [
+    "BREAKS",
     "AdapterAlone",
     "AmbiguousFolder",
     "BackendBroke",
@@ -164,6 +178,10 @@ __all__ = [
     "DiskFull",
     "DownloadBroken",
     "DownloadCorrupt",
+    "EngineFailed",
+    "EngineMissing",
+    "EngineRefused",
+    "EngineVersion",
     "EnvironmentIssue",
     "FileMissing",
     "ForeignWeights",
@@ -172,6 +190,7 @@ __all__ = [
     "HubUnreachable",
     "InputError",
     "InternalError",
+    "InterpreterUnfit",
     "InvalidBaselines",
     "InvalidBundle",
     "InvalidCalibration",
@@ -226,12 +245,14 @@ __all__ = [
     "RankLost",
     "RepositoryGated",
     "RepositoryMissing",
+    "RequestKills",
     "ResultsMissing",
     "ScoresNotFinite",
     "ServedTooLong",
     "ServerFailing",
     "ServerRefused",
     "ServerUnreachable",
+    "SeveralDevices",
     "StorageUnknown",
     "StudentUnfit",
     "SuiteNeeded",
@@ -257,6 +278,9 @@ __all__ = [
     "WeightsNotFinite",
     "WeightsNotPublic",
     "WeightsTruncated",
+    "WorkerDied",
+    "WorkerGarbled",
+    "WorkerSilent",
     "WorkloadTooLong",
     "WorldTooSmall",
     "WrongBackend",
