@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from minizoo.doctor.devices import check_device, check_gpu, check_speed
+from minizoo.doctor.engines import check_engines, check_vllm
 from minizoo.doctor.hub import check_hub
 from minizoo.doctor.isolation import check_isolation
 from minizoo.doctor.result import CheckResult, Grade
-from minizoo.doctor.software import check_engines, check_packages, check_python, check_torch
+from minizoo.doctor.software import check_packages, check_python, check_torch
 from minizoo.doctor.storage import check_cache, check_database, check_results
 from zoo.errors import one_line
 
@@ -23,6 +24,7 @@ CHECKS: dict[str, Callable[[Path], CheckResult]] = {
     "device": check_device,
     "GPU": check_gpu,
     "speed": check_speed,
+    "vllm": check_vllm,
     "engines": check_engines,
     "hub": check_hub,
     "results": check_results,

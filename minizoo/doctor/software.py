@@ -1,17 +1,13 @@
-"""Python, the packages that minizoo requires, and other inference engines."""
+"""Python, and the packages that minizoo requires."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import platform
 import sys
 from pathlib import Path
 
 from minizoo.doctor.result import CheckResult
-
-ENGINES = {"vllm": "vllm", "trtllm": "tensorrt_llm"}
-"""minizoo's name of the engine → the package it is imported from."""
 
 
 def check_python(_: Path) -> CheckResult:
@@ -54,12 +50,3 @@ def check_torch(_: Path) -> CheckResult:
         )
     build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for CPUs"
     return CheckResult("ok", f"{torch.__version__}, {build}")
-
-
-def check_engines(_: Path) -> CheckResult:
-    """Other inference engines; without one, nothing is ever run with it here."""
-    absent = [name for name, package in ENGINES.items() if importlib.util.find_spec(package) is None]
-    if not absent:
-        return CheckResult("ok", f"{', '.join(ENGINES)} installed")
-    told = "; ".join(f"{name}: not installed, never run here" for name in absent)
-    return CheckResult("warn", told, "Only to compare with these engines: install each in an interpreter of its own.")

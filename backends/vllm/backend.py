@@ -1,0 +1,134 @@
+"""The `vllm` backend: a worker in vLLM's interpreter, asked in the contract's words."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from backends.contract import (
+    Backend,
+    Capabilities,
+    Feed,
+    GenerateRequest,
+    Generation,
+    Options,
+    Score,
+    ScoreRequest,
+    Step,
+    StreamingBackend,
+    Tokenizer,
+    compute_dtype_of,
+    shares_prefixes,
+)
+from backends.packing.score import check_score
+from backends.random.backend import NoTokenizer
+from backends.vllm.generation import Settled, file_config
+from backends.vllm.interpreter import VARIABLE, find_interpreter, two_lines
+from backends.vllm.settings import device_of, environment, settled
+from backends.workers.opening import open_worker
+from zoo.checkpoint.locate import Checkpoint
+from zoo.errors import EngineMissing
+
+ENGINE_FILE = "vllm_engine.py"
+
+
+def open_vllm(checkpoint: Checkpoint, options: Options) -> VllmBackend:
+    """Open the checkpoint in vLLM; the entry point of this backend.
+
+    Raises EngineMissing where no interpreter with vLLM is known, what `settled` and `device_of` raise, and what `open_worker`
+    raises for an interpreter that does not start, a vLLM of another version, and a model that it does not load.
+    """
+    device = device_of(options)
+    python = _python(options, device)
+    parallel = options.engine.get("tensor_parallel_size", 1)
+    devices = options.devices[:parallel] if isinstance(parallel, int) else ()
+    told = settled(checkpoint, options, device)
+    scratch = tempfile.TemporaryDirectory(prefix="minizoo-config-") if options.random_weights else None
+    try:
+        worker = open_worker(
+            "vllm",
+            ENGINE_FILE,
+            checkpoint if scratch is None else _drawn(checkpoint, Path(scratch.name)),
+            told,
+            python=python,
+            environment=environment(device, devices),
+            tokenizer=None if scratch is None else NoTokenizer(told.engine["vocabulary"]),
+        )
+        return VllmBackend(worker, checkpoint, scratch)
+    except BaseException:
+        if scratch is not None:
+            scratch.cleanup()
+        raise
+
+
+class VllmBackend:
+    """A model in a worker with vLLM."""
+
+    name = "vllm"
+
+    def __init__(
+        self, worker: Backend, checkpoint: Checkpoint, scratch: tempfile.TemporaryDirectory[str] | None = None
+    ) -> None:
+        """`scratch` holds the configuration of a model whose weights vLLM draws: a fresh worker would read it again."""
+        self._worker, self._scratch = worker, scratch
+        self.device, self.dtype = worker.device, worker.dtype
+        self.compute_dtype = compute_dtype_of(worker)
+        self.shares_prefixes = shares_prefixes(worker)
+        self.versions: Mapping[str, str] = worker.versions
+        self.capabilities: Capabilities = worker.capabilities
+        self.tokenizer: Tokenizer = worker.tokenizer
+        longest = worker.capabilities.max_length
+        self._settled = None if scratch else Settled(file_config(checkpoint.folder), worker.tokenizer, longest)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
+        """Yield Σ log p of each continuation; ValueError for an empty part, a sequence that does not fit, an unknown token."""
+        for request in requests:
+            check_score(request, self.capabilities.max_length)
+        return self._worker.score(requests)
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> Iterator[Generation]:
+        """Yield the new tokens of each prompt; what `Settled.request` raises for one that does not fit or is not followed."""
+        settled = self._settled
+        if settled is None:
+            return self._worker.generate(requests)
+        asked = [settled.request(request) for request in requests]
+        return (settled.generation(requests[made.index], made) for made in self._worker.generate(asked))
+
+    def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
+        """See `StreamingBackend`: the times are those at which vLLM's step had returned, in its own process."""
+        if not isinstance(self._worker, StreamingBackend):
+            raise TypeError("vLLM's worker does not stream")
+        return self._worker.stream(feed, room, length, clock)
+
+    def peak_memory(self, reset: bool = False) -> int | None:
+        """Peak bytes of torch's CUDA allocator in the worker; None on a CPU, and for a model that is cut over GPUs."""
+        return self._worker.peak_memory(reset) if isinstance(self._worker, StreamingBackend) else None
+
+    def close(self) -> None:
+        """End the worker, and with it give back all memory."""
+        self._worker.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+
+def _python(options: Options, device: str) -> str:
+    """The interpreter; in a container that `worker_command` names, its own `python3` where none is named."""
+    if options.worker_command:
+        return options.python or "python3"
+    found = find_interpreter(options.python)
+    if found is not None:
+        return found.python
+    first, second = two_lines(gpu=device != "cpu")
+    raise EngineMissing(
+        f"No interpreter with vLLM is known: neither --python nor {VARIABLE} names one, and minizoo's own place is empty.",
+        f"Make it:\n  {first}\n  {second}",
+    )
+
+
+def _drawn(checkpoint: Checkpoint, scratch: Path) -> Checkpoint:
+    """The checkpoint as a folder with a config.json alone: vLLM draws weights for it."""
+    (scratch / "config.json").write_text(json.dumps(dict(checkpoint.config)), "utf-8")
+    return replace(checkpoint, folder=scratch)
