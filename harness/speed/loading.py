@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.contract import Backend, StreamingBackend
 from backends.memory import available_bytes, check_device
@@ -27,6 +27,9 @@ from zoo.errors import (
     WrongBackend,
     one_line,
 )
+
+DRAWING = ("hf", "vllm")
+"""Backends that draw random weights: `hf` by `backends.random`, vLLM by itself."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ def find_checkpoint(request: LoadRequest, progress: Progress | None = None) -> C
     """
     if request.backend is not None:
         check_backend(request.backend)
-    if request.weights == "random" and request.backend not in (None, "hf"):
-        raise WrongBackend(f"The {request.backend} backend draws no random weights.", "Use `--backend hf`.")
+    if request.weights == "random" and request.backend not in (None, *DRAWING):
+        raise WrongBackend(
+            f"The {request.backend} backend draws no random weights.", f"Use `--backend {'` or `'.join(DRAWING)}`."
+        )
     ref = resolve(request.model, request.name, request.parent)
     if request.weights == "real":
         begun = outline(ref)
@@ -124,6 +129,8 @@ def _vocabulary(backend: Backend, checkpoint: Checkpoint, dims: Dense | Hybrid |
 
 def _open(request: LoadRequest, checkpoint: Checkpoint) -> Backend:
     try:
+        if request.weights == "random" and request.backend == "vllm":
+            return open_backend(checkpoint, "vllm", replace(request.options, random_weights=True))
         if request.weights == "random":
             return _random(request, checkpoint)
         return open_backend(checkpoint, request.backend, request.options)

@@ -15,17 +15,15 @@ NOT_RUN = {"trtllm": "tensorrt_llm"}
 def check_vllm(_: Path) -> CheckResult:
     """The interpreter that `--backend vllm` would use, and the vLLM in it, which is not imported to find out."""
     found = find_interpreter()
-    lines = " ; ".join(two_lines(_has_gpu()))
+    lines = "\n  ".join(("Make one:", *two_lines(_has_gpu())))
     if found is None:
         return CheckResult("warn", "no interpreter with vLLM; `--backend vllm` needs one", lines)
     told = ask(found.python)
     where = f"{found.python} ({found.source})"
     if told.python is None:
-        return CheckResult("warn", f"{where} does not answer as a Python", f"Name another, or make one: {lines}")
+        return CheckResult("warn", f"{where} does not answer as a Python", lines)
     if told.vllm is None:
-        return CheckResult(
-            "warn", f"{where}, Python {told.python}, has no vLLM", f"Install it there, or make one: {lines}"
-        )
+        return CheckResult("warn", f"{where}, Python {told.python}, has no vLLM", lines)
     return CheckResult("ok", f"{told.vllm} in {where}, Python {told.python}")
 
 
