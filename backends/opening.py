@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from backends.contract import Backend, Options
+from backends.several.opening import open_several
+from backends.several.seats import ALL, in_one_process, seats_of
 from zoo.checkpoint.locate import Checkpoint, ModelFolder
-from zoo.errors import BrokenInstallation, MinizooError, UnknownName, one_line
+from zoo.errors import BrokenInstallation, MinizooError, SeveralDevices, UnknownName, one_line
 from zoo.names import unknown
 
 GROUP = "minizoo.backends"
+DIVIDES_ITSELF = ("vllm", "openai")
+"""Backends whose engine has processes, and takes devices, of its own; any other runs in a worker a device."""
 RENAMED = {
     "backends.checkpoint": "zoo.checkpoint.locate",
     "backends.scoring": "backends.packing",
@@ -45,16 +50,37 @@ def open_backend(checkpoint: Checkpoint, name: str | None = None, options: Optio
 
     Raises UnknownName for an unknown one, BrokenInstallation for an entry point that cannot be imported or was written for
     an earlier contract (the error says what to rename), and what the backend raises for a checkpoint that it cannot take.
+    Where the options ask for several devices, for workers or for another interpreter, it runs in processes of its own, and
+    SeveralDevices and what `open_several` raises come too.
     """
     name = name or default_backend(checkpoint)
     check_backend(name)
-    point = _installed()[name]
+    options = options or Options()
+    if name in DIVIDES_ITSELF:
+        options = _undivided(name, options)
+    elif seats := seats_of(options):
+        return open_several(name, checkpoint, options, seats)
+    else:
+        options = in_one_process(options)
+    return _opened(_installed()[name], checkpoint, options)
+
+
+def _undivided(name: str, options: Options) -> Options:
+    """The options of an engine that divides its work itself: all devices is what it takes without a word."""
+    if options.workers:
+        raise SeveralDevices(
+            f"{name} divides its work itself, so it has no --workers.", "Leave them out, or name --devices."
+        )
+    return replace(options, devices=()) if options.devices == ALL else options
+
+
+def _opened(point: EntryPoint, checkpoint: Checkpoint, options: Options) -> Backend:
     try:
         opener = point.load()
     except Exception as error:  # whatever its module raises while it is imported
         raise _broken(point, error) from error
     try:
-        return opener(checkpoint, options or Options())
+        return opener(checkpoint, options)
     except MinizooError:
         raise
     except (ImportError, AttributeError, TypeError) as error:
