@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from backends.openai.endpoint import KEY_OF_ENDPOINT, KEY_OF_OPENAI, Endpoint
@@ -27,18 +26,18 @@ LARGEST = 1 << 30
 ASKED = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "minizoo"}
 
 
-@dataclass(frozen=True)
 class Refusal(Exception):
     """A server's answer to a request that it does not take: not tried again."""
 
-    status: int
-    said: str
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(f"{status}: {said}")
+        self.status, self.said = status, said
 
 
 class Client:
     """Asks one server. Every answer is a JSON object or one of the errors in `zoo.errors.served`, or a `Refusal`.
 
-    `give_up` ends what all threads wait for; after it nothing is asked any more.
+    One a call of the backend: `give_up` ends what all its threads wait for, and after it nothing is asked any more.
     """
 
     def __init__(self, endpoint: Endpoint, waiting: Waiting | None = None) -> None:
@@ -49,6 +48,10 @@ class Client:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._tls = ssl.create_default_context() if endpoint.scheme == "https" else None
+
+    def fresh(self) -> Client:
+        """Another one for the same server."""
+        return Client(self.endpoint, self._waiting)
 
     def get(self, path: str) -> dict[str, Any]:
         """The JSON object at a path below the server's root."""
@@ -85,8 +88,19 @@ class Client:
             self._drop()
             raise
 
+    def close(self) -> None:
+        """Close all connections. None may be in use: `give_up` is for those."""
+        with self._lock:
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
+
+    def close_own(self) -> None:
+        """Close the calling thread's connection: it asks nothing more."""
+        self._drop()
+
     def give_up(self) -> None:
-        """Close every connection and let no thread try again."""
+        """Break off every answer that is waited for, and let no thread try again."""
         self._over.set()
         with self._lock:
             connections = list(self._open)
@@ -96,7 +110,9 @@ class Client:
 
     def _patiently(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Ask until there is an answer, a refusal, or the limit of tries."""
-        for tries in range(1, self._waiting.tries + 1):
+        tries = 0
+        while True:
+            tries += 1
             wanted: float | None = None
             try:
                 return ask()
@@ -113,10 +129,9 @@ class Client:
             except (OSError, http.client.HTTPException, ValueError) as error:
                 self._drop()
                 last = error
-            if self._over.is_set() or tries == self._waiting.tries:
-                break
+            if self._over.is_set() or tries >= self._waiting.tries:
+                raise self._exhausted(last, tries) from None
             self._over.wait(self._waiting.seconds(tries, wanted))
-        raise self._exhausted(last, tries)
 
     def _exhausted(self, last: Exception, tries: int) -> ServerFailing | ServerUnreachable:
         kept = "What was answered is kept: once the server is well the same command goes on from there."
@@ -136,8 +151,8 @@ class Client:
         response = self._send(method, path, body)
         self._check(response)
         read = response.read(LARGEST)
-        if not response.isclosed():
-            raise http.client.HTTPException("an answer of more than a gigabyte")
+        if not response.isclosed():  # the connection ended before the length that was told, or there is no end to it
+            raise http.client.IncompleteRead(b"")
         return _object(read)
 
     def _send(self, method: str, path: str, body: bytes | None, stream: bool = False) -> http.client.HTTPResponse:
