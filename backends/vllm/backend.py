@@ -25,9 +25,11 @@ from backends.contract import (
 )
 from backends.packing.score import check_score
 from backends.random.backend import NoTokenizer
+from backends.several.backend import SeveralBackend
 from backends.vllm.generation import Settled, file_config
 from backends.vllm.interpreter import VARIABLE, find_interpreter, two_lines
-from backends.vllm.settings import device_of, environment, settled
+from backends.vllm.settings import device_groups, environment, settled
+from backends.workers.backend import WorkerBackend
 from backends.workers.opening import open_worker
 from zoo.checkpoint.locate import Checkpoint
 from zoo.errors import EngineMissing
@@ -38,27 +40,37 @@ ENGINE_FILE = "vllm_engine.py"
 def open_vllm(checkpoint: Checkpoint, options: Options) -> VllmBackend:
     """Open the checkpoint in vLLM; the entry point of this backend.
 
-    Raises EngineMissing where no interpreter with vLLM is known, what `settled` and `device_of` raise, and what `open_worker`
-    raises for an interpreter that does not start, a vLLM of another version, and a model that it does not load.
+    One worker a device that is named, or a group of devices that the model is cut over. Raises EngineMissing where no
+    interpreter with vLLM is known, what `settled` and `device_groups` raise, and what `open_worker` raises for an interpreter
+    that does not start, a vLLM of another version, and a model that it does not load.
     """
-    device = device_of(options)
-    python = _python(options, device)
-    parallel = options.engine.get("tensor_parallel_size", 1)
-    devices = options.devices[:parallel] if isinstance(parallel, int) else ()
-    told = settled(checkpoint, options, device)
+    groups = device_groups(options)
+    python = _python(options, groups[0][0])
     scratch = tempfile.TemporaryDirectory(prefix="minizoo-config-") if options.random_weights else None
+    source = checkpoint if scratch is None else _drawn(checkpoint, Path(scratch.name))
+    workers: list[WorkerBackend] = []
     try:
-        worker = open_worker(
-            "vllm",
-            ENGINE_FILE,
-            checkpoint if scratch is None else _drawn(checkpoint, Path(scratch.name)),
-            told,
-            python=python,
-            environment=environment(device, devices),
-            tokenizer=None if scratch is None else NoTokenizer(told.engine["vocabulary"]),
-        )
-        return VllmBackend(worker, checkpoint, scratch)
+        for group in groups:
+            told = settled(checkpoint, options, group[0])
+            tokenizer = None if scratch is None else NoTokenizer(told.engine["vocabulary"])
+            surroundings = environment(group)
+            workers.append(
+                open_worker(
+                    "vllm",
+                    ENGINE_FILE,
+                    source,
+                    told,
+                    python=python,
+                    environment=surroundings,
+                    tell=not workers,
+                    tokenizer=tokenizer,
+                )
+            )
+        one = workers[0] if len(workers) == 1 else SeveralBackend(workers)
+        return VllmBackend(one, checkpoint, scratch)
     except BaseException:
+        for worker in workers:
+            worker.close()
         if scratch is not None:
             scratch.cleanup()
         raise

@@ -56,18 +56,12 @@ def settled(checkpoint: Checkpoint, options: Options, device: str) -> Options:
     """The options as the worker gets them: `device` and `dtype` decided, `engine` complete.
 
     Raises UnsupportedRequest for a setting that is not vLLM's or has another kind of value, UnsupportedDtype, WrongBackend for
-    a checkpoint that vLLM has no form for, InvalidOption for more GPUs than are named.
+    a checkpoint that vLLM has no form for.
     """
     own = {**options.engine}
     _check_settings(own)
     if checkpoint.only_pruned and not options.random_weights:
         raise WrongBackend(f"vLLM cannot run {checkpoint.name}: {checkpoint.only_pruned}.", "Use --backend pruned.")
-    parallel = own.get("tensor_parallel_size", 1)
-    if parallel > max(1, len(options.devices)):
-        raise InvalidOption(
-            f"tensor_parallel_size is {parallel}, and {len(options.devices) or 'no'} devices are named.",
-            "Name as many, as in `--devices cuda:0,cuda:1`.",
-        )
     dtype = _dtype(checkpoint, options.dtype, device)
     longest = min(own.get("max_model_len", checkpoint.max_length), checkpoint.max_length)
     if device == "cpu":
@@ -76,19 +70,34 @@ def settled(checkpoint: Checkpoint, options: Options, device: str) -> Options:
     return replace(options, device=device, dtype=dtype, engine=own)
 
 
-def environment(device: str, devices: tuple[str, ...] = ()) -> dict[str, str]:
-    """Environment variables of the worker for a device, or for those that one model is cut over."""
-    if device == "cpu":
+def environment(devices: tuple[str, ...]) -> dict[str, str]:
+    """Environment variables of the worker that holds a model on these devices."""
+    if devices == ("cpu",):
         threads = os.environ.get("OMP_NUM_THREADS") or str(len(os.sched_getaffinity(0)))
         return {**QUIET, **ON_CPU, "OMP_NUM_THREADS": threads}
-    return {**QUIET, "CUDA_VISIBLE_DEVICES": ",".join(_index(name) for name in devices or (device,))}
+    return {**QUIET, "CUDA_VISIBLE_DEVICES": ",".join(map(_index, devices))}
 
 
-def device_of(options: Options) -> str:
-    """The device that is asked for; "auto" is a GPU where torch sees one here, else the CPU. InvalidOption, DeviceMissing."""
+def device_groups(options: Options) -> list[tuple[str, ...]]:
+    """The devices of each worker: one, or as many as `tensor_parallel_size` cuts the model over.
+
+    Raises what `_device` raises, and InvalidOption where the devices that are named do not make whole groups.
+    """
+    parallel = options.engine.get("tensor_parallel_size", 1)
+    size = parallel if isinstance(parallel, int) and parallel > 0 else 1
+    named = tuple(_device(name) for name in options.devices or (options.device,))
+    if len(named) % size or (size > 1 and "cpu" in named):
+        raise InvalidOption(
+            f"tensor_parallel_size is {size}, and the devices named are {', '.join(named)}.",
+            "Name as many GPUs, or several times as many: `--devices cuda:0,cuda:1`.",
+        )
+    return [named[start : start + size] for start in range(0, len(named), size)]
+
+
+def _device(wanted: str) -> str:
+    """The device of that name; "auto" is a GPU where torch sees one here, else the CPU. InvalidOption, DeviceMissing."""
     import torch
 
-    wanted = options.devices[0] if options.devices else options.device
     if wanted == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
     if wanted == "cpu":

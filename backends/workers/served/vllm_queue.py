@@ -26,13 +26,18 @@ class Queue:
         cache = engine.vllm_config.cache_config
         self.block_size: int = cache.block_size
         self.blocks: int = max(1, cache.num_gpu_blocks - 1)  # one is vLLM's own, for padding
+        scheduler = engine.engine_core.engine_core.scheduler
+        self._groups = max(1, len(scheduler.kv_cache_config.kv_cache_groups))
         self.at_once: int = engine.vllm_config.scheduler_config.max_num_seqs
         self._numbers = itertools.count()
         self._flying: dict[str, Job] = {}
 
     def blocks_of(self, tokens: int) -> int:
-        """Blocks of the cache of keys and values that a sequence of that many tokens takes."""
-        return -(-tokens // self.block_size)
+        """Blocks of the cache of keys and values that a sequence of that many tokens takes at most.
+
+        Layers of unlike windows are groups, each with blocks of its own.
+        """
+        return -(-tokens // self.block_size) * self._groups
 
     def send(self, job: Job) -> str:
         """Give the engine a request; returns its id."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backends.contract import Options
-from backends.vllm.settings import LEAST_CACHE, device_of, environment, settled
+from backends.vllm.settings import LEAST_CACHE, device_groups, environment, settled
 from zoo.checkpoint.locate import Checkpoint, locate, outline
 from zoo.checkpoint.model_ref import resolve
 from zoo.errors import DeviceMissing, InvalidOption, UnsupportedDtype, UnsupportedRequest, WrongBackend
@@ -77,40 +77,52 @@ def test_a_plan_without_weights_is_for_the_pruned_backend():
         told(locate(outline(resolve("nano-width-pruned"))))
 
 
-def test_a_model_cut_over_gpus_names_them(nano: Checkpoint):
-    with pytest.raises(InvalidOption, match="tensor_parallel_size is 2"):
-        told(nano, "cuda:0", engine={"tensor_parallel_size": 2})
-    pair = ("cuda:0", "cuda:3")
-    assert told(nano, "cuda:0", devices=pair, engine={"tensor_parallel_size": 2}).engine["tensor_parallel_size"] == 2
-    assert environment("cuda:0", pair)["CUDA_VISIBLE_DEVICES"] == "0,3"
+@pytest.fixture
+def other_torch(monkeypatch: pytest.MonkeyPatch):
+    """A torch built for CPUs, as this interpreter may have beside a vLLM for GPUs: it cannot know which there are."""
+    monkeypatch.setattr("torch.version.cuda", None)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
 
 
-def test_a_worker_sees_its_own_gpu_alone_and_asks_no_network():
-    own = environment("cuda:2")
+@pytest.mark.usefixtures("other_torch")
+def test_a_model_is_cut_over_whole_groups_of_the_gpus_that_are_named():
+    def groups(size: int, *devices: str):
+        return device_groups(Options(devices=devices, engine={"tensor_parallel_size": size}))
+
+    assert groups(2, "cuda:0", "cuda:3") == [("cuda:0", "cuda:3")]
+    assert groups(2, "cuda:0", "cuda:1", "cuda:2", "cuda:3") == [("cuda:0", "cuda:1"), ("cuda:2", "cuda:3")]
+    assert groups(1, "cuda:0", "cuda:1") == [("cuda:0",), ("cuda:1",)]
+    for size, devices in ((2, ()), (2, ("cuda:0", "cuda:1", "cuda:2")), (2, ("cpu", "cpu"))):
+        with pytest.raises(InvalidOption, match="tensor_parallel_size is 2"):
+            groups(size, *devices)
+
+
+def test_a_worker_sees_its_own_gpus_alone_and_asks_no_network():
+    own = environment(("cuda:2",))
     assert own["CUDA_VISIBLE_DEVICES"] == "2"
     assert own["HF_HUB_OFFLINE"] == "1"
     assert own["VLLM_NO_USAGE_STATS"] == "1"
+    assert environment(("cuda:0", "cuda:3"))["CUDA_VISIBLE_DEVICES"] == "0,3"
 
 
 def test_a_cpus_threads_are_those_that_are_asked_for(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert environment("cpu")["OMP_NUM_THREADS"] == "3"
+    assert environment(("cpu",))["OMP_NUM_THREADS"] == "3"
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert int(environment("cpu")["OMP_NUM_THREADS"]) >= 1
+    assert int(environment(("cpu",))["OMP_NUM_THREADS"]) >= 1
 
 
+@pytest.mark.usefixtures("other_torch")
 def test_devices_are_told_from_what_is_none(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("torch.version.cuda", None)  # this interpreter's torch cannot know what vLLM's sees
-    assert device_of(Options(device="cpu")) == "cpu"
-    assert device_of(Options(device="cuda")) == "cuda:0"
-    assert device_of(Options(devices=("cuda:1", "cuda:2"))) == "cuda:1"
+    assert device_groups(Options()) == [("cpu",)]
+    assert device_groups(Options(device="cuda")) == [("cuda:0",)]
     for wrong in ("tpu", "cuda:x", "cuda:1;rm"):
         with pytest.raises(InvalidOption):
-            device_of(Options(device=wrong))
+            device_groups(Options(device=wrong))
     monkeypatch.setattr("torch.version.cuda", "13.0")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     with pytest.raises(DeviceMissing):
-        device_of(Options(device="cuda:1"))
+        device_groups(Options(device="cuda:1"))
 
 
 def test_the_tokens_of_a_step_leave_room_for_their_logits(served: Path):
