@@ -43,13 +43,11 @@ def break_off():
 @pytest.mark.parametrize(
     ("words", "training", "action"),
     [
-        ([], "training", terminate),
-        (["--save-every", 2], "training", break_off),
         (["--lora", 4], "training", terminate),
         (["--correct-teacher", "before"], "teacher correction", terminate),
-        (["--correct-teacher", "beside", "--states", "5:5"], "training", terminate),
+        (["--correct-teacher", "beside", "--states", "5:5", "--save-every", 2], "training", break_off),
     ],
-    ids=["signal", "killed", "lora", "correction-before", "correction-beside"],
+    ids=["lora", "correction-before", "killed-correction-beside"],
 )
 def test_a_stopped_run_goes_on_to_the_same_bytes(words, training, action, minizoo, text, tmp_path, stop_at):
     assert minizoo(*short_run(text, tmp_path / "whole"), *words).code == 0

@@ -14,11 +14,11 @@ pytest.importorskip("tensorboardX")
 
 
 def scalars(folder):
-    """Tag → (step, value) of every event file below the folder, in the order of time."""
+    """Tag → (step, value) of every event file below the folder, in the order of steps."""
     from tensorboardX.proto.event_pb2 import Event
 
     found = {}
-    for path in sorted(folder.rglob("events.out.*"), key=lambda path: path.stat().st_mtime_ns):
+    for path in folder.rglob("events.out.*"):
         data, at = path.read_bytes(), 0
         while at < len(data):  # each record: its length, 4 bytes of checksum, the event, 4 bytes of checksum
             (size,) = struct.unpack_from("<Q", data, at)
@@ -26,7 +26,7 @@ def scalars(folder):
             at += 16 + size
             for value in event.summary.value:
                 found.setdefault(value.tag, []).append((event.step, value.simple_value))
-    return found
+    return {tag: sorted(values) for tag, values in found.items()}
 
 
 def test_tensorboard_has_every_step_once_though_the_run_was_stopped(minizoo, tmp_path, monkeypatch):

@@ -1,19 +1,24 @@
-"""`torchrun --nproc-per-node 2 -m support.two_processes OUT`: what two ranks do, all in processes that are started once.
+"""`torchrun --nproc-per-node 2 -m support.two_processes OUT TEXT PORT PORT`: what two ranks do, in processes started once.
 
 Each run leaves its folder in OUT, each rank what it saw in OUT/rank-N.json. At the end rank 1 kills itself within a step.
 """
 
+import io
 import json
 import os
 import signal
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from minizoo.cli import run as minizoo
+from support.distilling import short_run
 from support.small_training import SETTINGS, run, small_student, small_teacher
 from zoo.distill.settings import LossSettings
+from zoo.distill.teacher.live import LiveTeacher
 from zoo.distill.train.parallel import shard_teacher
 from zoo.distill.train.world import open_world
 from zoo.errors import MinizooError, NotComparable
@@ -49,9 +54,6 @@ def runs(out, world):
     run(out / "bf16", BF16, student=small_student(), world=world)
     run(out / "frozen", BF16, student=frozen_student(), world=world)
     run(out / "untied", student=small_student(**UNTIED), world=world)
-    teacher = small_teacher()
-    shard_teacher(teacher.model, world, offload=True)
-    run(out / "offloaded", replace(SETTINGS, offload=True), student=small_student(), teacher=teacher, world=world)
     run(out / "states", loss=STATES, teacher=small_teacher((1, -1)), world=world)
     return seen
 
@@ -88,38 +90,50 @@ def errors(out, world):
         return {"code": error.code, "what": error.what}
 
 
-def lost(out, world):
-    """The second rank dies within a step."""
-    signal.signal(
-        signal.SIGTERM, signal.SIG_IGN
-    )  # torchrun ends all ranks where one died; this one has something to tell
-    teacher = small_teacher()
-    said, asked = teacher.targets, []
-
-    def dying(batch):
-        asked.append(batch)
-        if world.rank == 1 and len(asked) == 6:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return said(batch)
-
-    teacher.targets = dying
-    try:
-        run(out / "lost", replace(SETTINGS, save_every=1), teacher=teacher, world=world)
-    except MinizooError as error:
-        return {"code": error.code, "what": error.what}
+def command(text, out, *words, **size):
+    """`minizoo distill` in every rank: its exit code, and what this rank's standard output and error were told."""
+    printed, told = io.StringIO(), io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(told):
+        code = minizoo([str(word) for word in [*short_run(text, out, **size), "--device", "cpu", *words]])
+    return {"code": code, "out": printed.getvalue(), "err": told.getvalue()}
 
 
-def main(out):
+def lost(text, out, rank):
+    """The command's second rank dies within the third step."""
+    if rank == 1:
+        said, asked = LiveTeacher.targets, []
+
+        def dying(self, batch):
+            asked.append(batch)
+            if len(asked) == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return said(self, batch)
+
+        LiveTeacher.targets = dying
+    # torchrun ends all ranks where one died; this one has something to tell
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return command(text, out, "--save-every", 2)
+
+
+def meet_at(port):
+    """Let the ranks find each other anew: what torchrun's own store holds of a world that was closed leads nowhere."""
+    os.environ.update(TORCHELASTIC_USE_AGENT_STORE="False", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+
+
+def main(out, text, *ports):
     out = Path(out)
     torch.set_num_threads(1)
+    seen = {"command": command(text, out / "command", "--json")}
+    meet_at(ports[0])
     with open_world("auto", "cpu") as world:
-        seen = {"mode": world.mode, **runs(out, world), "going on": stopped_and_gone_on(out, world)}
+        seen |= {"mode": world.mode, **runs(out, world), "going on": stopped_and_gone_on(out, world)}
         seen["error"] = errors(out, world)
         own = out / f"rank-{world.rank}.json"
         own.write_text(json.dumps(seen))
         world.gather("both have written")
-        own.write_text(json.dumps({**seen, "lost": lost(out, world)}))
+    meet_at(ports[1])
+    own.write_text(json.dumps({**seen, "lost": lost(text, out / "lost", world.rank)}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
