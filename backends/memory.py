@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backends.contract import Options
+from backends.several.seats import in_one_process, seats_of
 from zoo.arch.held import config_dtype
 from zoo.arch.parameters import BITS, count_parameters
 from zoo.arch.runnable import stated_quantisation
@@ -32,15 +33,24 @@ def check_device(model: Outline, backend: str, options: Options) -> None:
 
     if backend == "hf" and model.only_pruned:
         raise WrongBackend(f"hf cannot run {model.folder}: {model.only_pruned}.", "Use --backend pruned.")
-    device = resolve_device(options.device)
-    wanted = str(compute_dtype(options.dtype, device)).removeprefix("torch.")
+    seats = dict.fromkeys(seat.device for seat in seats_of(options)) or [in_one_process(options).device]
+    devices = [resolve_device(seat) for seat in seats]
+    wanted = {device: str(compute_dtype(options.dtype, device)).removeprefix("torch.") for device in devices}
     check_runnable(model.config, model.name, options.dtype)
-    needs, has = weight_bytes(model, wanted), free_bytes(device)
+    for device, dtype in wanted.items():
+        _check_room(model, device, dtype, options.workers or 1)
+
+
+def _check_room(model: Outline, device: str, wanted: str, copies: int) -> None:
+    """DeviceMemory where the device has no room for the weights in that dtype, so many times."""
+    once, has = weight_bytes(model, wanted), free_bytes(device)
+    needs = None if once is None else once * copies
     if needs is None or has is None or needs <= has:
         return
+    of = f"{copies} times the weights of" if copies > 1 else "The weights of"
     narrower = "`--dtype bfloat16`, " if wanted == "float32" else ""
     raise DeviceMemory(
-        f"The weights of {model.name} take {needs / 1e9:.1f} GB as {'stored' if wanted == 'auto' else wanted}, and {device} "
+        f"{of} {model.name} take {needs / 1e9:.1f} GB as {'stored' if wanted == 'auto' else wanted}, and {device} "
         f"has {has / 1e9:.1f} GB of memory free. Nothing was fetched or run.",
         f"Take {narrower}another --device, or a smaller model.",
     )

@@ -65,6 +65,15 @@ def open_backend(checkpoint: Checkpoint, name: str | None = None, options: Optio
     return _opened(_installed()[name], checkpoint, options)
 
 
+def told_of_seats(name: str, options: Options) -> list[str]:
+    """What a plan of time and memory must say of work that is divided; nothing where it is not."""
+    seats = [] if name in DIVIDES_ITSELF else seats_of(options)
+    if len(seats) < 2:
+        return []
+    where = ", ".join(dict.fromkeys(seat.device for seat in seats))
+    return [f"The work is divided among {len(seats)} workers ({where}): time and memory are told as for one of them."]
+
+
 def _undivided(name: str, options: Options) -> Options:
     """The options of an engine that divides its work itself: all devices is what it takes without a word."""
     if options.workers:

@@ -80,6 +80,44 @@ def eager_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)  # fmt: skip
 
 
+def worker_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where the model runs beside `--device`: `--devices`, `--workers`, `--python` and `--worker-command`.
+
+    The command gets them as `placing`, fields of `backends.contract.Options`.
+    """
+
+    @click.option(
+        "--devices",
+        metavar="D,E",
+        help="Devices that share the work, a worker each. [default: every GPU, where --device names none]",
+    )
+    @click.option("--workers", type=click.IntRange(min=1, max=1024), help="Processes that share the CPU and the work.")
+    @click.option("--python", metavar="PATH", help="The interpreter that the backend's engine is installed in.")
+    @click.option(
+        "--worker-command",
+        metavar="WORDS",
+        callback=_worker_words,
+        help="A container for workers: words before their own, where {socket}, {served} and {model} are folders to mount.",
+    )
+    @functools.wraps(command)
+    def placed(
+        *, devices: str | None, workers: int | None, python: str | None, worker_command: tuple[str, ...], **options: Any
+    ) -> Any:
+        named = ("all",) if devices is None else names_of(devices)
+        if not named:
+            raise click.BadParameter("no device is named.", param_hint="'--devices'")
+        placing = {
+            "devices": named, "workers": workers or 0, "python": python, "worker_command": worker_command
+        }  # fmt: skip
+        return command(placing=placing, **options)
+
+    return placed
+
+
+def _worker_words(_context: click.Context, _option: click.Parameter, words: str | None) -> tuple[str, ...]:
+    return _split(words)
+
+
 def names_of(words: str) -> tuple[str, ...]:
     """The names in a list separated by commas."""
     return tuple(word for word in map(str.strip, words.split(",")) if word)
@@ -101,13 +139,18 @@ def sandbox_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _take_command(_context: click.Context, _option: click.Parameter, words: str | None) -> None:
     from harness.sandbox.tiers import CHOICE
 
+    CHOICE.command = _split(words)
+
+
+def _split(words: str | None) -> tuple[str, ...]:
+    """The words of a command line, as a shell has them; none where the option is not given."""
     try:
         command = tuple(shlex.split(words or ""))
     except ValueError as error:
         raise click.BadParameter(f"{words!r} is not a command line ({error}).") from None
     if words is not None and not command:
         raise click.BadParameter("the command is empty.")
-    CHOICE.command = command
+    return command
 
 
 def _take_permission(_context: click.Context, _option: click.Parameter, allowed: bool) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backends.opening import default_backend
+from backends.opening import default_backend, told_of_seats
+from backends.several.seats import in_one_process
 from backends.tokenizer import HfTokenizer
 from harness.accuracy.memory_need import MemoryNeed, memory_of
 from harness.accuracy.plan import TaskPlan, make_plan, units_of
@@ -135,13 +136,14 @@ def _dry_run(request: EvalRequest, tokenizer_folder: Path | None) -> DryRun:
     ]
     whole = at_hand if isinstance(at_hand, Outline) else None
     backend = request.backend or (default_backend(whole) if whole else "hf")
-    place = place_of(backend, request.options, whole.config if whole else {})
+    options = in_one_process(request.options)
+    place = place_of(backend, options, whole.config if whole else {})
     amounts = {task.task: task.amount for task in tasks}
-    memory = memory_of(model, whole, backend, request.options, place, amounts, bool(plans) and not missing)
+    memory = memory_of(model, whole, backend, options, place, amounts, bool(plans) and not missing)
     unprobed = _unprobed(whole, plans, memory)
     units = [unit for plan in plans for unit in plan.units]
-    probe = None if unprobed or not whole else Probe(whole, backend, request.options, units, memory[0].slots)
-    notes = _notes(local, tokenizer)
+    probe = None if unprobed or not whole else Probe(whole, backend, options, units, memory[0].slots)
+    notes = [*_notes(local, tokenizer), *told_of_seats(backend, request.options)]
     return DryRun(model, suite, tasks, missing, notes, flops_of(model, local), place, memory, probe, unprobed)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from backends.contract import Backend
 from harness.accuracy.resume_log import ResumeLog
 from harness.records.outcome import Failure
-from zoo.errors import DeviceMemory, EnvironmentIssue, MinizooError, NotWritable
+from zoo.errors import BREAKS, DeviceMemory, EnvironmentIssue, MinizooError, NotWritable
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What the system says where there is no room: of the disk, of a quota, of a limit on a file's size."""
@@ -21,9 +21,11 @@ class EngineRaisedError(Exception):
 
 
 def answers_of(call: Callable[[list[Any]], Iterable[Any]], requests: list[Any]) -> Generator[Any]:
-    """What an engine answers; whatever it raises but a MinizooError is the cause of an EngineRaisedError."""
+    """What an engine answers; whatever it raises but a MinizooError of the request is the cause of an EngineRaisedError."""
     try:
         yield from call(requests)
+    except BREAKS as error:
+        raise EngineRaisedError from error
     except MinizooError:
         raise
     except Exception as error:
@@ -37,9 +39,11 @@ def broken_off(failure: Failure, backend: Backend, log: ResumeLog, eager: bool) 
     """
     again = log.fault == (failure.message, log.kept)
     told = f"The {backend.name} backend broke on {backend.device} ({failure.message})."
+    if failure.hint is not None:
+        told = failure.message
     if again:
         told += f" It broke at the same place as the run before it, {log.kept:,} answers kept."
-    return failure.cause(told, _hint(failure, again, eager))
+    return failure.cause(told, failure.hint if failure.hint and not again else _hint(failure, again, eager))
 
 
 def not_written(results: Path, error: OSError) -> NotWritable:

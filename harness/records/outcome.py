@@ -8,7 +8,16 @@ from typing import Literal
 
 from backends.contract import OutOfMemory
 from harness.nvml import DeviceGone
-from zoo.errors import BackendBroke, DeviceLost, DeviceMemory, EnvironmentIssue, MinizooError, one_line
+from zoo.errors import (
+    BREAKS,
+    BackendBroke,
+    DeviceLost,
+    DeviceMemory,
+    EnvironmentIssue,
+    MinizooError,
+    RequestKills,
+    one_line,
+)
 
 LASTING_OS = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 """What the system refuses until somebody mends it; any other OSError (a connection, a timeout, a full disk) may pass."""
@@ -42,6 +51,8 @@ class Failure:
     message: str
     may_pass: bool = True
     """Whether the same call may succeed another time; where not it will break at the same place again."""
+    hint: str | None = None
+    """What to do, where the error itself says it."""
 
     @property
     def code(self) -> str:
@@ -50,7 +61,10 @@ class Failure:
 
 
 def failure_of(error: Exception) -> Failure:
-    """The failure that an engine's exception means; raises a MinizooError again, which is for the user as it stands."""
+    """The failure that an engine's exception means; raises a MinizooError again, which is for the user as it stands, unless
+    an engine in a process of its own broke in the midst of a run (`BREAKS`)."""
+    if isinstance(error, BREAKS):
+        return Failure("infra_failed", type(error), error.what, not isinstance(error, RequestKills), error.hint)
     if isinstance(error, MinizooError):
         raise error
     memory = isinstance(error, RuntimeError) and MEMORY_WORDS.search(str(error))

@@ -33,7 +33,11 @@ def setting_of(backend: Backend, seed: int, command: list[str] | None = None) ->
         driver=driver,
         host=platform.node(),
         platform=f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
-        versions={**{name: found for name in PACKAGES if (found := version_of(name))}, **backend.versions},
+        versions={
+            **{name: found for name in PACKAGES if (found := version_of(name))},
+            **backend.versions,
+            **_devices_of(backend),
+        },
         git_sha=git_sha(),
         seed=seed,
         command=shlex.join(command if command is not None else ["minizoo", *sys.argv[1:]]),
@@ -58,6 +62,12 @@ def subject_of(checkpoint: Checkpoint) -> Subject:
         converted_from=checkpoint.converted_from,
         renamed_to=_renamed_to(checkpoint),
     )
+
+
+def _devices_of(backend: Backend) -> dict[str, str]:
+    """Of a backend that divides its work: every worker's device. Not among its versions, since the numbers are those of one."""
+    devices = getattr(backend, "devices", ())
+    return {"devices": ", ".join(devices)} if len(devices) > 1 else {}
 
 
 def drawn_subject(ref: ModelRef, seed: int) -> Subject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from minizoo.options import (
     names_of,
     results_option,
     sandbox_options,
+    worker_options,
 )
 from minizoo.output import Output, json_option
 from zoo.errors import ConflictingOptions
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--chat", is_flag=True, help="Prompts of --tasks through the tokenizer's chat template, shots as turns.")
 @click.option("--backend", help="What runs the model; without it `pruned` where only that can, else `hf`.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
+@worker_options
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
 @click.option("--limit", type=click.IntRange(min=1), help="Documents a task, chosen by hash; prompts as in the whole.")
 @click.option("--overflow", type=click.Choice(["refuse", "truncate"]), help="Too long a prompt: refuse, or cut left.")
@@ -58,7 +60,7 @@ def evaluate(
     models: tuple[str, ...], name: str | None, parent: str | None, suite: str | None, tasks: str, shots: int | None,
     chat: bool, backend: str | None, device: str, dtype: str, limit: int | None, overflow: Overflow | None,
     data: Path | None, tokenizer: Path | None, seed: int, fewshot_seeds: int, eager: bool, fresh: bool, dry_run: bool,
-    no_probe: bool, results: Path, as_json: bool,
+    no_probe: bool, placing: dict[str, Any], results: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure the accuracy of a model, or of several in turn, on a suite of tasks, and record it."""
     if tokenizer and not dry_run:
@@ -90,7 +92,7 @@ def evaluate(
             model, name, parent,
             selection=TaskSelection((suite,) if suite else (), names_of(tasks), shots, chat),
             backend=backend,
-            options=Options(device, dtype, eager=eager),
+            options=Options(device, dtype, eager=eager, **placing),
             rules=DocumentRules(limit, overflow, fewshot_seeds),
             data=data,
             seed=seed,

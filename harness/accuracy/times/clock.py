@@ -71,10 +71,11 @@ class TaskTimes:
         return Span(self._moment(begun), self._moment(now), now - begun)
 
     def work(self, task: str, backend: Backend, flops_per_token: int | None) -> Work | None:
-        """What computing its answers took by now; None where none was computed."""
+        """What computing its answers took by now; None where none was computed, and where several devices did it side by side:
+        of that no pace of one follows."""
         self._share_out()
         units = self._units.get(task)
-        if not units:
+        if not units or len(getattr(backend, "devices", ())) > 1:
             return None
         requests = [unit.request for unit in units if isinstance(unit.request, ScoreRequest)]
         tree = tree_of(requests)
