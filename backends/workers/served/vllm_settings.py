@@ -42,10 +42,12 @@ MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "n
 
 
 def vllm_module() -> Any:
-    """The engine's package; Refused where it cannot be imported, or is of a release that this was not written for."""
+    """The engine's package; Refused where it is missing or cannot be imported, or is of a release that is not known here."""
     try:
         vllm = importlib.import_module("vllm")
         _ = vllm.LLMEngine, vllm.EngineArgs, vllm.SamplingParams
+    except ModuleNotFoundError as error:
+        raise Refused("missing", one_line(error)) from None
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
         hint = " Uninstall torchvision, torchaudio and torchcodec there." if "torchvision" in str(error) else ""
         raise Refused("version", f"vLLM cannot be imported there ({one_line(error)}).{hint}") from None
