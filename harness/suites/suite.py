@@ -173,7 +173,7 @@ def _needed(model: str) -> SuiteNeeded:
 
 
 def _resolve(suite: str, folder: str, home: Path) -> Path:
-    if folder.startswith("."):
+    if folder.startswith((".", "/")):
         path = home / folder
     else:
         path = _in_package(suite, folder)
@@ -186,8 +186,8 @@ def _in_package(suite: str, folder: str) -> Path:
     package, _, rest = folder.partition("/")
     try:
         return Path(next(iter(import_module(package).__path__))) / rest
-    except ImportError:
+    except (ImportError, AttributeError, ValueError):  # none of that name, a module without folders, no name
         raise InvalidSuite(
-            f"Suite {suite} names the folder {folder}, but there is no package {package}.",
-            "Name `package/path`, or `./path` from the suite's file.",
+            f"Suite {suite} names the folder {folder}, but there is no package '{package}'.",
+            "Name `package/path`, `./path` from the suite's file, or a path that begins with /.",
         ) from None

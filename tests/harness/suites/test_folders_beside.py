@@ -19,7 +19,21 @@ def test_a_folder_with_a_dot_goes_from_the_suites_file_wherever_it_is_read(tmp_p
     assert suite.model_dump()["folders"] == ("./tasks",)
 
 
-@pytest.mark.parametrize(("folder", "says"), [("./none", "does not exist"), ("none/tasks", "there is no package none")])
+def test_an_absolute_path_is_itself(tmp_path):
+    (tmp_path / "mine.yaml").write_text(SUITE.format(folder=tmp_path))
+    assert load_suite(str(tmp_path / "mine.yaml")).paths() == [tmp_path]
+
+
+@pytest.mark.parametrize(
+    ("folder", "says"),
+    [
+        ("./none", "does not exist"),
+        ("/none/tasks", "does not exist"),
+        ("none/tasks", "there is no package 'none'"),
+        ("textwrap/tasks", "there is no package 'textwrap'"),
+        ("''", "there is no package ''"),
+    ],
+)
 def test_a_folder_that_is_not_there_is_named(tmp_path, folder, says):
     (tmp_path / "mine.yaml").write_text(SUITE.format(folder=folder))
     with pytest.raises(InvalidSuite, match=says):
