@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WORST_FIRST = (70, 4, 2, 3, 1, 0)
 """Exit codes: of several models' the first of these is the command's."""
 FAILED_TASK = 4
+UNVERIFIED = 3
 
 
 @dataclass
@@ -90,7 +91,13 @@ def _run(output: Output, evaluation: Evaluation, results: Path, fresh: bool) -> 
     with _progress(output, evaluation.request) as progress:
         outcome = run_prepared(evaluation, results, fresh, progress)
     document = show_outcome(output, outcome, results)
-    return 0 if all(record.status == "ok" for record in outcome.records) else FAILED_TASK, document, outcome.records[0]
+    return _exit_code(outcome.records), document, outcome.records[0]
+
+
+def _exit_code(records: Sequence[Record]) -> int:
+    """What a run deserves: a task that failed outweighs a backend of which nothing is believed."""
+    found = {record.status for record in records}
+    return 0 if found <= {"ok"} else UNVERIFIED if found <= {"ok", "unverified"} else FAILED_TASK
 
 
 def _progress(output: Output, request: EvalRequest) -> EvalProgress:

@@ -112,11 +112,14 @@ def _elsewhere(run: ChosenRun) -> str | None:
     return next((f"{record.task} {words[record.source]}" for record, _ in run.records if record.source in words), None)
 
 
+FAILURES = {"failed": " failed", "infra_failed": ": its surroundings failed", "unverified": " is unverified"}
+"""Status of a record → what is said behind its task."""
+
+
 def _failed(run: ChosenRun) -> str | None:
     for record, _ in run.records:
         if record.status != "ok":
-            kind = "its surroundings failed" if record.status == "infra_failed" else "failed"
-            said = f"{record.task}: {kind}" if record.status == "infra_failed" else f"{record.task} {kind}"
+            said = f"{record.task}{FAILURES[record.status]}"
             return f"{said} ({one_line(ValueError(record.reason or record.code or 'no reason is recorded'))})"
     return None
 

@@ -66,6 +66,8 @@ class TaskResult:
     """None of a group (its leaves have them), and where the samples are gone."""
 
 
+Standing = Literal["failed", "unchecked", "passed"]
+WORST_FIRST: tuple[Standing, ...] = ("failed", "unchecked", "passed")
 SideKind = Literal["run", "baseline", "reference", "lm-eval"]
 
 
@@ -88,3 +90,23 @@ class Side:
     """In words, for titles: `run 01a2… of 2026-11-30`, `baseline nano-teacher`."""
     notes: tuple[str, ...] = ()
     """What else is to be known of where the results come from: a corrupt record, a newer run of fewer documents."""
+
+    @property
+    def standing(self) -> Standing | None:
+        """What is known of the backends that made its results, the worst of them; None where minizoo made none."""
+        found = {result.record.standing for result in self.results.values()}
+        return next((one for one in WORST_FIRST if one in found), None)
+
+    @property
+    def doubt(self) -> str:
+        """In words, what its backends are not known to be; empty where all passed conformance, or minizoo made no result."""
+        standing = self.standing
+        if standing in (None, "passed"):
+            return ""
+        of = [result.record for result in self.results.values() if result.record.standing == standing]
+        backends = ", ".join(sorted({record.setting.backend for record in of}))
+        part = "" if len(of) == len(self.results) else " in part"
+        if standing == "unchecked":
+            return f"unchecked{part}: whether backend {backends} gives right numbers for such a model was not known"
+        failed = dict.fromkeys(check for record in of if record.conformance for check in record.conformance.failed)
+        return f"UNVERIFIED{part}: backend {backends} failed conformance ({', '.join(failed) or 'no check is named'})"

@@ -16,7 +16,7 @@ from harness.gates.loading import PolicyFile, unfiled
 from harness.gates.margins import Margin
 from harness.gates.noise.file import NoiseFile
 from harness.gates.outcome import Findings, GateOutcome
-from harness.gates.plan import Absent, Pair, Planned, planned
+from harness.gates.plan import Absent, Pair, Planned, in_words, planned
 from harness.gates.policy import AccuracyEntry, Policy
 from harness.gates.speed import PlannedSpeed, TrialsOf, find_speed, no_trials, planned_speed
 
@@ -46,7 +46,7 @@ def gate_pairs(
     rows: list[Row] = []
     idle: dict[str, None] = {}
     for pair in (pair if isinstance(pair, Pair) else Pair(*pair) for pair in pairs):
-        told += [note for note in (*pair.a.notes, *pair.b.notes) if note not in told]
+        told += [note for note in (*pair.a.notes, *pair.b.notes, *_doubts(pair)) if note not in told]
         accuracy, unused = planned(file, pair)
         speed, unused_speed = planned_speed(file, pair)
         own: list[Row] = [*accuracy, *speed]
@@ -83,6 +83,10 @@ def _uncalibrated(noise: NoiseFile, pairs: Sequence[tuple[Side, Side] | Pair]) -
     made = {(side.name, result.record.setting.device) for side in sides for result in side.results.values()}
     others = sorted(f"{name} on {device}" for name, device in made - {(noise.model, noise.device)})
     return [f"Not calibrated: {', '.join(others)}. What {noise.model} showed is taken for it."] if others else []
+
+
+def _doubts(pair: Pair) -> list[str]:
+    return [f"{in_words(side)}: {side.doubt}" for side in (pair.a, pair.b) if side.doubt]
 
 
 def _evidence(row: Planned) -> Evidence | str:

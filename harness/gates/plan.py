@@ -114,8 +114,18 @@ def _row(pair: Pair, entry: AccuracyEntry, path: YamlPath, task: str) -> Planned
         if (told := _why_missing(side, result, key, entry, pair.unreadable.get((letter, task))))
     ]
     reasons = [pair.no_candidate] if pair.no_candidate else reasons
-    absent: Absent | None = ("MISSING", "; ".join(reasons)) if reasons else None
+    absent: Absent | None = ("MISSING", "; ".join(reasons)) if reasons else _unverified(pair, a, b)
     return Planned(pair, entry, path, key, a, b, absent)
+
+
+def _unverified(pair: Pair, a: TaskResult | None, b: TaskResult | None) -> Absent | None:
+    """Numbers of a backend that failed conformance decide nothing."""
+    told = [
+        f"{in_words(side)} is unverified: {result.record.reason}"
+        for side, result in ((pair.a, a), (pair.b, b))
+        if result is not None and result.record.status == "unverified"
+    ]
+    return ("INCOMPARABLE", "; ".join(told)) if told else None
 
 
 def _key(pair: Pair, entry: AccuracyEntry, task: str) -> ScoreKey:
@@ -155,6 +165,8 @@ def _why_missing(
 
 def _failure(record: Record) -> str:
     why = f"{record.reason or 'no reason recorded'} ({record.code or 'unspecified'})"
+    if record.status == "unverified":
+        return f"its result is unverified: {record.reason}"
     if record.status == "infra_failed":
         return f"the infrastructure failed, which says nothing of the model: {why}"
     return f"the run failed: {why}"

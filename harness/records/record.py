@@ -17,7 +17,10 @@ from zoo.strict import Frozen
 SCHEMA = "minizoo.record/2"
 WITHHELD = "withheld"
 """In the place of a name that was taken out before a record left its machine; the host's of every such record."""
-Status = Literal["ok", "failed", "infra_failed"]
+Status = Literal["ok", "unverified", "failed", "infra_failed"]
+"""`unverified`: there are scores, by a backend that failed conformance for such a model."""
+SCORED: frozenset[Status] = frozenset({"ok", "unverified"})
+"""Of records that have scores."""
 Finite = Annotated[float | None, AfterValidator(lambda value: value if value is None or math.isfinite(value) else None)]
 """A number, or None for one that is NaN or infinite: JSON has no word for those, and no table or page shows them."""
 
@@ -161,6 +164,23 @@ class Setting(Frozen):
         return precision(self.dtype, self.compute_dtype)
 
 
+class Conformance(Frozen):
+    """What was known of the backend, when the task was scored: whether it gives right numbers for such a model."""
+
+    state: Literal["passed", "failed", "unchecked"]
+    source: Literal["shipped", "measured"] | None = None
+    """Whether the outcome comes with minizoo or was measured into these results; None where nothing was asked."""
+    digest: str | None = None
+    """sha256 of the outcome (`harness.conformance`)."""
+    depth: Literal["full", "short"] | None = None
+    key: dict[str, str] = Field(default={})
+    """What the outcome covers: backend, engine, device, dtype, architecture."""
+    failed: tuple[str, ...] = ()
+    """Names of the checks that found a fault."""
+    reason: str | None = None
+    """Why nothing is known, where that is so."""
+
+
 class Imported(Frozen):
     """Where an imported record was read."""
 
@@ -194,7 +214,7 @@ class Record(Frozen):
     task: str
     status: Status
     reason: str | None = None
-    """Why it failed, or which metrics have no finite value, in one sentence; None when neither is so."""
+    """Why it failed or is unverified, or which metrics have no finite value, in one sentence; None when nothing is so."""
     code: str | None = None
     """The cause's code (docs/errors.md); None for a success."""
     suite: str
@@ -229,6 +249,8 @@ class Record(Frozen):
     resumption, and of a task that was resumed inside without what was answered before (`counts.reused`)."""
     subject: Subject
     setting: Setting
+    conformance: Conformance | None = None
+    """Of accuracy; None in records of before it was kept, which are `unchecked`, of speed and imported."""
     counts: Counts | None
     work: Work | None = None
     """None where nothing was computed, of a failure, and in records of before it was kept."""
@@ -243,6 +265,13 @@ class Record(Frozen):
     """Of a speed measurement; None for accuracy. A point's `task` is the workload's name and the point's."""
     beside: BesideFacts | None = None
     """Of scoring beside another engine; its `task` is `scoring.` and the task's name."""
+
+    @property
+    def standing(self) -> Literal["passed", "failed", "unchecked"] | None:
+        """What is known of the backend of an accuracy record; None of speed, and of what minizoo did not compute."""
+        if self.speed is not None or self.beside is not None or self.source == "imported":
+            return None
+        return self.conformance.state if self.conformance else "unchecked"
 
     @property
     def seconds(self) -> float | None:

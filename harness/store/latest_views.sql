@@ -1,10 +1,10 @@
 -- The newest good score of each circumstance, for readers: part of minizoo's interface, as the views of harness/store/views.sql are.
 -- A newer failure hides nothing, and a run over a part of the documents stands beside the whole one, never in its place. What
--- others measured (imported, contributed, published) is not in it. No suite of conformance exists yet, so that nothing has
--- been asked whether its backend is right: every row says `unchecked`.
+-- others measured (imported, contributed, published) is not in it, nor what a backend scored that failed conformance for such a
+-- model (status `unverified`). `conformance` says `passed`, or `unchecked` where nobody had asked.
 
 CREATE VIEW latest_valid AS
-SELECT s.*, 'unchecked' AS conformance
+SELECT s.*
 FROM scores s JOIN (
   SELECT run_id, task, json_extract_string(record, '$.chat_template') AS chat_template FROM records
 ) r USING (run_id, task)

@@ -95,10 +95,14 @@ def show_beside(output: Output, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _note_run(outcome: EvalOutcome) -> None:
-    """On stderr: failures, cut prompts, how generated code was isolated, what was taken over."""
+    """On stderr: failures, doubts of the backend, cut prompts, how generated code was isolated, what was taken over."""
+    from harness.records.record import SCORED
+
     for record in outcome.records:
-        if record.reason:
-            note(f"{record.task}{'' if record.status == 'ok' else ' failed'}: {record.reason}")
+        if record.reason and record.status != "unverified":
+            note(f"{record.task}{'' if record.status in SCORED else ' failed'}: {record.reason}")
+    for line in dict.fromkeys(filter(None, map(_doubt, outcome.records))):
+        note(line)
     if cut := cut_prompts(outcome.records):
         told = ", ".join(f"{task} {count:,}" for task, count in cut.items())
         note(f"Prompts cut on the left to fit the context: {told}.")
@@ -110,3 +114,17 @@ def _note_run(outcome: EvalOutcome) -> None:
         note(f"It could import {packages}.")
     if outcome.reused:
         note(f"{outcome.reused:,} answers taken over from an interrupted run, {outcome.computed:,} computed.")
+
+
+def _doubt(record: Record) -> str | None:
+    """What speaks against believing the record's backend; None where it passed conformance."""
+    told, backend = record.conformance, record.setting.backend
+    if told is None or told.state == "passed":
+        return None
+    if told.state == "unchecked":
+        return f"Unchecked: it is not known whether backend {backend} gives right numbers for such a model ({told.reason})."
+    model = record.subject.source if record.subject.kind == "folder" else record.subject.id
+    return (
+        f"UNVERIFIED: {record.reason}. The scores are recorded and stand in no view of valid results. "
+        f"`minizoo conformance --backend {backend} --model {model}` shows every check."
+    )

@@ -79,10 +79,11 @@ def kept(retained: Retained | None) -> str:
 
 
 def side_line(letter: str, side: Side) -> str:
-    """Where a side's results come from, and what they were run with."""
+    """Where a side's results come from, what they were run with, and what speaks against it."""
     settings = dict.fromkeys(
         f"{one.backend}, {one.device}, {one.precision}"
         for one in (result.record.setting for result in side.results.values())
     )
     how = f" ({'; '.join(settings)})" if settings else ""
-    return f"{letter}: {side.name}, {side.where}{how}."
+    doubt = f" {side.doubt[:1].upper()}{side.doubt[1:]}." if side.doubt else ""
+    return f"{letter}: {side.name}, {side.where}{how}.{doubt}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.store.reproduction import verdict_words
+from reports.board.measured import UNCHECKED
 from reports.board.model import Board, BoardRow, ColumnKey, Figure, Share, Source, SpeedUp, TaskColumn
 from reports.cells import ABSENT, interval, moment, number, text
 from reports.models.grid import Cell, Column, Grid, Group, Line, Target, absent, grid, grouped, percent, short
@@ -26,9 +27,9 @@ SCORES = (
     Column("Kept of parent", number=True),
     Column("To be read with", wide=True),
 )
-UNCHECKED = "unchecked backend"
-"""The note of a figure whose backend no suite of conformance has been asked about."""
-ALL_UNCHECKED = "No suite of conformance has been asked about the backends: what was measured is unchecked."
+SOME_UNCHECKED = (
+    "‡ Unchecked: when measured, nobody had asked whether the backend gives right numbers for such a model."
+)
 SOURCES: tuple[Source, ...] = ("measured", "imported", "contributed", "published")
 """In the order of a task's lines."""
 
@@ -48,7 +49,7 @@ def scores(subject: Subject, board: Board) -> Grid | None:
     notes = (
         (any(figure.approximate for figure in figures), APPROXIMATE),
         (any(figure.selected_on for figure in figures), SELECTED),
-        (any(UNCHECKED in figure.notes for figure in figures), ALL_UNCHECKED),
+        (any(UNCHECKED in figure.notes for figure in figures), SOME_UNCHECKED),
     )
     return grouped(caption, SCORES, groups, [note for there, note in notes if there])
 
@@ -166,7 +167,7 @@ def _figure(column: TaskColumn, row: BoardRow, figure: Figure) -> tuple[Cell, ..
     return (
         task_words(column.key, column.higher_is_better),
         _origin(row, figure),
-        Cell(f"{number(figure.value)}{' †' if figure.selected_on else ''}", printed),
+        Cell(f"{number(figure.value)}{' †' * figure.selected_on}{' ‡' * (UNCHECKED in figure.notes)}", printed),
         Cell(("≈ " if figure.approximate else "") + interval(figure.lower, figure.upper) if figure.lower is not None else ""),
         Cell("" if figure.n is None else f"{figure.n:,}", of),
         Cell(*kept),

@@ -217,7 +217,7 @@ def _listed(run: Mapping[str, Any], shown: Iterable[str]) -> dict[str, Any]:
         "model_page": model_page(model) if model in shown else "",
         "suite": text(run["suite"]),
         "tasks": f"{tasks:,} task{'' if tasks == 1 else 's'}",
-        "failed": f"{failed:,} failed" if failed else "",
+        "failed": ", ".join(f"{n:,} {how}" for n, how in ((failed, "failed"), (run["unverified"], "unverified")) if n),
         "where": where(run),
         "how": " · ".join(filter(None, (text(run["backend"]), dtypes(run)))),
         "source": text(run["source"]),

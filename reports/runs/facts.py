@@ -35,6 +35,7 @@ def facts_of(run: Mapping[str, Any], record: Mapping[str, Any]) -> tuple[Fact, .
         Fact("Tokenizer digest", text(subject.get("tokenizer_digest")), code=True),
         Fact("Made from", text(run.get("parent"))),
         Fact("Backend", _joined(run.get("backend"), run.get("device"), dtypes(run))),
+        Fact("Conformance", conformance(record)),
         Fact("GPU", f"{run['gpu']}, driver {run.get('driver') or 'unknown'}" if run.get("gpu") else ""),
         Fact("Processor", text(run.get("processor"))),
         Fact("Host", _joined("" if run.get("host") == WITHHELD else run.get("host"), run.get("platform"))),
@@ -59,6 +60,20 @@ def origin(run: Mapping[str, Any], record: Mapping[str, Any]) -> str:
         bundle = text(cast("dict[str, Any]", record.get("contribution") or {}).get("file"))
         return f"contributed by {name or 'somebody who is not named'}{f', in {bundle}' if bundle else ''}"
     return ORIGINS.get(source, source)
+
+
+def conformance(record: Mapping[str, Any]) -> str:
+    """What was known of the backend of an accuracy record, and by which outcome; nothing of what minizoo did not compute."""
+    if record.get("speed") or record.get("beside") or record.get("source") == "imported":
+        return ""
+    told = cast("dict[str, Any]", record.get("conformance") or {})
+    state = text(told.get("state")) or "unchecked"
+    if state == "unchecked":
+        return _joined("unchecked", told.get("reason") or "nobody had asked whether the backend is right")
+    how = {"shipped": "an outcome that comes with minizoo", "measured": "measured with these results"}
+    found = cast("list[str]", told.get("failed") or [])
+    which = f"{text(told.get('depth'))} suite, {how.get(text(told.get('source')), '')}, {text(told.get('digest'))[:12]}"
+    return f"failed {', '.join(found)} ({which})" if state == "failed" else f"{state} ({which})"
 
 
 def where(run: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ GROUP BY run_id ORDER BY run_id
 """A row a run: digests of all that its page shows, and its tasks with samples."""
 LISTED = """
 SELECT run_id, model, suite, backend, device, gpu, processor, dtype, compute_dtype, finished_at, tasks, failed, source,
-       contributed_by
+       contributed_by, unverified
 FROM runs ORDER BY finished_at DESC, run_id DESC LIMIT ? OFFSET ?
 """
 RUNS = "SELECT * FROM runs WHERE run_id IN (SELECT unnest(?))"

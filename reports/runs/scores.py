@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from harness.records.record import Subject
+from harness.records.record import SCORED, Subject
 from harness.records.trained_on import NOTE, is_among, trained_on
 from reports.cells import ABSENT, DIRECTIONS, count, interval, number, text
 from reports.runs.facts import seconds
@@ -62,7 +62,7 @@ class FailureLine:
 
 def score_lines(rows: RunRows) -> list[ScoreLine]:
     """A line a task and metric, tasks in the order in which they were begun."""
-    return [line for record in rows.records if record["status"] == "ok" for line in _of_task(record, rows)]
+    return [line for record in rows.records if record["status"] in SCORED for line in _of_task(record, rows)]
 
 
 def failure_lines(rows: RunRows) -> list[FailureLine]:
@@ -75,7 +75,7 @@ def failure_lines(rows: RunRows) -> list[FailureLine]:
             record["status"] == "infra_failed",
         )
         for record in rows.records
-        if record["status"] != "ok"
+        if record["status"] not in SCORED
     ]
 
 

@@ -14,7 +14,7 @@ from reports.tables.table import Heading, Key, Table
 
 NEWEST = """
 SELECT v.task, v.metric, v.filter, v.shots, v.value, v.stderr, v.lower, v.upper, v.n, v.total, v.chance, v.higher_is_better,
-       v.backend, v.device, v.gpu, v.dtype, v.compute_dtype, v.run_id, v.finished_at, r.processor,
+       v.backend, v.device, v.gpu, v.dtype, v.compute_dtype, v.run_id, v.finished_at, v.conformance, r.processor,
        CASE WHEN r.kind = 'registry' THEN r.subject ELSE r.parent END AS registered,
        json_extract_string(r.record, '$.subject.distilled.trained_on[*]') AS trained_on,
        json_extract_string(r.record, '$.members[*]') AS members
@@ -25,6 +25,9 @@ WHERE v.model = ? AND NOT EXISTS (
 ORDER BY v.task, v.metric, v.filter, v.shots, v.finished_at DESC, v.run_id
 """
 """A group stands for its tasks."""
+
+
+UNCHECKED = "‡ Unchecked: when measured, nobody had asked whether the backend gives right numbers for such a model."
 
 
 def newest_scores(reader: Reader, model: str) -> list[dict[str, Any]]:
@@ -47,7 +50,8 @@ def measured_table(rows: Sequence[Mapping[str, Any]], title: str = "Measured") -
         Heading("95 % interval", True, 3), Heading("n", True, 2), Heading("run by", importance=2), Heading("run"),
     )  # fmt: skip
     pairs = [_row(row) for row in rows]
-    notes = (TRAINED_ON,) if any(row["trained_on"] for row in rows) else ()
+    told = ((any(row["trained_on"] for row in rows), TRAINED_ON), (any(map(_is_unchecked, rows)), UNCHECKED))
+    notes = tuple(note for there, note in told if there)
     return Table(title, headings, tuple(cells for cells, _ in pairs), [keys for _, keys in pairs], notes)
 
 
@@ -61,5 +65,10 @@ def _row(row: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Key, ...]]:
     )
     shots = ABSENT if row["shots"] is None else str(row["shots"])
     task = f"{row['task']} {MARK}" if row["trained_on"] else row["task"]
-    cells = (task, metric, shots, number(row["value"]), interval, f"{row['n']:,}{part}", where, row["run_id"])
+    value = f"{number(row['value'])} ‡" if _is_unchecked(row) else number(row["value"])
+    cells = (task, metric, shots, value, interval, f"{row['n']:,}{part}", where, row["run_id"])
     return cells, (row["task"], metric, row["shots"], row["value"], lower, row["n"], where, row["run_id"])
+
+
+def _is_unchecked(row: Mapping[str, Any]) -> bool:
+    return row["conformance"] == "unchecked"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from harness.compare.items import ScoreKey, Side, TaskResult
 from harness.compare.sides.samples import results_of
 from harness.records.files import folder_name, run_folder
-from harness.records.record import Record
+from harness.records.record import SCORED, Record
 from harness.store.query import Reader, query
 from zoo.errors import NotComparable
 from zoo.registry.loader import load_registry
@@ -68,10 +68,10 @@ def runs_beginning(results: Path, word: str, reader: Reader | None = None) -> li
 
 
 def run_side(word: str, results: Path, run_id: str, reader: Reader | None = None) -> Side:
-    """All results of one run."""
+    """All results of one run, unverified ones too: `Side.doubt` says so."""
     found = (reader or Reader(results)).rows(OF_RUN, [run_id])
     rows = _rows(found)
-    good = [row for row in rows if _is_accuracy(row.record) and row.record.status == "ok"]
+    good = [row for row in rows if _is_accuracy(row.record) and row.record.status in SCORED]
     return _side(word, results, rows, good, corrupt_records(results, found, run_id))
 
 
@@ -173,7 +173,7 @@ def is_whole(record: Record) -> bool:
 def _failed(rows: Sequence[Row]) -> dict[str, Record]:
     """Tasks of which the newest record has no numbers."""
     newest = {row.record.task: row.record for row in rows if _is_accuracy(row.record)}
-    return {task: record for task, record in newest.items() if record.status != "ok"}
+    return {task: record for task, record in newest.items() if record.status not in SCORED}
 
 
 def _is_imported(record: Record) -> bool:
@@ -202,6 +202,12 @@ def _passed_over(
         "has a part of its documents: name that run to compare it"
         for record in chosen
         if is_whole(record) and not is_whole(newest[record.task])
+    ]
+    latest = {row.record.task: row for row in rows if _is_accuracy(row.record)}
+    found += [
+        f"run {row.record.run_id} of {task} is unverified and not compared ({row.record.reason}): name that run to compare it"
+        for task, row in latest.items()
+        if row.record.status == "unverified" and row not in good
     ]
     found += [
         f"run {row.record.run_id} of {row.record.task} has no valid score ({row.record.reason or 'not finite'})"

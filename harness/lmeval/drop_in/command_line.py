@@ -110,6 +110,7 @@ def _record(one: Evaluated, model: str, asked: Mapping[str, Any], around: Surrou
     from harness.lmeval.drop_in.recorded import record_run
     from harness.lmeval.model import MinizooLM
     from harness.records.files import run_folder
+    from harness.records.record import SCORED
 
     if not isinstance(one.lm, MinizooLM):
         if path := asked.get("output_path"):
@@ -127,7 +128,7 @@ def _record(one: Evaluated, model: str, asked: Mapping[str, Any], around: Surrou
     names = ", ".join(record.task for record in records[:3])
     more = f" and {len(records) - 3} more" if len(records) > 3 else ""
     around.tell(f"Recorded: {names}{more}, in {run_folder(around.results, records[0].run_id)}.")
-    failed = [record for record in records if record.status != "ok"]
+    failed = [record for record in records if record.status not in SCORED]
     for record in failed:
         around.tell(f"Recorded as failed: {record.task}: {record.reason}")
     return FAILED_TASK if failed else 0

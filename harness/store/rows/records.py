@@ -25,6 +25,7 @@ def record_row(record: Record) -> dict[str, Any]:
         "parent": record.subject.parent,
         "weights_digest": record.subject.weights_digest,
         "source": record.source,
+        "conformance": record.standing,
         "contributed_by": record.contribution.by if record.contribution else None,
         "truncated": record.counts.truncated if record.counts else None,
         "requests": record.counts.requests if record.counts else None,

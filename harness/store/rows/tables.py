@@ -10,7 +10,7 @@ from harness.metrics.speed_metrics import TRIAL_COLUMNS, create_views
 from harness.records.columns import arrow_schema
 from harness.records.files import SAMPLE_COLUMNS
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 KEY = {"run_id": "VARCHAR", "task": "VARCHAR"}
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -27,7 +27,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "location": "VARCHAR", "known_digest": "VARCHAR", "compute_dtype": "VARCHAR", "processor": "VARCHAR",
         "run_started_at": "TIMESTAMPTZ", "wall_s": "DOUBLE", "requests": "BIGINT", "reused": "BIGINT",
         "asked_tokens": "BIGINT", "computed_tokens": "BIGINT", "scoring_s": "DOUBLE", "new_tokens": "BIGINT",
-        "generating_s": "DOUBLE", "flops_per_token": "BIGINT", "contributed_by": "VARCHAR", "record": "VARCHAR",
+        "generating_s": "DOUBLE", "flops_per_token": "BIGINT", "contributed_by": "VARCHAR", "conformance": "VARCHAR",
+        "record": "VARCHAR",
     },
     "metrics": {
         **KEY, "metric": "VARCHAR", "filter": "VARCHAR", "value": "DOUBLE", "stderr": "DOUBLE", "lower": "DOUBLE",
@@ -90,7 +91,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     },
 }  # fmt: skip
 """Of `records`, `model` is the shown name (`names`), `subject` the id as it was resolved; `kind`, `given_name`, `location` and
-`known_digest` are what names are made from. `rule` names the rule that derived a row's errors."""
+`known_digest` are what names are made from; `conformance` is what was known of an accuracy record's backend. `rule` names the
+rule that derived a row's errors."""
 
 
 def create(connection: Any) -> None:

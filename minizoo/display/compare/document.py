@@ -37,6 +37,8 @@ def side_document(side: Side) -> dict[str, Any]:
         "model": side.name,
         "where": side.where,
         "run_ids": list(side.run_ids),
+        "conformance": side.standing,
+        "doubt": side.doubt or None,
         "notes": list(side.notes),
     }
 
