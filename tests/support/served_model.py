@@ -27,7 +27,7 @@ LIKE_TRTLLM = KNOWN | {
 class Behaviour:
     """What this server does otherwise than a good one."""
 
-    name: str = "nano-teacher"
+    served: str = "nano-teacher"
     owner: str = "vllm"
     others: tuple[str, ...] = ()
     length: int | None = 514
@@ -138,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.path == "/v1/models":
             length = {} if does.length is None else {"max_model_len": does.length}
-            names = [does.name, *does.others]
+            names = [does.served, *does.others]
             self._say(
                 200, {"object": "list", "data": [{"id": n, "owned_by": does.owner, "root": n, **length} for n in names]}
             )
@@ -176,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _complete(self, body, does, half):
         unknown = set(body) - does.takes if does.takes is not None else set()
-        if body["model"] not in (does.name, *does.others):
+        if body["model"] not in (does.served, *does.others):
             self._say(404, {"error": {"message": f"The model `{body['model']}` does not exist."}})
         elif unknown:
             self._say(
