@@ -29,6 +29,7 @@ KINDS: Mapping[str, type | tuple[type, ...]] = {
     "max_model_len": int,
     "max_num_batched_tokens": int,
     "max_num_seqs": int,
+    "prompt_logprob_token_ids": bool,
     "tensor_parallel_size": int,
 }
 """vLLM's settings that may be given, by its own names, and what their values are."""

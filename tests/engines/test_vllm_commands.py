@@ -15,6 +15,8 @@ from backends.contract import Score, ScoreRequest
 from backends.vllm.backend import VllmBackend
 from backends.workers.backend import WorkerBackend
 
+DRAWN = "nano_code"
+"""The task whose answers are drawn, by each engine's own random numbers."""
 SUITE = ("--suite", "nano", "--device", "cpu", "--json")
 
 
@@ -49,7 +51,8 @@ def test_an_evaluation_has_hfs_scores(minizoo: Any, tmp_path: Path):
     assert found.keys() == expected.keys()
     for key, (value, documents) in expected.items():
         assert found[key][1] == documents
-        assert found[key][0] == pytest.approx(value, rel=1e-5), key
+        near = {"abs": 0.15} if key[0] == DRAWN else {"rel": 1e-5}
+        assert found[key][0] == pytest.approx(value, **near), key
     (record, *_) = [json.loads(path.read_text()) for path in (tmp_path / "vllm").glob("runs/*/*/*/record.json")]
     assert record["setting"]["backend"] == "vllm"
     assert "vllm" in record["setting"]["versions"]
@@ -88,9 +91,9 @@ def test_one_run_scores_with_one_backend_and_generates_with_another(minizoo: Any
     assert ran.code == 0, ran.err
     plain = minizoo("eval", "nano-teacher", *SUITE, "--limit", 8, "--backend", "hf", "--results", tmp_path / "hf")
     expected, found = values(plain.json()), values(ran.json())
-    assert {key: found[key][0] for key in expected} == {
-        key: pytest.approx(v, rel=1e-5) for key, (v, _) in expected.items()
-    }
+    for key, (value, documents) in expected.items():
+        assert found[key][1] == documents
+        assert key[0] == DRAWN or found[key][0] == pytest.approx(value, rel=1e-5), key
     records = [json.loads(path.read_text()) for path in tmp_path.glob("runs/*/*/*/record.json")]
     assert {record["setting"]["backend"] for record in records} == {both}
 

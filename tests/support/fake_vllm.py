@@ -84,15 +84,30 @@ class FakeEngine:
         output = SimpleNamespace(token_ids=[best], logprobs=told)
         return [
             SimpleNamespace(
-                request_id=number, finished=True, num_cached_tokens=cached, prompt_logprobs=rows, outputs=[output]
+                request_id=number,
+                finished=True,
+                num_cached_tokens=cached,
+                prompt_logprobs=rows,
+                prompt_token_id_logprobs=self._chosen(tokens, params, cached),
+                outputs=[output],
             )
         ]
 
     def _skips(self, params: dict[str, Any]) -> bool:
         """vLLM's rule: a request for prompt log-probabilities leaves the cache aside unless it says otherwise."""
         told = params.get("skip_reading_prefix_cache")
-        skips = params.get("prompt_logprobs") is not None if told is None else told
+        asks = params.get("prompt_logprobs") is not None or params.get("prompt_logprob_token_ids") is not None
+        skips = asks if told is None else told
         return skips and self._obeys
+
+    def _chosen(self, tokens: tuple[int, ...], params: dict[str, Any], cached: int) -> list[list[float]] | None:
+        """As `compute_prompt_token_id_logprobs` of the V2 runner: nothing at all where the first row came from the cache."""
+        ids = params.get("prompt_logprob_token_ids")
+        if ids is None or cached > params["prompt_logprob_start"]:
+            return None
+        first = params["prompt_logprob_start"] + 1
+        assert len(ids) == len(tokens) - first
+        return [[logprobs_after(tokens[: first + at])[token] for token in row] for at, row in enumerate(ids)]
 
     def _found(self, tokens: tuple[int, ...]) -> int:
         whole = range(self._block, len(tokens), self._block)  # at least one token is always computed

@@ -15,7 +15,7 @@ from typing import Any
 import vllm_generating
 from vllm_queue import Queue
 from vllm_scoring import Scoring
-from vllm_settings import engine_arguments, refusal, vllm_module
+from vllm_settings import chosen_ids, engine_arguments, refusal, vllm_module
 from wire import Refused
 
 FIRST_TOKENS = 2
@@ -38,7 +38,9 @@ class Engine:
             self._queue = Queue(self._engine)
             self._params: Callable[..., Any] = vllm.SamplingParams
             self._tokenizer = None if arguments["skip_tokenizer_init"] else self._engine.get_tokenizer()
-            self._scoring = Scoring(self._queue, self._params, bool(self._cache.enable_prefix_caching))
+            self._chosen = chosen_ids(self._engine.vllm_config, options)
+            cached = bool(self._cache.enable_prefix_caching)
+            self._scoring = Scoring(self._queue, self._params, cached, self._chosen)
             self.described = self._describe(vllm, arguments, options)
             self._first_requests()
         except Refused:
@@ -129,7 +131,7 @@ class Engine:
         import torch
         import transformers
 
-        scoring = "rows of the prompt"
+        scoring = "chosen ids, else rows of the prompt" if self._chosen else "rows of the prompt"
         if self._cache.enable_prefix_caching:
             scoring += ", prefix cache; a request whose rows reach into what was cached is asked again without it"
         told = {

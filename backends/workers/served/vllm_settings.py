@@ -90,6 +90,17 @@ def engine_arguments(folder: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return drawn
 
 
+def chosen_ids(config: Any, options: Mapping[str, Any]) -> bool:
+    """Whether scores are asked by chosen ids of the prompt; Refused where that is wanted and the engine's runner has none."""
+    if not (options.get("engine") or {}).get("prompt_logprob_token_ids"):
+        return False
+    if not config.use_v2_model_runner:
+        raise Refused(
+            "unsupported", "prompt_logprob_token_ids is told by vLLM's V2 runner alone, and another runs here"
+        )
+    return True
+
+
 def tokens_a_step(vocabulary: int, kind: str) -> int:
     """Tokens of a step whose fp32 logits and log-softmax fit into LOGITS_BYTES."""
     least, most = TOKENS_A_STEP

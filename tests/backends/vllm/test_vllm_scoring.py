@@ -11,11 +11,11 @@ import pytest
 from support.fake_vllm import VOCABULARY, FakeEngine, logprobs_after
 
 
-def scoring(served: Path, engine: Any, cached: bool = True) -> Any:
+def scoring(served: Path, engine: Any, cached: bool = True, chosen: bool = False) -> Any:
     from vllm_queue import Queue  # pyright: ignore[reportMissingImports]
     from vllm_scoring import Scoring  # pyright: ignore[reportMissingImports]
 
-    return Scoring(Queue(engine), dict, cached)
+    return Scoring(Queue(engine), dict, cached, chosen)
 
 
 def right(context: list[int], continuation: list[int]) -> tuple[list[float], bool]:
@@ -42,10 +42,11 @@ def questions(seed: int) -> list[dict[str, Any]]:
     return [{"index": i, "context": c, "continuation": k, "per_token": True} for i, (c, k) in enumerate(made)]
 
 
+@pytest.mark.parametrize("chosen", [False, True])
 @pytest.mark.parametrize("short_rows", [False, True])
 @pytest.mark.parametrize("seed", range(5))
-def test_no_row_that_the_prefix_cache_gave_is_ever_answered(served: Path, seed: int, short_rows: bool):
-    asks = scoring(served, FakeEngine(short_rows=short_rows))
+def test_no_row_that_the_prefix_cache_gave_is_ever_answered(served: Path, seed: int, short_rows: bool, chosen: bool):
+    asks = scoring(served, FakeEngine(short_rows=short_rows), chosen=chosen)
     asked = questions(seed)
     for _ in range(2):  # the same call twice
         got = {answer["index"]: answer for answer in asks.scores(asked)}
@@ -98,7 +99,7 @@ def test_choices_of_one_token_are_one_request_that_asks_for_no_row_of_the_prompt
 
 
 def test_more_different_last_tokens_than_vllm_tells_together_are_several_requests(served: Path):
-    from vllm_scoring import ENDS_AT_ONCE, asked_prompts  # pyright: ignore[reportMissingImports]
+    from vllm_asked import ENDS_AT_ONCE, asked_prompts  # pyright: ignore[reportMissingImports]
 
     many = ENDS_AT_ONCE + 5
     parts = asked_prompts([{"index": i, "context": [1], "continuation": [i]} for i in range(many)])
@@ -157,7 +158,7 @@ def test_a_logprob_that_is_no_number_is_told_as_such(served: Path):
 
 
 def test_of_equally_probable_tokens_the_lowest_id_is_the_greedy_one(served: Path):
-    from vllm_scoring import _is_best  # pyright: ignore[reportMissingImports]
+    from vllm_asked import is_best  # pyright: ignore[reportMissingImports]
 
     def row(token: int, rank: int, best: int, gap: float = 0.0) -> Any:
         from support.fake_vllm import Flat
@@ -166,13 +167,39 @@ def test_of_equally_probable_tokens_the_lowest_id_is_the_greedy_one(served: Path
         flat.add((token, -1.0 - gap, rank), (best, -1.0, 1))
         return flat
 
-    assert _is_best(row(5, 1, 5), 0)
-    assert _is_best(row(3, 2, 5), 0)
-    assert not _is_best(row(7, 2, 5), 0)
-    assert not _is_best(row(3, 2, 5, gap=0.1), 0)
+    assert is_best(row(5, 1, 5), 0)
+    assert is_best(row(3, 2, 5), 0)
+    assert not is_best(row(7, 2, 5), 0)
+    assert not is_best(row(3, 2, 5, gap=0.1), 0)
 
 
 def test_prompts_stand_in_the_order_of_their_tokens(served: Path):
-    from vllm_scoring import asked_prompts  # pyright: ignore[reportMissingImports]
+    from vllm_asked import asked_prompts  # pyright: ignore[reportMissingImports]
 
     assert all(a.tokens <= b.tokens for a, b in pairwise(asked_prompts(questions(4))))
+
+
+def test_by_chosen_ids_an_ending_is_asked_by_rows_only_where_its_greedy_flag_is_not_known(served: Path):
+    engine = FakeEngine()
+    best = {0: 0}
+    context = [1, 2, 3]
+    after = logprobs_after((1, 2, 3))
+    best[0] = max(range(VOCABULARY), key=lambda token: after[token])
+    follows = logprobs_after((1, 2, 3, best[0]))
+    last = max(range(VOCABULARY), key=lambda token: follows[token])
+    asked = [
+        {
+            "index": 0,
+            "context": context,
+            "continuation": [best[0], (last + 1) % VOCABULARY],
+        },  # not greedy, whatever the first
+        {
+            "index": 1,
+            "context": context,
+            "continuation": [best[0], last],
+        },  # perhaps greedy: p of the first is below a half
+    ]
+    got = {answer["index"]: answer["greedy"] for answer in scoring(served, engine, chosen=True).scores(asked)}
+    assert got == {0: False, 1: True}
+    ways = [("prompt_logprob_token_ids" in params, params.get("prompt_logprobs")) for _, params in engine.seen]
+    assert ways == [(True, None), (False, 1)]
