@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from backends.contract import (
 from backends.generation_config import applied_settings
 from backends.hf.distributions import packed_distributions, unpacked_distributions
 from backends.hf.generate import plain_generations
-from backends.hf.loading import load_pretrained, resolve_device, within_memory
+from backends.hf.loading import load_pretrained, load_spread, resolve_device, within_memory
 from backends.hf.plain_stream import plain_stream
 from backends.hf.plain_ways import plain_ways
 from backends.hf.unpacked import unpacked_scores
@@ -48,7 +49,8 @@ def open_hf(checkpoint: Checkpoint, options: Options) -> HfBackend:
 
 
 class HfBackend:
-    """A causal language model of transformers, in eval mode on one device."""
+    """A causal language model of transformers, in eval mode on one device, or in its plain form over several GPUs that
+    `Options.devices` names."""
 
     name = "hf"
 
@@ -57,18 +59,20 @@ class HfBackend:
     ) -> None:
         import transformers
 
-        self.device = resolve_device(options.device)
+        spread = options.devices if len(options.devices) > 1 else ()
+        self.device = resolve_device(spread[0] if spread else options.device)
         self.tokenizer = tokenizer or HfTokenizer(checkpoint.folder)
-        self._model = (load or load_pretrained)(checkpoint, self.device, options.dtype)
+        load = load or (partial(load_spread, devices=spread) if spread else load_pretrained)
+        self._model = load(checkpoint, self.device, options.dtype)
         self.dtype = str(self._model.dtype).removeprefix("torch.")
         with within_memory(checkpoint, self.device):
-            self._packed, how = packed_or_not(self._model, options.eager)
+            self._packed, how = packed_or_not(self._model, options.eager or bool(spread))
             if self._packed is None:
                 self._ways = plain_ways(self._model)
         self.compute_dtype = self._products()
         self.shares_prefixes = self._packed is not None
         told = {
-            "scoring": how,
+            "scoring": f"plain, its layers on {', '.join(spread)}" if spread else how,
             "head": "" if self.compute_dtype == self.dtype else f"of new tokens in {self.dtype}",
             "plain": "" if self._packed else self._ways.not_taken,
             "generation": applied_settings(self._model),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,48 @@ def load_pretrained(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     Raises WrongBackend for a folder that only `pruned` can run, InvalidConfig for what transformers cannot load,
     WeightsMissing and WeightsMismatch for weights that do not fill config.json, UnsupportedDtype, DeviceMemory.
     """
+    with within_memory(checkpoint, device):
+        return _loaded(checkpoint, device, dtype).to(device).eval()
+
+
+def load_spread(checkpoint: Checkpoint, device: str, dtype: str, devices: Sequence[str] = ()) -> Any:
+    """The same with its layers over several GPUs, `device` the first of them: a model that is larger than one.
+
+    accelerate chooses which layer is where, within nine tenths of each GPU's free memory, and moves what goes from one to the
+    next. Raises what `load_pretrained` raises, InvalidOption for what is no GPU, DeviceMemory where all are too small.
+    """
+    named = [resolve_device(each) for each in devices]
+    if others := [each for each in named if not each.startswith("cuda")]:
+        raise InvalidOption(
+            f"Layers are spread over GPUs, and {others[0]} is none.", "Name GPUs: --devices cuda:0,cuda:1."
+        )
+    room = {torch.device(each).index or 0: torch.cuda.mem_get_info(each)[0] * 9 // 10 for each in named}
+    return load_placed(checkpoint, device, dtype, "balanced", room)
+
+
+def load_placed(
+    checkpoint: Checkpoint,
+    device: str,
+    dtype: str,
+    places: str | Mapping[str, Any],
+    room: Mapping[Any, int] | None = None,
+) -> Any:
+    """The same placed by accelerate: `places` is a way of its own within `room` (bytes a device), or a device a module.
+
+    DeviceMemory where a way of its own would leave modules on the disk, from which each forward pass would read them.
+    """
+    with within_memory(checkpoint, device):
+        model = _loaded(checkpoint, device, dtype, device_map=places, max_memory=room).eval()
+    if isinstance(places, str) and "disk" in map(str, model.hf_device_map.values()):
+        raise DeviceMemory(
+            f"{checkpoint.name} does not fit into the memory of {', '.join(map(str, room or [device]))} together.",
+            "Name more devices, or take a narrower --dtype.",
+        )
+    return model
+
+
+def _loaded(checkpoint: Checkpoint, device: str, dtype: str, **placing: Any) -> Any:
+    """transformers' model with every weight of the checkpoint, where `placing` says, else on the host."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
@@ -89,26 +131,26 @@ def load_pretrained(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
         raise WrongBackend(f"hf cannot run {checkpoint.folder}: {checkpoint.only_pruned}.", "Use --backend pruned.")
     transformers_logging.disable_progress_bar()
     weights_dtype = compute_dtype(dtype, device)
-    with within_memory(checkpoint, device):
-        try:
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                checkpoint.folder,
-                dtype=weights_dtype,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # transformers raises whatever its loader met
-            raise InvalidConfig(
-                f"transformers cannot load {checkpoint.folder} ({one_line(error)[:200]}).",
-                "Check config.json against the weights, and that transformers knows this model_type without remote code.",
-            ) from None
-        model, info = loaded
-        _check_filled(checkpoint.folder, info)
-        return model.to(device).eval()
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            checkpoint.folder,
+            dtype=weights_dtype,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            **placing,
+        )
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # transformers raises whatever its loader met
+        raise InvalidConfig(
+            f"transformers cannot load {checkpoint.folder} ({one_line(error)[:200]}).",
+            "Check config.json against the weights, and that transformers knows this model_type without remote code.",
+        ) from None
+    model, info = loaded
+    _check_filled(checkpoint.folder, info)
+    return model
 
 
 def _check_filled(folder: Path, info: Any) -> None:

@@ -122,10 +122,11 @@ def _settings(options: Options) -> dict[str, int]:
     """The backend's own settings; refuses options that would have to change the server."""
     if options.random_weights:
         raise WrongBackend("A server runs the weights that it has: none are drawn.", "Use `--backend hf`.")
-    if options.devices or options.workers or options.python or options.worker_command:
+    placed = options.devices or options.workers or options.python or options.worker_command
+    if placed or options.device != "auto" or options.dtype != "auto" or options.eager:
         raise InvalidOption(
-            "--devices, --workers, --python and --worker-command say where a model is run, and a server runs this one "
-            "already.",
+            "--device, --devices, --workers, --python, --worker-command, --dtype and --eager say how a model is run, and a "
+            "server runs this one already.",
             "Leave them out with --endpoint.",
         )
     if foreign := sorted(set(options.engine) - SETTINGS.keys()):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--backend", help="What runs the model; without it `pruned` where only that can, else `hf`.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
 @worker_options
+@click.option("--endpoint", metavar="URL", help="With --backend openai: http(s)://HOST:PORT where the model is served.")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
 @click.option("--limit", type=click.IntRange(min=1), help="Documents a task, chosen by hash; prompts as in the whole.")
 @click.option("--overflow", type=click.Choice(["refuse", "truncate"]), help="Too long a prompt: refuse, or cut left.")
@@ -58,15 +59,17 @@ if TYPE_CHECKING:
 @json_option
 def evaluate(
     models: tuple[str, ...], name: str | None, parent: str | None, suite: str | None, tasks: str, shots: int | None,
-    chat: bool, backend: str | None, device: str, dtype: str, limit: int | None, overflow: Overflow | None,
-    data: Path | None, tokenizer: Path | None, seed: int, fewshot_seeds: int, eager: bool, fresh: bool, dry_run: bool,
-    no_probe: bool, placing: dict[str, Any], results: Path, as_json: bool,
+    chat: bool, backend: str | None, device: str, endpoint: str | None, dtype: str, limit: int | None,
+    overflow: Overflow | None, data: Path | None, tokenizer: Path | None, seed: int, fewshot_seeds: int, eager: bool,
+    fresh: bool, dry_run: bool, no_probe: bool, placing: dict[str, Any], results: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure the accuracy of a model, or of several in turn, on a suite of tasks, and record it."""
     if tokenizer and not dry_run:
         raise click.UsageError("--tokenizer goes with --dry-run: a run uses the checkpoint's own.")
     if no_probe and not dry_run:
         raise click.UsageError("--no-probe goes with --dry-run: a run probes nothing.")
+    if endpoint is not None and backend in (None, "hf", "pruned", "vllm"):
+        raise click.UsageError("--endpoint goes with --backend openai: any other runs the model itself.")
     if tasks:
         from harness.lmeval.loading.index import check_names
         from harness.suites.suite import known_folders
@@ -92,7 +95,7 @@ def evaluate(
             model, name, parent,
             selection=TaskSelection((suite,) if suite else (), names_of(tasks), shots, chat),
             backend=backend,
-            options=Options(device, dtype, eager=eager, **placing),
+            options=Options(device, dtype, eager=eager, endpoint=endpoint, **placing),
             rules=DocumentRules(limit, overflow, fewshot_seeds),
             data=data,
             seed=seed,
