@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HERE = Path(os.path.relpath(Path(__file__).parent))
-TOKENS, BATCH, LENGTH, RATE, WARM_UP = 65_536, 4, 256, 2e-4, 4
+TOKENS, BATCH, LENGTH, RATE, WARM_UP = 196_608, 4, 256, 2e-4, 4
 ROWS = ["--tokens", str(TOKENS), "--batch", str(BATCH), "--length", str(LENGTH)]
 TRAINING = [*ROWS, "--rate", str(RATE), "--warm-up", str(WARM_UP)]
 MODELS = {
