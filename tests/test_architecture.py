@@ -34,10 +34,10 @@ STOREYS: dict[str, list[set[str]]] = {
     "backends": [
         {"split", "conformance"},
         {"opening"},
-        {"vllm", "openai"},
+        {"vllm", "openai", "memory"},
         {"several"},
         {"workers"},
-        {"pruned", "random", "memory"},
+        {"pruned", "random"},
         {"hf"},
         {"trial"},
         {"packing"},
