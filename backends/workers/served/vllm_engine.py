@@ -46,7 +46,7 @@ class Engine:
         except Refused:
             raise
         except Exception as error:  # whatever vLLM, torch or the model's own code raises
-            raise refusal(error) from error
+            raise refusal(error, folder) from error
 
     @property
     def _cache(self) -> Any:

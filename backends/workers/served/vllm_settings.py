@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,14 @@ PASSED = (
     "tensor_parallel_size",
 )
 """Settings of the parent's that go to vLLM under the same name."""
-MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "kv cache is needed")
+MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "available memory",
+    "kv cache is needed",
+)
 """Parts of what torch and vLLM say where memory runs out."""
 
 
@@ -114,12 +122,24 @@ def has_tokenizer(folder: str) -> bool:
     )
 
 
-def refusal(error: BaseException) -> Refused:
-    """What vLLM raised while it opened a model, as a refusal: memory, or a model that it does not run."""
+def refusal(error: BaseException, folder: str | None = None) -> Refused:
+    """What vLLM raised while it opened the model in `folder`, or asked it, as a refusal: memory, or what it does not run."""
     said = one_line(error)
     if isinstance(error, MemoryError) or any(part in said.lower() for part in MEMORY):
         return Refused("memory", said)
+    method = quantised_by(folder) if folder else None
+    if method is not None:
+        said = f"its weights are quantised ({method}), and vLLM does not run them on this device: {said}"
     return Refused("unsupported", said)
+
+
+def quantised_by(folder: str) -> str | None:
+    """The method by which config.json says that the weights are quantised; None where it says nothing of it."""
+    try:
+        told = json.loads((Path(folder) / "config.json").read_text("utf-8")).get("quantization_config")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return str(told.get("quant_method")) if isinstance(told, dict) else None
 
 
 def one_line(error: BaseException) -> str:
