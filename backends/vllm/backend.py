@@ -32,7 +32,7 @@ from backends.vllm.settings import device_groups, environment, settled
 from backends.workers.backend import WorkerBackend
 from backends.workers.opening import open_worker
 from zoo.checkpoint.locate import Checkpoint
-from zoo.errors import EngineMissing
+from zoo.errors import EngineMissing, UnsupportedRequest
 
 ENGINE_FILE = "vllm_engine.py"
 
@@ -87,6 +87,8 @@ class VllmBackend:
         """`scratch` holds the configuration of a model whose weights vLLM draws: a fresh worker would read it again."""
         self._worker, self._scratch = worker, scratch
         self.device, self.dtype = worker.device, worker.dtype
+        self.devices: tuple[str, ...] = getattr(worker, "devices", ())
+        """Of each worker, where there are several."""
         self.compute_dtype = compute_dtype_of(worker)
         self.shares_prefixes = shares_prefixes(worker)
         self.versions: Mapping[str, str] = worker.versions
@@ -112,7 +114,7 @@ class VllmBackend:
     def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
         """See `StreamingBackend`: the times are those at which vLLM's step had returned, in its own process."""
         if not isinstance(self._worker, StreamingBackend):
-            raise TypeError("vLLM's worker does not stream")
+            raise UnsupportedRequest("Several workers of vLLM do not stream.", "Name one device.")
         return self._worker.stream(feed, room, length, clock)
 
     def peak_memory(self, reset: bool = False) -> int | None:
