@@ -13,12 +13,15 @@ from harness.accuracy.prepare import Evaluation
 from harness.accuracy.resume_log import ResumeLog
 from harness.accuracy.times.clock import Span, TaskTimes, span_of_group
 from harness.accuracy.times.flops import flops_of
+from harness.conformance.standing import scored
 from harness.lmeval.finite import metrics_not_finite
 from harness.lmeval.loading.lost import LostTask
 from harness.lmeval.scores import score_group
 from harness.records.files import folder_name, read_record, run_folder, write_record
 from harness.records.provenance import setting_of
-from harness.records.record import Counts, MetricScore, Record, Status, Subject
+from harness.records.record import SCORED, Conformance, Counts, MetricScore, Record, Status, Subject
+
+NOBODY_ASKED = "the run did not ask"
 
 
 class Recorder:
@@ -32,7 +35,9 @@ class Recorder:
         results: Path,
         log: ResumeLog,
         times: TaskTimes,
+        conformance: Conformance | None = None,
     ) -> None:
+        self._conformance = conformance or Conformance(state="unchecked", reason=NOBODY_ASKED)
         self._evaluation = evaluation
         self._results = results
         self._log = log
@@ -51,7 +56,7 @@ class Recorder:
         if known is None:
             return
         yield known
-        if known.status == "ok":
+        if known.status in SCORED:
             self._recorded[task] = known
             for group in self._completed_by(task):
                 yield self._known(run_id, group.name) or self._group(group)
@@ -69,8 +74,7 @@ class Recorder:
             samples,
             self._times.span(plan.name),
             **self._about(plan),
-            status="ok",
-            reason=absent,
+            **scored(self._conformance, self._backend.name, absent),
             **_of_code(plan),
             counts=_counts(plan, reused),
             work=self._times.work(plan.name, self._backend, self._flops),
@@ -122,8 +126,7 @@ class Recorder:
             overflow=loaded[0].overflow,
             data="; ".join(dict.fromkeys(leaf.data for leaf in loaded if leaf.data)),
             members=tuple(leaves),
-            status="ok",
-            reason=metrics_not_finite(scores),
+            **scored(self._conformance, self._backend.name, metrics_not_finite(scores)),
             counts=_summed([_counts(plan, 0) for plan in self._evaluation.plans if plan.name in leaves]),
             scores=tuple(scores),
         )
@@ -138,6 +141,7 @@ class Recorder:
             run_started_at=self._times.run_started_at,
             subject=self._subject,
             setting=self._setting.model_copy(update={"versions": versions}),
+            conformance=self._conformance,
             chat_template=self._evaluation.chat_template,
             context=self._evaluation.outline.context.tokens,
             context_assumed=self._evaluation.outline.context.assumed,

@@ -20,6 +20,7 @@ from harness.accuracy.prepare import EvalRequest, Evaluation, EvalWatcher, prepa
 from harness.accuracy.recorder import Recorder
 from harness.accuracy.resume_log import ResumeLog, open_resume_log
 from harness.accuracy.times.clock import TaskTimes
+from harness.conformance.self_check import known, known_or_checked
 from harness.lmeval.encoding import Unit, UnitKey, window_of
 from harness.lmeval.finite import is_finite, metrics_not_finite
 from harness.lmeval.responses import Answer, answer_of, clear_responses, fill_responses
@@ -27,7 +28,7 @@ from harness.lmeval.scores import score_task
 from harness.records.files import new_run_id
 from harness.records.outcome import Failure, failure_of
 from harness.records.provenance import subject_of
-from harness.records.record import MetricScore, Record
+from harness.records.record import SCORED, Conformance, MetricScore, Record
 from zoo.checkpoint.locate import Checkpoint, locate
 from zoo.errors import MinizooError, NoIsolation, ScoresNotFinite, TaskFailed, one_line
 from zoo.files import check_writable
@@ -78,10 +79,19 @@ def run_prepared(
     checkpoint = locate(evaluation.outline, watcher.fetched if watcher else None)
     backend = open_backend(checkpoint, evaluation.backend, evaluation.request.options)
     try:
-        outcome = evaluate(evaluation, checkpoint, backend, results, fresh, watcher)
+        conformance = _conformance(evaluation, checkpoint, backend, results, watcher)
+        outcome = evaluate(evaluation, checkpoint, backend, results, fresh, watcher, conformance)
     finally:
         backend.close()
     return replace(outcome, wall_s=evaluation.prepare_s + time.perf_counter() - began)
+
+
+def _conformance(
+    evaluation: Evaluation, checkpoint: Checkpoint, backend: Backend, results: Path, watcher: EvalWatcher | None
+) -> Conformance:
+    if evaluation.request.options.eager:  # the plain form tells nothing of the one that other runs of this backend take
+        return known(backend, checkpoint, results)
+    return known_or_checked(backend, checkpoint, evaluation.outline, results, watcher.noted if watcher else None)
 
 
 def evaluate(
@@ -91,8 +101,9 @@ def evaluate(
     results: Path,
     fresh: bool = False,
     watcher: EvalWatcher | None = None,
+    conformance: Conformance | None = None,
 ) -> EvalOutcome:
-    """Run the evaluation and record every task of it below `results`.
+    """Run the evaluation and record every task of it below `results`. `conformance`: what is known of the backend.
 
     Goes on with a run of the same key whose process is dead (`fresh` discards that one instead). A task that fails by
     itself (it has no data, its own code raised, an answer is NaN or infinite) is recorded as `failed` and the others go on.
@@ -104,7 +115,7 @@ def evaluate(
     digests = {plan.name: plan.digest() for plan in evaluation.plans}
     log = open_resume_log(results, evaluation_key(evaluation, backend, subject), new_run_id(), fresh, digests)
     times = TaskTimes()
-    recorder = Recorder(evaluation, backend, subject, results, log, times)
+    recorder = Recorder(evaluation, backend, subject, results, log, times, conformance)
     current = _InFlight(evaluation, backend, log, recorder, times, watcher)
     try:
         current.go()
@@ -170,7 +181,7 @@ class _InFlight:
         for name in list(self._answers):
             self._add(self._recorder.failure(self._plans[name], failure.status, failure.code, failure.message))
         self._record_lost()
-        done = {record.task: record.run_id for record in self.outcome.records if record.status == "ok"}
+        done = {record.task: record.run_id for record in self.outcome.records if record.status in SCORED}
         self._log.hand_over(new_run_id(), done, failure.message)
 
     def _record_lost(self) -> None:

@@ -34,6 +34,8 @@ def show_outcome(output: Output, outcome: EvalOutcome, results: Path) -> dict[st
         _note_run(outcome)
         output.text(_wall_time(outcome))
         output.text(f"Records: {results}/runs (run {outcome.run_id}).  Page: minizoo report --out DIR")
+    for line in dict.fromkeys(filter(None, map(_doubt, outcome.records))):
+        note(line)
     return {
         "run_id": outcome.run_id,
         "computed": outcome.computed,
@@ -95,14 +97,12 @@ def show_beside(output: Output, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _note_run(outcome: EvalOutcome) -> None:
-    """On stderr: failures, doubts of the backend, cut prompts, how generated code was isolated, what was taken over."""
+    """On stderr: failures, cut prompts, how generated code was isolated, what was taken over."""
     from harness.records.record import SCORED
 
     for record in outcome.records:
         if record.reason and record.status != "unverified":
             note(f"{record.task}{'' if record.status in SCORED else ' failed'}: {record.reason}")
-    for line in dict.fromkeys(filter(None, map(_doubt, outcome.records))):
-        note(line)
     if cut := cut_prompts(outcome.records):
         told = ", ".join(f"{task} {count:,}" for task, count in cut.items())
         note(f"Prompts cut on the left to fit the context: {told}.")

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from harness.conformance.self_check import known
+from harness.conformance.standing import scored
 from harness.lmeval.drop_in.chosen import Chosen, chosen_documents
 from harness.lmeval.encoding import overflowing
 from harness.lmeval.estimates import that_were_run
@@ -19,7 +21,7 @@ from harness.lmeval.prompts import Document, digest_of
 from harness.lmeval.scores import score_group, score_task
 from harness.records.files import new_run_id, write_run
 from harness.records.provenance import setting_of, subject_of
-from harness.records.record import Counts, MetricScore, Record
+from harness.records.record import SCORED, Conformance, Counts, MetricScore, Record
 from harness.suites.suite import SuiteTask
 from zoo.errors import MinizooError, NotWritable, ScoresNotFinite, TaskFailed, one_line
 from zoo.files import check_writable
@@ -79,12 +81,12 @@ def record_run(
     if facts.predict_only:
         return []
     check_writable(folder)
-    run = _Run(lm, facts)
+    run = _Run(lm, facts, known(lm.engine, lm.checkpoint, folder))
     made = [run.task(name, task, results["results"][name]) for name, task in task_dict["tasks"].items()]
     by_name = {record.task: record for record, _ in made}
     for group in (task_dict.get("groups") or {}).values():
         below = [by_name[task.task_name] for task in group.get_all_tasks()] if group.has_aggregation else []
-        if below and all(record.status == "ok" for record in below):
+        if below and all(record.status in SCORED for record in below):
             made.append((run.group(group, below, results["results"][group.name]), []))
     _write(folder, run.run_id, made)
     return [record for record, _ in made]
@@ -93,10 +95,11 @@ def record_run(
 class _Run:
     """What all records of the run share is worked out once: every byte of the weights is read for their digest."""
 
-    def __init__(self, lm: Any, facts: RunFacts) -> None:
+    def __init__(self, lm: Any, facts: RunFacts, conformance: Conformance) -> None:
         self.run_id = new_run_id()
         self._lm = lm
         self._facts = facts
+        self._conformance = conformance
         self._own = _own_settings(lm)
         self._departures = [*facts.departures(), *([f"--model_args gave {', '.join(self._own)}"] if self._own else [])]
         setting = setting_of(lm.engine, lm.seed, None if facts.command is None else list(facts.command))
@@ -107,6 +110,7 @@ class _Run:
             "overflow": "truncate",
             "subject": subject.model_copy(update={"tokenizer_digest": ""}) if "tokenizer" in self._own else subject,
             "setting": setting,
+            "conformance": conformance,
             "context": lm.max_length,
             "context_assumed": lm.checkpoint.context.assumed,
             "chat_template": _template_sha(lm, facts),
@@ -138,8 +142,7 @@ class _Run:
             about,
             [*chosen.departures, *self._departures],
             chosen.words,
-            status="ok",
-            reason=absent,
+            **scored(self._conformance, self._lm.engine.name, absent),
             task_digest=digest_of(task, chosen.documents),
             limit=None if chosen.whole else len(chosen.documents),
             decoding=loaded.decoding,
@@ -165,8 +168,7 @@ class _Run:
             about,
             [*partly, *self._departures],
             "those of its tasks",
-            status="ok",
-            reason=metrics_not_finite(scores),
+            **scored(self._conformance, self._lm.engine.name, metrics_not_finite(scores)),
             task_digest="",
             limit=max(limits, default=None),
             members=tuple(record.task for record in below),
