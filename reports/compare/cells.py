@@ -69,13 +69,12 @@ def gold_cells(gold: GoldComparison | None) -> list[str]:
 
 
 def kept(retained: Retained | None) -> str:
-    """The share of a score above chance that is left, with its interval."""
-    if retained is None or retained.value is None:
+    """The share of a score above chance that is left, with its interval; no share where A's own score is not told from chance."""
+    if retained is None:
         return ABSENT
-    share = f"{100 * retained.value:.1f} %"
-    if retained.lower is None or retained.upper is None:
-        return share
-    return f"{share} ({100 * retained.lower:.1f} – {100 * retained.upper:.1f})"
+    if retained.value is None or retained.lower is None or retained.upper is None:
+        return "A at chance"
+    return f"{100 * retained.value:.1f} % ({100 * retained.lower:.1f} – {100 * retained.upper:.1f})"
 
 
 def side_line(letter: str, side: Side) -> str:

@@ -229,7 +229,7 @@ def _facts(found: Beside, facts: Mapping[str, ModelFacts]) -> Iterator[str]:
     shares = [
         f"{kept(row.retained).replace(' %', PERCENT)} on {clipped(row.key.task)}"
         for row in found.comparison.compared
-        if row.retained is not None and row.retained.value is not None and row.chance is not None
+        if row.retained is not None and row.retained.lower is not None and row.chance is not None
     ]
     if shares:
         more = f" and {len(shares) - MOST_SHARES:,} more tasks below" if len(shares) > MOST_SHARES else ""
