@@ -69,7 +69,7 @@ def gold_cells(gold: GoldComparison | None) -> list[str]:
 
 
 def kept(retained: Retained | None) -> str:
-    """The share of a score above chance that is left, with its interval; no share where A's own score is not told from chance."""
+    """The share of a score above chance that is left, with its interval; none where A's own score is not told from chance."""
     if retained is None:
         return ABSENT
     if retained.value is None or retained.lower is None or retained.upper is None:
