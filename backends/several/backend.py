@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from backends.contract import GenerateRequest, Generation, Score, ScoreRequest
 from backends.several.dispatch import Dispatch
 from backends.workers.backend import MOST_TOKENS, WorkerBackend
 from backends.workers.sharing import chunks
-from zoo.errors import SeveralDevices, WorkerDied
+from zoo.errors import EnvironmentIssue, SeveralDevices, WorkerDied
+
+log = logging.getLogger(__name__)
 
 SCORE_PARTS, TEXT_PARTS = 8, 2
 """Chunks of a call for each worker. Of scores many, so that all end together; of texts few, since they decode side by side."""
@@ -48,12 +51,12 @@ class SeveralBackend:
 
     def score(self, requests: Sequence[ScoreRequest]) -> Iterator[Score]:
         """See `Backend`. What shares a beginning goes to one worker; RequestKills as in `WorkerBackend`."""
-        self._first().check_scores(requests)
+        self._checked(lambda worker: worker.check_scores(requests))
         return self._answered(requests, SCORE_PARTS, LEAST_TOKENS)
 
     def generate(self, requests: Sequence[GenerateRequest]) -> Iterator[Generation]:
         """See `Backend`."""
-        self._first().check_texts(requests)
+        self._checked(lambda worker: worker.check_texts(requests))
         return self._answered(requests, TEXT_PARTS, 1)
 
     def close(self) -> None:
@@ -73,10 +76,19 @@ class SeveralBackend:
                 self._workers.remove(dead)
                 dead.close()
 
-    def _first(self) -> WorkerBackend:
-        if not self._workers:
-            raise WorkerDied(f"All workers of {self.name} have died.", "The same command starts them anew.")
-        return self._workers[0]
+    def _checked(self, check: Callable[[WorkerBackend], None]) -> None:
+        """Have one worker check a call; those that turn out to be dead are left behind."""
+        while self._workers:
+            worker = self._workers[0]
+            try:
+                return check(worker)
+            except EnvironmentIssue as error:
+                self._workers.remove(worker)
+                worker.close()
+                if not self._workers:
+                    raise
+                log.warning("%s The work goes on without %s.", error, worker.device)
+        raise WorkerDied(f"All workers of {self.name} have died.", "The same command starts them anew.")
 
 
 def _numbers_of(worker: WorkerBackend) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,11 +19,13 @@ from backends.contract import (
     Tokenizer,
 )
 from backends.packing.score import check_score
-from backends.workers.answering import Answering
+from backends.workers.answering import BROKE, Answering
 from backends.workers.coding import Request, generation_of, request_as_json, score_of
 from backends.workers.sharing import chunks
 from backends.workers.worker import Worker
 from zoo.errors import UnsupportedRequest
+
+log = logging.getLogger(__name__)
 
 MOST_TOKENS = 1 << 20
 """Of requests that are sent together: beyond it an engine shares and schedules no better, and a crash cuts off more."""
@@ -82,10 +85,19 @@ class WorkerBackend:
             _check_generate(request, self.capabilities.max_length)
             self._check_tokens(request.prompt)
             kinds.setdefault(repr((request.stop, request.temperature, request.top_p, request.settings)), request)
-        if kinds:
-            told = [request_as_json(index, request) for index, request in enumerate(kinds.values())]
-            for _ in self.worker.ask("check", requests=told):
-                pass
+        if not kinds:
+            return
+        try:
+            self._ask_to_check(list(kinds.values()))
+        except BROKE as error:
+            log.warning("%s It is asked again in a fresh one.", error.what)
+            self.worker.renew()
+            self._ask_to_check(list(kinds.values()))
+
+    def _ask_to_check(self, requests: Sequence[GenerateRequest]) -> None:
+        told = [request_as_json(index, request) for index, request in enumerate(requests)]
+        for _ in self.worker.ask("check", requests=told):
+            pass
 
     def stream(self, feed: Feed, room: int, length: int, clock: Callable[[], float]) -> Iterator[Step]:
         """See `StreamingBackend`. Times are the worker's own, by the clock that all processes of a machine share."""

@@ -34,12 +34,12 @@ def open_scripted(marks, device="cpu", python=sys.executable, command=(), enviro
 
 def asked(words, per_token=False):
     """A score request a word, each with a context that begins with it; what it is answered with is its place."""
-    return [ScoreRequest((word, 2, 3), (0, place), per_token) for place, word in enumerate(words)]
+    return [ScoreRequest((word, 2, 3), (place, 0), per_token) for place, word in enumerate(words)]
 
 
 def right(places, per_token=False):
     """What the engine answers to `asked` at these places."""
-    told = [(0.0, -float(place)) if per_token else None for place in places]
+    told = [(-float(place), 0.0) if per_token else None for place in places]
     return [Score(place, -float(place), True, one) for place, one in zip(places, told, strict=True)]
 
 

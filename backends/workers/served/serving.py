@@ -37,7 +37,8 @@ def main() -> None:
     words.add_argument("--socket", required=True)
     words.add_argument("--engine", required=True)
     given = words.parse_args()
-    die_with_parent()
+    die_with_parent(signal.SIGKILL)
+    guard_group()
     connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connected.connect(given.socket)
     worker = Worker(wire.Channel(connected), given.engine)
@@ -45,10 +46,23 @@ def main() -> None:
     sys.exit(worker.run())
 
 
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent does; elsewhere the end of the socket alone tells."""
+def die_with_parent(signal_number: int) -> None:
+    """Ask Linux to send this process a signal when its parent ends; elsewhere the end of the socket alone tells."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal_number)
+
+
+def guard_group() -> None:
+    """Leave a small process that ends the whole group once this one has ended, however: engines start processes of their own,
+    and one that is killed cannot end them. Not in a container, which ends with what is in it."""
+    worker = os.getpid()
+    if sys.platform != "linux" or os.getpgrp() != worker or worker == 1 or os.fork():
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    die_with_parent(signal.SIGTERM)
+    if os.getppid() == worker:
+        signal.sigwait({signal.SIGTERM})
+    os.killpg(0, signal.SIGKILL)
 
 
 class Worker:

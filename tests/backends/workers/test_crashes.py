@@ -7,7 +7,7 @@ import signal
 import pytest
 from support.workers import asked, open_scripted, right, taken
 
-from backends.contract import OutOfMemory
+from backends.contract import GenerateRequest, OutOfMemory
 from backends.workers.answering import MOST_KILLERS
 from zoo.errors import RequestKills, WorkerDied
 
@@ -53,12 +53,15 @@ def test_an_idle_worker_that_was_killed_is_replaced(opened):
     backend = opened()
     os.kill(backend.worker.pid, signal.SIGKILL)
     assert taken(backend.score(asked([1, 1]))) == right(range(2))
+    os.kill(backend.worker.pid, signal.SIGKILL)
+    (text,) = backend.generate([GenerateRequest((1,), 2, seed=5)])
+    assert text.tokens == (5, 5)
 
 
 def test_what_ends_a_worker_alone_is_named_and_all_others_are_answered(opened):
     came = []
     with pytest.raises(
-        RequestKills, match=r"2 requests of 6 .*request 1, .*'101 2 3 0 1'.*SIGKILL.*request 4"
+        RequestKills, match=r"2 requests of 6 .*request 1, .*'101 2 3 1 0'.*SIGKILL.*request 4"
     ) as caught:
         taken(opened().score(asked([1, KILL_ALWAYS, 1, 1, KILL_ALWAYS, 1])), came)
     assert taken(came) == right([0, 2, 3, 5])

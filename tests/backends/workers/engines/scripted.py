@@ -33,7 +33,7 @@ class Engine:
             raise wire.Refused(started, "said by the engine", code="device-missing", hint="Plug it in.")
         if started == "lacks":
             import a_package_that_is_not_there  # noqa: F401
-        if started == "memory":
+        if started == "exhausted":
             raise MemoryError("8 GiB")
         if started == "raises":
             raise KeyError("layers.3")
