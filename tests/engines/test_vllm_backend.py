@@ -150,7 +150,6 @@ def test_a_stream_gives_hfs_tokens_one_by_one_at_times_that_go_on(hf: Backend, v
     before = time.perf_counter()
     steps = list(vllm.stream(Arrivals(list(requests)), 4, 32, time.perf_counter))
     after = time.perf_counter()
-    assert all(isinstance(hf.capabilities.stream, bool) for _ in steps)
     expected: dict[int, list[int]] = {}
     for step in hf.stream(Arrivals(list(requests)), 4, 32, time.perf_counter):  # pyright: ignore[reportAttributeAccessIssue]
         for index, token in step.tokens:
@@ -179,6 +178,18 @@ def test_a_killed_worker_loses_nothing(vllm: VllmBackend):
     lengths = [len(request.continuation) for request in requests]
     given.sort(key=lambda score: score.index)
     assert_logprobs([s.logprob for s in given], [s.logprob for s in whole], lengths)
+
+
+def test_two_workers_share_a_call_and_change_nothing(vllm_python: str, nano: Checkpoint, vllm: VllmBackend):
+    requests = questions(vllm)
+    whole = scored(vllm, requests)
+    with closing(open_vllm(nano, Options(devices=("cpu", "cpu"), python=vllm_python))) as both:
+        assert both.devices == ("cpu", "cpu")
+        assert not both.capabilities.stream
+        shared = scored(both, requests)
+    lengths = [len(request.continuation) for request in requests]
+    assert_logprobs([s.logprob for s in shared], [s.logprob for s in whole], lengths)
+    assert [s.greedy for s in shared] == [s.greedy for s in whole]
 
 
 def test_closing_ends_the_process(vllm_python: str, nano: Checkpoint):

@@ -9,6 +9,7 @@ quantised weights, and scoring by chosen ids, which vLLM's V2 runner alone has.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -80,7 +81,8 @@ class Engine:
         return peak
 
     def close(self) -> None:
-        """Give back the memory."""
+        """Give back the memory, and leave in the worker's log what scoring came to."""
+        print(self._scoring.counts.told, file=sys.stderr, flush=True)
         self._engine.engine_core.shutdown()
         del self._engine, self._queue, self._scoring
         gc.collect()

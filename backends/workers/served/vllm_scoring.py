@@ -33,6 +33,14 @@ class Counts:
     cached_tokens: int = 0
     asked_again: int = 0
 
+    @property
+    def told(self) -> str:
+        """The counts as a sentence."""
+        return (
+            f"scored: {self.prompts:,} prompts, {self.tokens:,} tokens, {self.cached_tokens:,} of them from the prefix cache, "
+            f"{self.asked_again:,} prompts asked again"
+        )
+
 
 class Scoring:
     """Asks an engine for scores."""
