@@ -114,7 +114,7 @@ def load_placed(
     """
     with within_memory(checkpoint, device):
         model = _loaded(checkpoint, device, dtype, device_map=places, max_memory=room).eval()
-    if isinstance(places, str) and "disk" in map(str, model.hf_device_map.values()):
+    if isinstance(places, str) and "disk" in map(str, getattr(model, "hf_device_map", {}).values()):
         raise DeviceMemory(
             f"{checkpoint.name} does not fit into the memory of {', '.join(map(str, room or [device]))} together.",
             "Name more devices, or take a narrower --dtype.",

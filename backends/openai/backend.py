@@ -71,7 +71,7 @@ class ServedBackend:
         streams = found.gives_ids and found.server.dialect.endless is not None
         self.capabilities = Capabilities(found.form is not None, True, streams, length)
         self.versions: Mapping[str, str] = _versions(found)
-        self._scoring = Scoring(found, self._vocabulary, length)
+        self._scoring = Scoring(found, self._vocabulary, checkpoint.max_length)
         file = file_settings(checkpoint.folder)
         ends = eos_ids(file, checkpoint.config, self.tokenizer.eos_id)
         self._generating = Generating(found, self._vocabulary, length, file, ends)

@@ -144,7 +144,9 @@ def _check_rows(
     first, _ = server.rows(tokens, form, salted)
     rows = _known(first)
     if len({row.logprob for row in rows}) == 1:
-        raise NoRows(f"every token has the log-probability {rows[0].logprob:g}, as a server without any says")
+        raise NoRows(
+            f"every token has the log-probability {rows[0].logprob:g}, so each choice would score exactly chance"
+        )
     if all(row.best for row in rows):
         raise NoRows("every token is said to be the most probable one")
     told, new = _new_logprobs(completion), rows[start - 1 :]

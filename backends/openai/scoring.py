@@ -13,11 +13,12 @@ from zoo.errors import NoPromptLogprobs, ServedTooLong
 
 
 class Scoring:
-    """How one server scores; `length` is its context."""
+    """How one server scores; `length` is the model's own context, and the server's may be another."""
 
     def __init__(self, found: Found, vocabulary: int, length: int) -> None:
         self._form, self._salted = found.form or "", found.salted
         self._vocabulary, self._length = vocabulary, length
+        self._room = found.served.length or length
 
     def check(self, requests: Sequence[ScoreRequest]) -> None:
         """ValueError for an empty part or an unknown token, ServedTooLong for what leaves no position free."""
@@ -26,10 +27,14 @@ class Scoring:
                 raise ValueError("a score request needs at least one token of context and one of continuation")
             tokens = request.context + request.continuation
             check_tokens(tokens, self._vocabulary)
-            if len(tokens) >= self._length:
+            if len(tokens) > self._length + 1:
                 raise ServedTooLong(
-                    f"A request of {len(tokens):,} tokens cannot be scored by a server with a context of {self._length:,}: "
-                    "it reads them all and writes one more.",
+                    f"A request of {len(tokens):,} tokens does not fit into a context of {self._length:,}."
+                )
+            if len(tokens) >= self._room:
+                raise ServedTooLong(
+                    f"A request of {len(tokens):,} tokens cannot be scored by a server with a context of {self._room:,}: it "
+                    "reads them all and writes one more.",
                     f"Serve the model with a context of {len(tokens) + 1:,} (`vllm serve --max-model-len`, and where that is "
                     "more than config.json says VLLM_ALLOW_LONG_MAX_MODEL_LEN=1), or score by `--backend hf`.",
                 )

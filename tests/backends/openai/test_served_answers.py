@@ -158,6 +158,15 @@ def test_what_does_not_fit_is_never_sent(opened):
     assert len(list(backend.generate([GenerateRequest(ids("a") * 60, 4)]))) == 1
 
 
+def test_a_server_with_two_positions_more_scores_all_that_the_model_attends_to(opened):
+    """The model's own context is 512: with it a sequence of 513 has a score, its last token only predicted."""
+    assert len(list(opened(length=514)[0].score([ScoreRequest(ids("a") * 500, ids("b") * 13)]))) == 1
+    with pytest.raises(ServedTooLong, match="does not fit into a context of 512"):
+        opened(length=600)[0].score([ScoreRequest(ids("a") * 500, ids("b") * 14)])
+    with pytest.raises(ServedTooLong, match=r"context of 512.*max-model-len"):
+        opened(length=512)[0].score([ScoreRequest(ids("a") * 500, ids("b") * 12)])
+
+
 def test_the_model_is_found_by_its_names_and_by_the_one_behind_a_sharp(opened):
     assert opened(name="", others=("another",))[0].versions["served model"] == "nano-teacher"
     backend, does = opened(name="#another", others=("another",))
