@@ -25,19 +25,21 @@ def run_checks(
     depth: Depth = "full",
     watch: Watch | None = None,
     reopen: Callable[[], Backend] | None = None,
+    draw: int = 0,
 ) -> Outcome:
     """Ask every check of a backend that is open over `checkpoint`, which stays open.
 
     `reference` opens transformers' fp32 model of the same checkpoint when a check first wants it, and it is closed here; where
     it is None or cannot be opened, what needs it is skipped. `short` asks the checks that an evaluation begins with; `watch` is
     told the name of each before it is asked. `reopen` opens the backend a second time; without it closing is not checked.
+    Another `draw` asks with other sequences.
 
     Raises an EnvironmentIssue of the backend's (a lost device says nothing about its numbers) unless a check had failed
     before, and InvalidConfig where config.json has no vocabulary.
     """
     known = Known(reference)
     try:
-        subject = _subject(backend, checkpoint, known, depth == "short", reopen)
+        subject = _subject(backend, checkpoint, known, depth == "short", reopen, draw)
         done: list[CheckOutcome] = []
         for check in CHECKS:
             if depth == "short" and not check.short:
@@ -73,13 +75,18 @@ def subject_of(
     backend: Backend, checkpoint: ModelFolder, reference: OpenReference | None, short: bool = False
 ) -> Subject:
     """What checks are asked of, where they are asked one by one; `subject.known.close()` gives the reference back."""
-    return _subject(backend, checkpoint, Known(reference), short, None)
+    return _subject(backend, checkpoint, Known(reference), short, None, 0)
 
 
 def _subject(
-    backend: Backend, checkpoint: ModelFolder, known: Known, short: bool, reopen: Callable[[], Backend] | None
+    backend: Backend,
+    checkpoint: ModelFolder,
+    known: Known,
+    short: bool,
+    reopen: Callable[[], Backend] | None,
+    draw: int,
 ) -> Subject:
     products = compute_dtype_of(backend) or backend.dtype
     allowed = tolerance(products, checkpoint.config)
     coarser = max(allowed, tolerance(backend.dtype, checkpoint.config), key=lambda one: one.token)
-    return Subject(backend, checkpoint, Sequences(backend, checkpoint), known, allowed, coarser, short, reopen)
+    return Subject(backend, checkpoint, Sequences(backend, checkpoint, draw), known, allowed, coarser, short, reopen)

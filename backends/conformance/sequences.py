@@ -23,9 +23,10 @@ ENDINGS = (1, 2, 5, 11)
 
 
 class Sequences:
-    """Sequences of one model: the same on every run."""
+    """Sequences of one model: the same on every run of one draw."""
 
-    def __init__(self, backend: Backend, checkpoint: ModelFolder) -> None:
+    def __init__(self, backend: Backend, checkpoint: ModelFolder, draw: int = 0) -> None:
+        self._draw = draw
         self.vocabulary = vocabulary_of(checkpoint.config, checkpoint.name)
         """Rows of the embedding: ids from here on do not exist."""
         self.known_ids = min(self.vocabulary, backend.tokenizer.vocab_size)
@@ -37,7 +38,7 @@ class Sequences:
 
     def drawn(self, length: int, seed: int) -> Tokens:
         """So many ordinary ids, no two neighbours alike, cut to what the model takes."""
-        rng = random.Random(f"conformance {seed}")
+        rng = random.Random(f"conformance {seed}" + f", draw {self._draw}" * (self._draw > 0))
         tokens = [rng.choice(self._ordinary)]
         while len(tokens) < min(length, self.longest):
             token = rng.choice(self._ordinary)

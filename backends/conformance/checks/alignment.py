@@ -63,12 +63,15 @@ def bos_once(subject: Subject) -> Passed:
 
 
 def vocabulary_edge(subject: Subject) -> Passed:
-    """The first and the last id of the vocabulary are ids like any other."""
-    edges = (0, subject.sequences.known_ids - 1)
+    """The first and the last id of the vocabulary, and those with a meaning (padding, end of text), are ids like any other."""
+    last = subject.sequences.known_ids - 1
+    edges = sorted({0, last, *(i for i in subject.sequences.special if 0 <= i <= last)})
     plain = subject.sequences.drawn(6, 12)
-    requests = [ScoreRequest((*plain, edge), (edge, other, edge), True) for edge in edges for other in edges]
+    requests = [
+        ScoreRequest((*plain, edge), (edge, other, edge), True) for edge in edges for other in (edges[0], edges[-1])
+    ]
     worst = max(_against_known(subject, request, found) for request, found in _series(subject, requests))
-    return passed(f"ids {edges[0]} and {edges[1]}", largest=worst)
+    return passed(f"ids {', '.join(map(str, edges))}", largest=worst)
 
 
 def _series(subject: Subject, requests: Sequence[ScoreRequest]) -> list[tuple[ScoreRequest, Sequence[float]]]:

@@ -80,7 +80,7 @@ def exactly_chance(subject: Subject) -> Passed:
 
 
 def normalised(subject: Subject) -> Passed:
-    """The probabilities of all tokens add up to 1: log p is of the whole softmax, without temperature or a top-k."""
+    """The probabilities of all tokens add up to 1: log p is of the whole softmax, no logit and no top-k of it."""
     size = subject.sequences.vocabulary
     context = subject.sequences.drawn(4, 71)
     if isinstance(subject.backend, DistributionBackend):
