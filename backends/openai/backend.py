@@ -17,7 +17,7 @@ from backends.contract import (
     Tokenizer,
 )
 from backends.openai.client import Client
-from backends.openai.endpoint import endpoint_of
+from backends.openai.endpoint import SERVED, endpoint_of
 from backends.openai.generating import Generating
 from backends.openai.in_flight import in_flight
 from backends.openai.opening import Found, find_out
@@ -34,8 +34,6 @@ AT_ONCE = 16
 """Requests under way: enough to fill a server's batch, few enough that what shares a prefix is still cached."""
 SETTINGS = {"concurrency": AT_ONCE, "tries": Waiting.tries}
 """Names of `Options.engine` that this backend knows, with what they are otherwise."""
-SERVED = "served"
-"""The device of a model that another machine may run: nothing is known of it."""
 
 
 def open_served(checkpoint: Checkpoint, options: Options) -> ServedBackend:

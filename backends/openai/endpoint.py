@@ -15,6 +15,8 @@ KEY_OF_ENDPOINT = "MINIZOO_ENDPOINT_KEY"
 KEY_OF_OPENAI = "OPENAI_API_KEY"
 """The variable that most clients read: sent over https, and over http to this machine alone."""
 PORTS = {"http": 80, "https": 443}
+SERVED = "served"
+"""The device of a served model: whichever it is, it may be another machine's, and nothing is known of it."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from backends.contract import Backend, compute_dtype_of
+from backends.openai.endpoint import SERVED
 from harness.nvml import driver_version
 from harness.records.processor import processor_name
 from harness.records.record import Distilled, Setting, Subject, Weights
@@ -134,7 +135,9 @@ def hardware_of(device: str) -> tuple[str | None, str | None]:
 
 
 def _processor(device: str) -> str | None:
-    """The host's processor; with the threads that torch computes with where that is the device."""
+    """The host's processor, with the threads that torch computes with where that is the device; None for a served model."""
+    if device == SERVED:
+        return None
     name = processor_name()
     if name is None or device != "cpu":
         return name

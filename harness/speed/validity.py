@@ -152,10 +152,10 @@ def _settings_changed(e: Evidence) -> list[str]:
 
 
 def _no_telemetry(e: Evidence) -> list[str]:
-    if not e.device.startswith("cuda"):
-        return []
     if "telemetry" in e.facts:
         return [f"no telemetry ({e.facts['telemetry']}): throttling and other processes cannot be ruled out"]
+    if not e.device.startswith("cuda"):
+        return []
     if not any(s.get("clock_events") is not None for s in e.samples):
         return ["the GPU does not tell its clock events: throttling cannot be ruled out"]
     return []

@@ -32,6 +32,7 @@ Notes = TypeVar("Notes", bound="BenchNotes")
 @click.option("--requests", type=int, help="Requests of a point with a rate.")
 @click.option("--backend", help="What runs the model; without it hf, or pruned for what nothing else can run.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
+@click.option("--endpoint", metavar="URL", help="With --backend openai: http(s)://HOST:PORT where the model is served.")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
 @click.option(
     "--weights",
@@ -55,8 +56,8 @@ Notes = TypeVar("Notes", bound="BenchNotes")
 @json_option
 def bench(
     model: str, name: str | None, parent: str | None, workload: str, batches: str, rates: str, trials: int | None,
-    seconds: float | None, requests: int | None, backend: str | None, device: str, dtype: str, weights: Weights,
-    against: str | None, against_weights: Weights | None, memory: float | None, max_minutes: float | None,
+    seconds: float | None, requests: int | None, backend: str | None, device: str, endpoint: str | None, dtype: str,
+    weights: Weights, against: str | None, against_weights: Weights | None, memory: float | None, max_minutes: float | None,
     even_if_busy: bool, seed: int, dry_run: bool, results: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure a model's speed on a workload, valid or with the reasons why not, and record it.
@@ -64,6 +65,8 @@ def bench(
     Exit code 3 where a point was measured and is not valid, or was not begun because the time was up or the machine busy; 4
     where one could not be measured.
     """
+    if endpoint is not None and backend in (None, "hf", "pruned", "vllm"):
+        raise click.UsageError("--endpoint goes with --backend openai: any other runs the model itself.")
     if weights == "real" and not dry_run:
         from zoo.checkpoint.fetch import refuse_out_of_reach
 
@@ -75,7 +78,7 @@ def bench(
 
     rule = {k: v for k, v in {"trials": trials, "seconds": seconds, "requests": requests}.items() if v is not None}
     request = BenchRequest(
-        LoadRequest(model, name, parent, backend, Options(device, dtype), weights, seed),
+        LoadRequest(model, name, parent, backend, Options(device, dtype, endpoint=endpoint), weights, seed),
         changed(load_workload(workload), _numbers(batches, int, "--batch"), _numbers(rates, float, "--rate"), rule),
         against,
         against_weights,

@@ -111,3 +111,17 @@ def test_an_endpoint_that_the_backend_would_pass_over_is_refused(minizoo, tmp_pa
     ran = minizoo("eval", "nano-teacher", *SUITE, *backend, "--endpoint", "http://127.0.0.1:1", "--results", tmp_path)
     assert ran.code == 2
     assert "--endpoint goes with --backend openai" in ran.err
+
+
+def test_a_bench_of_a_served_model_has_the_clients_times_and_is_not_valid(minizoo, teacher, tmp_path):
+    with serving(teacher) as (url, _):
+        ran = minizoo(
+            *("bench", "nano-teacher", "--backend", "openai", "--endpoint", url, "--batch", 1, "--trials", 2),
+            *("--seconds", 0.1, "--even-if-busy", "--results", tmp_path, "--json"),
+        )
+    assert ran.code == 3, ran.err
+    (record,) = ran.json()["records"]
+    assert any("a server runs the model" in reason["text"] for reason in record["speed"]["validity"]["reasons"])
+    assert "client" in record["setting"]["versions"]["times"]
+    assert record["setting"]["processor"] is None
+    assert record["speed"]["memory"] == {"allocator": None, "device": None, "resident": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backends.openai.endpoint import SERVED
 from harness.speed.probes.nvml_probe import open_nvml
 from harness.speed.probes.os_probe import OsProbe
 from harness.speed.probes.probe import NoTelemetry, Probe
@@ -9,6 +10,8 @@ from harness.speed.probes.probe import NoTelemetry, Probe
 
 def open_probe(device: str) -> Probe:
     """The probe of a device: NVML's for `cuda…`, the operating system's for a CPU. Never raises: see `NoTelemetry`."""
+    if device == SERVED:
+        return NoTelemetry("a server runs the model, on a machine that is not watched")
     return open_nvml(device) if device.startswith("cuda") else OsProbe()
 
 
