@@ -10,6 +10,7 @@ from dataclasses import replace
 from backends.contract import Backend, Options
 from backends.several.backend import SeveralBackend
 from backends.several.seats import Seat, in_one_process
+from backends.tokenizer import HfTokenizer
 from backends.workers.backend import WorkerBackend
 from backends.workers.opening import open_worker
 from zoo.checkpoint.locate import Checkpoint
@@ -24,8 +25,23 @@ def open_several(name: str, checkpoint: Checkpoint, options: Options, seats: Seq
     Raises what `open_worker` raises for any of them, once all others are closed, and SeveralDevices for workers that would
     not give the same numbers.
     """
+    tokenizer = HfTokenizer(checkpoint.folder)
+
+    def opened(place: int) -> WorkerBackend:
+        told = replace(in_one_process(options), device=seats[place].device, worker_command=options.worker_command)
+        return open_worker(
+            name,
+            OWN,
+            checkpoint,
+            told,
+            python=options.python or sys.executable,
+            environment=seats[place].environment,
+            tell=place == 0,
+            tokenizer=tokenizer,
+        )
+
     with ThreadPoolExecutor(len(seats), "opening") as openers:
-        begun = [openers.submit(_opened, name, checkpoint, options, seat, seat is seats[0]) for seat in seats]
+        begun = [openers.submit(opened, place) for place in range(len(seats))]
     workers = [one.result() for one in begun if not one.exception()]
     if len(workers) < len(seats):
         _closed(workers)
@@ -37,12 +53,6 @@ def open_several(name: str, checkpoint: Checkpoint, options: Options, seats: Seq
     except BaseException:
         _closed(workers)
         raise
-
-
-def _opened(name: str, checkpoint: Checkpoint, options: Options, seat: Seat, tell: bool) -> WorkerBackend:
-    told = replace(in_one_process(options), device=seat.device, worker_command=options.worker_command)
-    python = options.python or sys.executable
-    return open_worker(name, OWN, checkpoint, told, python=python, environment=seat.environment, tell=tell)
 
 
 def _closed(workers: Sequence[WorkerBackend]) -> None:
