@@ -8,7 +8,11 @@ import sys
 import time
 
 import pytest
+from support.answering import AnsweringBackend
 from support.paths import ROOT
+
+from backends.contract import Score
+from zoo.errors import RequestKills
 
 TASKS = "nano_words,nano_sums"
 
@@ -82,6 +86,23 @@ def is_running(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+def test_requests_that_kill_leave_a_failed_record_and_all_other_answers(minizoo, tmp_path, monkeypatch):
+    killing = RequestKills("1 request of 16 ends the worker of hf, alone.", "All others are answered.")
+
+    def score(index, _):
+        if index == 3:
+            raise killing
+        return Score(index, -1.0 - index, False)
+
+    monkeypatch.setattr("harness.accuracy.run.open_backend", lambda *_: AnsweringBackend(score))
+    ran = minizoo("eval", "nano-teacher", "--tasks", "nano_words", "--limit", 4, "--results", tmp_path, "--json")
+    assert (ran.code, ran.json()["code"], ran.json()["what"]) == (4, "request-kills", killing.what)
+    (record,) = [json.loads(path.read_text()) for path in tmp_path.glob("runs/*/*/*/record.json")]
+    assert (record["status"], record["code"], record["reason"]) == ("infra_failed", "request-kills", killing.what)
+    (kept,) = tmp_path.glob("partial/*/answers.jsonl")
+    assert len(kept.read_text().splitlines()) == 3
 
 
 REFUSALS = {
