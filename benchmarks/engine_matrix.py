@@ -79,7 +79,8 @@ def matrix() -> str:
         cells = [_cell(one, check.name) for one in outcomes]
         lines.append(f"| `{check.name}` | {' | '.join(cells)} |")
     models = sorted({one.model for one in outcomes})
-    lines += ["", f"✓ passed, ✗ failed, – not asked of this engine. Asked with {', '.join(models)}.", ""]
+    told = "✓ passed, ✗ failed, – could not be asked there (the outcome says why: `benchmarks/engine_matrix.json`)."
+    lines += ["", f"{told} Asked with {', '.join(models)}.", ""]
     lines += ["| engine | version | never run with minizoo |", "|---|---|---|"]
     lines += [f"| `{engine}` | {version} | {what} |" for engine, version, what in NEVER]
     return "\n".join(lines) + "\n"
