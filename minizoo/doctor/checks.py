@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from minizoo.doctor.conformance import check_conformance
 from minizoo.doctor.devices import check_device, check_gpu, check_speed
 from minizoo.doctor.engines import check_engines, check_vllm
 from minizoo.doctor.hub import check_hub
@@ -26,6 +27,7 @@ CHECKS: dict[str, Callable[[Path], CheckResult]] = {
     "speed": check_speed,
     "vllm": check_vllm,
     "engines": check_engines,
+    "conformance": check_conformance,
     "hub": check_hub,
     "results": check_results,
     "hub cache": check_cache,

@@ -1,4 +1,4 @@
-"""Pages whose data comes later: history, findings and the engines. Each says what will stand there and shows what is known."""
+"""Pages whose data comes later, history and findings, which say what will stand there; and engines, as far as is known."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reports.cells import moment, text
+from reports.engines.outcomes import outcome_grid, outcomes_of, summary
 from reports.models.grid import Cell, Column, Grid, Target, grid, short
 from reports.models.published import findings_in
 from reports.models.subject import subjects
@@ -23,9 +24,10 @@ ORDER BY runs DESC, model, suite, backend, hardware, dtype LIMIT 50
 """
 """What was run more than once in one way: as near to a history as these results come."""
 ENGINES = """
-SELECT backend, coalesce(gpu, processor, device) AS hardware, dtype, source, count(DISTINCT run_id) AS runs,
-       count(DISTINCT model) AS models, count(*) FILTER (status = 'ok') AS good, count(*) FILTER (status <> 'ok') AS failed
-FROM records GROUP BY ALL ORDER BY backend, hardware, dtype, source LIMIT 500
+SELECT backend, coalesce(gpu, processor, device) AS hardware, dtype, source, conformance, count(DISTINCT run_id) AS runs,
+       count(DISTINCT model) AS models, count(*) FILTER (status IN ('ok', 'unverified')) AS good,
+       count(*) FILTER (status NOT IN ('ok', 'unverified')) AS failed
+FROM records GROUP BY ALL ORDER BY backend, hardware, dtype, source, conformance LIMIT 500
 """
 
 
@@ -47,9 +49,8 @@ def _history(site: SiteInput) -> str:
         "Until then two runs are compared document by document."
     )
     commands = ("minizoo compare RUN_A RUN_B", "minizoo gate --policy nightly")
-    return _page(
-        site, addresses.HISTORY, "History", lede, what, commands, _series(rows), "Nothing was run twice in one way yet."
-    )
+    drawn, nothing = _series(rows), "Nothing was run twice in one way yet."
+    return _page(site, addresses.HISTORY, "History", lede, what, commands, (drawn,), "" if drawn else nothing)
 
 
 def _findings(site: SiteInput) -> str:
@@ -66,7 +67,14 @@ def _findings(site: SiteInput) -> str:
     columns = (Column("Doubt about the registry's sources"), Column("Found", number=True))
     drawn = grid("What the registry's linter finds in its sources: doubtful, none of it wrong.", columns, rows)
     return _page(
-        site, addresses.FINDINGS, "Findings", lede, what, ("minizoo models --lint",), drawn, "The linter found nothing."
+        site,
+        addresses.FINDINGS,
+        "Findings",
+        lede,
+        what,
+        ("minizoo models --lint",),
+        (drawn,),
+        "" if drawn else "The linter found nothing.",
     )
 
 
@@ -86,16 +94,22 @@ DOUBTS = {
 
 
 def _engines(site: SiteInput) -> str:
-    lede = "No engine was put through a suite of conformance yet, so that every row of this site is of an unchecked backend."
+    told = outcomes_of(site.results)
     what = (
-        "A matrix: engine and version against kind of device, dtype and architecture, each passed, failed by a named check, or "
-        "never asked. Accuracy of what failed will be kept out of the leaderboard. What has been run so far:"
+        "A backend is asked questions whose answers are known: alignment, order, batches, caches, lengths, fp32. "
+        "Accuracy of one that failed is recorded as unverified and kept out of the leaderboard; speed needs no outcome."
     )
-    rows = site.reader.rows(ENGINES)
-    drawn = _ran(rows)
+    commands = ("minizoo conformance --backend hf --model nano-teacher", "minizoo doctor")
+    nothing = "No backend has left a record yet."
+    asked, ran = outcome_grid(told), _ran(site.reader.rows(ENGINES))
+    grids = (asked, ran)
     return _page(
-        site, addresses.ENGINES, "Engines", lede, what, ("minizoo doctor",), drawn, "No backend has left a record yet."
+        site, addresses.ENGINES, "Engines", summary(told), what, commands, grids, nothing if ran is None else ""
     )
+
+
+STANDINGS = {"passed": "passed", "failed": "unverified", "unchecked": "unchecked"}
+MARKS = {"passed": "good", "failed": "bad"}
 
 
 def _series(rows: Sequence[Mapping[str, Any]]) -> Grid | None:
@@ -128,7 +142,7 @@ def _ran(rows: Sequence[Mapping[str, Any]]) -> Grid | None:
             Cell(short(text(row["hardware"])), to=Target("speed", text(row["hardware"])) if row["hardware"] else None),
             Cell(short(text(row["dtype"]))),
             Cell(text(row["source"]), mark=text(row["source"])),
-            Cell("unchecked", mark="soft"),
+            Cell(STANDINGS.get(row["conformance"], "of no accuracy"), mark=MARKS.get(row["conformance"], "soft")),
             Cell(f"{row['models']:,}"),
             Cell(f"{row['runs']:,}"),
             Cell(f"{row['good']:,}"),
@@ -146,7 +160,7 @@ def _page(
     lede: str,
     what: str,
     commands: Sequence[str],
-    drawn: Grid | None,
+    drawn: Sequence[Grid | None],
     nothing: str,
 ) -> str:
     return page(
@@ -159,7 +173,7 @@ def _page(
         lede=lede,
         what=what,
         commands=commands,
-        drawn=drawn,
+        drawn=[table for table in drawn if table is not None],
         nothing=nothing,
         way=way_from(here, {subject.facts.id for subject in subjects(site.board, site.registry)}, hardware_of(site)),
     )

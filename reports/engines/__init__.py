@@ -1,0 +1,1 @@
+"""What is known of engines: outcomes of conformance as tables of a page. Never runs one."""
