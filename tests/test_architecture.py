@@ -34,7 +34,8 @@ STOREYS: dict[str, list[set[str]]] = {
     "backends": [
         {"split", "conformance"},
         {"opening"},
-        {"vllm", "openai", "memory"},
+        {"vllm", "openai"},
+        {"memory"},
         {"several"},
         {"workers"},
         {"pruned", "random"},
