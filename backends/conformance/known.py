@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,10 @@ from backends.contract import (
     DistributionBackend,
     GenerateRequest,
     Generation,
-    OutOfMemory,
     ScoreRequest,
     Tokens,
 )
-from zoo.errors import MinizooError, one_line
+from zoo.errors import one_line
 
 OpenReference = Callable[[], Backend]
 
@@ -77,7 +77,7 @@ class Known:
             assert self._opener is not None
             try:
                 self._backend = self._opener()
-            except (MinizooError, OutOfMemory) as error:
+            except Exception as error:  # whatever a loader raises: it says nothing about the backend under test
                 self._refused = f"the fp32 transformers model cannot be opened ({one_line(error)})"
                 raise Skip(self._refused) from None
         if not isinstance(self._backend, DistributionBackend):
@@ -91,6 +91,17 @@ class Known:
             self._backend = None
 
     def _computed(self, tokens: Tokens) -> list[Row]:
+        try:
+            rows = self._read(tokens)
+        except Skip:
+            raise
+        except Exception as error:  # the reference's fault is not the backend's
+            raise Skip(f"the reference cannot compute a sequence of {len(tokens)} tokens ({one_line(error)})") from None
+        if not all(math.isfinite(row.best_logp) for row in rows):
+            raise Skip("the reference's own log-probabilities are not finite")
+        return rows
+
+    def _read(self, tokens: Tokens) -> list[Row]:
         import torch
 
         rows: list[Row] = []

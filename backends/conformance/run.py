@@ -13,7 +13,7 @@ from backends.conformance.table import CHECKS, Check
 from backends.conformance.tolerances import tolerance
 from backends.contract import Backend, OutOfMemory, compute_dtype_of
 from zoo.checkpoint.locate import ModelFolder
-from zoo.errors import EnvironmentIssue, one_line
+from zoo.errors import EnvironmentIssue, TokenizerUnreadable, one_line
 
 Watch = Callable[[str], None]
 
@@ -62,6 +62,8 @@ def outcome_of(check: Check, subject: Subject, already_failed: bool = False) -> 
         return CheckOutcome(check.name, "skip", {}, str(reason))
     except Fail as fault:
         return CheckOutcome(check.name, "fail", fault.figures, str(fault))
+    except TokenizerUnreadable as error:
+        return CheckOutcome(check.name, "skip", {}, f"there is no tokenizer to ask it with ({one_line(error)})")
     except OutOfMemory as error:
         return CheckOutcome(check.name, "skip", {}, f"the device has not the memory for it ({one_line(error)})")
     except Exception as error:  # whatever an engine raises

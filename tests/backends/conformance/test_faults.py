@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from support import faulty_calls, faulty_generations, faulty_limits, faulty_rows
 from support.faulty_engines import FAULTS, Engine
 
 from backends.conformance.checks import closing
@@ -13,6 +14,8 @@ from backends.conformance.table import CHECKS
 from zoo.errors import InvalidFile
 from zoo.yaml_source import read_located, validated
 
+PLANTED_IN = (faulty_rows, faulty_calls, faulty_limits, faulty_generations)
+"""Modules whose import registers their engines in FAULTS."""
 BY_NAME = {check.name: check for check in CHECKS}
 
 
@@ -37,6 +40,7 @@ def test_a_fault_is_caught_by_its_check(known, hf, fault, monkeypatch):
 
 def test_every_fault_has_an_engine_and_every_engine_a_fault():
     assert sorted(FAULTS) == sorted(fault.id for fault in faults())
+    assert {kind.__module__ for kind in FAULTS.values()} == {module.__name__ for module in PLANTED_IN}
 
 
 def test_ids_and_threads_of_the_catalogue_are_its_own():
