@@ -153,7 +153,7 @@ def _versions(found: Found) -> dict[str, str]:
     answers = "token ids" if found.gives_ids else "text, cut into tokens here"
     scoring = f"{found.form} of the server{', apart from its cache' if found.salted else ''}" if found.form else "none"
     return {
-        "server": found.version,
+        found.version[0]: found.version[1],
         "served model": found.served.id,
         "weights": "as served; nobody can see from here which they are",
         "prompts": prompts,

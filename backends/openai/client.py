@@ -99,9 +99,13 @@ class Client:
         """Close the calling thread's connection: it asks nothing more."""
         self._drop()
 
+    def ask_no_more(self) -> None:
+        """Let no thread ask or try again; answers that are waited for may still come."""
+        self._over.set()
+
     def give_up(self) -> None:
         """Break off every answer that is waited for, and let no thread try again."""
-        self._over.set()
+        self.ask_no_more()
         with self._lock:
             connections = list(self._open)
         for connection in connections:

@@ -75,6 +75,15 @@ def to_try(owner: str) -> list[Dialect]:
 
     A proxy may stand before any of them, so what is unknown is asked as vLLM first: most pass over fields of others.
     """
-    named = DIALECTS.get(owner.lower().replace("-", "_").replace(".", ""))
+    named = DIALECTS.get(_plain(owner))
     tried = [named] if named else [DIALECTS["vllm"], DIALECTS["tensorrt_llm"]]
     return [*tried, PLAIN]
+
+
+def is_known(owner: str) -> bool:
+    """Whether a server of that `owned_by` has a dialect of its own."""
+    return _plain(owner) in DIALECTS
+
+
+def _plain(owner: str) -> str:
+    return owner.lower().replace("-", "_").replace(".", "")

@@ -10,7 +10,7 @@ from typing import Any
 
 from backends.contract import Tokenizer
 from backends.openai.client import Client, Refusal
-from backends.openai.dialects import Dialect, to_try
+from backends.openai.dialects import Dialect, is_known, to_try
 from backends.openai.names import ServedModel, find_served
 from backends.openai.rows import FORMS, NoRows, Row
 from backends.openai.served import Completion, Server
@@ -42,7 +42,8 @@ class Found:
     salted: bool
     """Whether each such request must be kept apart from the server's cache."""
     why_no_rows: str
-    version: str
+    version: tuple[str, str]
+    """What kind of server it is, and its version."""
 
 
 def find_out(client: Client, ref: ModelRef, tokenizer: Tokenizer, vocabulary: int, length: int) -> Found:
@@ -181,9 +182,10 @@ def _new_logprobs(completion: Completion) -> list[float]:
     return [float(value) for value in values or () if isinstance(value, int | float)]
 
 
-def _version(client: Client, dialect: Dialect, served: ServedModel) -> str:
+def _version(client: Client, dialect: Dialect, served: ServedModel) -> tuple[str, str]:
     """What kind of server it is and its version, as far as it tells; never fails for want of one."""
-    name = served.owner or dialect.name
+    known = is_known(served.owner)
+    name = dialect.name if known else "server"
     for path, keys in dialect.version:
         try:
             told = client.get(path)
@@ -191,5 +193,5 @@ def _version(client: Client, dialect: Dialect, served: ServedModel) -> str:
             continue
         for key in keys:
             if isinstance(told.get(key), str):
-                return f"{name} {told[key][:80]}"
-    return f"{name}, version not told"
+                return name, told[key][:80]
+    return name, "not told" if known else f"{served.owner[:80] or 'unknown'}, version not told"

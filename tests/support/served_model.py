@@ -4,8 +4,10 @@ servers do wrong. Its numbers are those of the `hf` backend."""
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,13 +16,6 @@ from itertools import count
 from backends.contract import GenerateRequest, StreamRequest
 
 BOS, EOS = 0, 1
-KNOWN = {
-    "model", "prompt", "max_tokens", "temperature", "top_p", "seed", "stop", "stream", "stream_options", "logprobs", "echo",
-    "presence_penalty", "frequency_penalty",
-}  # fmt: skip
-LIKE_TRTLLM = KNOWN | {
-    "add_special_tokens", "top_k", "min_p", "repetition_penalty", "min_tokens", "stop_token_ids", "ignore_eos",
-}  # fmt: skip
 
 
 @dataclass
@@ -49,8 +44,10 @@ class Behaviour:
     retry_after: str | None = "0"
     fails_after: int | None = None
     """Completions after which it answers 500 only."""
+    dies_when: Callable[[], bool] | None = None
     key: str | None = None
-    tells_cached: bool = True
+    certificate: tuple[str, str] | None = None
+    """Files of a key and a certificate: it speaks TLS."""
     stale: str = ""
     """`told`: rows of a prompt seen before are made up, and it says how many; `untold`: it does not say."""
     seen: list[dict] = field(default_factory=list)
@@ -80,7 +77,9 @@ class Model:
         if body.get("ignore_eos"):
             return [token for _, token in self.streamed(prompt, new)], "length"
         stop = body.get("stop") or []
-        request = GenerateRequest(tuple(prompt), new, tuple([stop] if isinstance(stop, str) else stop))
+        drawn = body.get("temperature", 1) > 0
+        how = {"temperature": body["temperature"], "top_p": body["top_p"], "seed": body["seed"]} if drawn else {}
+        request = GenerateRequest(tuple(prompt), new, tuple([stop] if isinstance(stop, str) else stop), **how)
         with self.lock:
             (made,) = list(self.backend.generate([request]))
         tokens = list(made.tokens)
@@ -115,10 +114,14 @@ def serving(backend, behaviour=None, **words):
     server.daemon_threads = True
     server.model, server.behaviour = Model(backend), behaviour
     server.number, server.prompts = count(1), set()
+    if behaviour.certificate:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(behaviour.certificate[1], behaviour.certificate[0])
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", behaviour
+        yield f"http{'s' if behaviour.certificate else ''}://127.0.0.1:{server.server_address[1]}", behaviour
     finally:
         server.shutdown()
         server.server_close()
@@ -158,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
             self._say(
                 429, {"error": {"message": "busy"}}, {"Retry-After": does.retry_after} if does.retry_after else {}
             )
-        elif does.fails_after is not None and number > does.fails_after:
+        elif (does.fails_after is not None and number > does.fails_after) or (does.dies_when and does.dies_when()):
             self._say(500, {"error": {"message": f"EngineCore died; key was {does.key}"}})
         elif does.drops and number % does.drops == 0:
             self.close_connection = True

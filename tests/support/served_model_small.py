@@ -12,6 +12,13 @@ from zoo.checkpoint.locate import locate
 LETTERS = string.printable
 VOCABULARY = len(LETTERS) + 2
 BOS, EOS = 0, 1
+KNOWN = {
+    "model", "prompt", "max_tokens", "temperature", "top_p", "seed", "stop", "stream", "stream_options", "logprobs", "echo",
+    "presence_penalty", "frequency_penalty",
+}  # fmt: skip
+LIKE_TRTLLM = KNOWN | {
+    "add_special_tokens", "top_k", "min_p", "repetition_penalty", "min_tokens", "stop_token_ids", "ignore_eos",
+}  # fmt: skip
 
 
 class Letters:

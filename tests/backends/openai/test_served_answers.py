@@ -1,8 +1,7 @@
 """A good server's answers are the model's own numbers, in each form in which servers give them."""
 
 import pytest
-from support.served_model import LIKE_TRTLLM
-from support.served_model_small import EOS, Letters, Table, small_checkpoint
+from support.served_model_small import EOS, LIKE_TRTLLM, Letters, Table, small_checkpoint
 
 from backends.contract import GenerateRequest, Options, ScoreRequest, StreamRequest
 from backends.openai.backend import ServedBackend
@@ -179,7 +178,8 @@ def test_a_record_has_what_the_server_says_and_nothing_that_changes(opened):
     backend, _ = opened()
     again, _ = opened()
     assert backend.versions == again.versions
-    assert backend.versions["server"] == "vllm 0.0.test"
+    assert backend.versions["vllm"] == "0.0.test"
+    assert opened(owner="a-proxy")[0].versions["server"] == "0.0.test"
     assert "as served" in backend.versions["weights"]
     assert backend.device == "served"
     assert "127.0.0.1" not in str(backend.versions)

@@ -1,9 +1,11 @@
 """Servers that fail: what passes is asked again, what stays ends the run with what was answered, and no key is ever shown."""
 
 import socket
+import subprocess
 import time
 
 import pytest
+from support.served_model import serving
 from support.served_model_small import Letters, small_checkpoint
 
 from backends.contract import GenerateRequest, Options, ScoreRequest, StreamRequest
@@ -117,11 +119,18 @@ def test_no_server_there_is_one_paragraph(no_keys):
     assert raised.value.exit_code == 4
 
 
-def test_https_is_verified_and_a_server_without_it_is_no_answer(opened):
-    backend, _ = opened()
-    url = backend._client.endpoint.shown.replace("http:", "https:")
-    with pytest.raises(ServerUnreachable, match="SSL"):
-        opening(url)
+def test_a_certificate_of_nobody_is_refused_at_once_and_one_of_a_known_authority_is_taken(
+    table, no_keys, tmp_path, monkeypatch
+):
+    pair = [tmp_path / "key.pem", tmp_path / "cert.pem"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    san = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run([*made, *san, "-keyout", pair[0], "-out", pair[1]], check=True, capture_output=True)
+    with serving(table, certificate=tuple(map(str, pair))) as (url, _):
+        with pytest.raises(ServerUnreachable, match=r"certificate of https://127\.0\.0\.1.*cannot be turned off"):
+            opening(url, tries=50)
+        monkeypatch.setenv("SSL_CERT_FILE", str(pair[1]))
+        assert opening(url).capabilities.score
 
 
 def test_pauses_double_are_drawn_and_are_not_less_than_the_server_wants():
