@@ -43,6 +43,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "prune": ("minizoo.commands.prune:prune", "Cut a checkpoint to a smaller one, streamed."),
     "distill": ("minizoo.commands.distill:distill", "Retrain a cut checkpoint on what its parent says."),
+    "conformance": (
+        "minizoo.commands.conformance:conformance",
+        "Check that a backend gives right numbers for a model, before its scores count.",
+    ),
     "report": (
         "minizoo.commands.report:report",
         "Write the leaderboard as a site of static pages, or its table as Markdown, JSON or CSV.",
