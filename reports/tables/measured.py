@@ -65,8 +65,8 @@ def _row(row: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Key, ...]]:
     )
     shots = ABSENT if row["shots"] is None else str(row["shots"])
     task = f"{row['task']} {MARK}" if row["trained_on"] else row["task"]
-    value = f"{number(row['value'])} ‡" if _is_unchecked(row) else number(row["value"])
-    cells = (task, metric, shots, value, interval, f"{row['n']:,}{part}", where, row["run_id"])
+    by = f"{where} ‡" if _is_unchecked(row) else where
+    cells = (task, metric, shots, number(row["value"]), interval, f"{row['n']:,}{part}", by, row["run_id"])
     return cells, (row["task"], metric, row["shots"], row["value"], lower, row["n"], where, row["run_id"])
 
 

@@ -131,6 +131,8 @@ def _record(one: Evaluated, model: str, asked: Mapping[str, Any], around: Surrou
     failed = [record for record in records if record.status not in SCORED]
     for record in failed:
         around.tell(f"Recorded as failed: {record.task}: {record.reason}")
+    for doubt in dict.fromkeys(record.reason for record in records if record.status == "unverified"):
+        around.tell(f"UNVERIFIED: {doubt}. The scores are recorded and stand in no view of valid results.")
     return FAILED_TASK if failed else 0
 
 

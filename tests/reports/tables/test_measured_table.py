@@ -5,7 +5,7 @@ from datetime import timedelta
 from support.records import record
 
 from harness.records.files import write_record
-from harness.records.record import Counts
+from harness.records.record import Conformance, Counts
 from harness.store.query import Reader
 from minizoo.cli import run
 from reports.tables.measured import measured_table, newest_scores
@@ -40,10 +40,18 @@ def test_a_group_stands_for_its_tasks_and_a_task_run_alone_for_itself(tmp_path):
 
 def test_a_part_says_of_how_many_documents_it_is(tmp_path):
     score = record().scores[0].model_copy(update={"n": 2, "total": 1009})
-    (row,) = measured_table(scores_of(tmp_path, measured("nano_words", scores=(score,), limit=2))).rows
+    table = measured_table(scores_of(tmp_path, measured("nano_words", scores=(score,), limit=2)))
+    (row,) = table.rows
     assert row[:4] == ("nano_words", "acc", "5", "0.5000")
     assert row[5] == "2 of 1,009"
-    assert row[6] == "hf · float32 · cpu"
+    assert row[6] == "hf · float32 · cpu ‡"
+    assert "‡ Unchecked" in table.notes[0]
+
+
+def test_a_score_of_a_backend_that_passed_has_no_mark(tmp_path):
+    known = Conformance(state="passed", source="shipped", digest="ab", depth="full")
+    table = measured_table(scores_of(tmp_path, measured("nano_words", conformance=known)))
+    assert (table.rows[0][6], table.notes) == ("hf · float32 · cpu", ())
 
 
 def test_show_prints_scores_that_nobody_published(tmp_path, capsys):
