@@ -26,6 +26,7 @@ class Behaviour:
     owner: str = "vllm"
     others: tuple[str, ...] = ()
     length: int | None = 514
+    version: str | None = "0.0.test"
     rows: str = "vllm"
     """vllm, none, zeros, chance, shifted, reversed ranks, echo, echo by id."""
     takes_ids: bool = True
@@ -101,9 +102,7 @@ class _Once:
         self.left = [request]
 
     def take(self, room, idle):
-        if self.left:
-            return [self.left.pop()]
-        return None if idle else ()
+        return [self.left.pop()] if self.left else None if idle else ()
 
 
 @contextmanager
@@ -145,8 +144,8 @@ class Handler(BaseHTTPRequestHandler):
             self._say(
                 200, {"object": "list", "data": [{"id": n, "owned_by": does.owner, "root": n, **length} for n in names]}
             )
-        elif self.path == "/version":
-            self._say(200, {"version": "0.0.test"})
+        elif self.path == "/version" and does.version:
+            self._say(200, {"version": does.version})
         else:
             self._say(404, {"detail": "Not Found"})
 
