@@ -90,7 +90,7 @@ class WorkerBackend:
         try:
             self._ask_to_check(list(kinds.values()))
         except BROKE as error:
-            log.warning("%s It is asked again in a fresh one.", error.what)
+            log.warning("%s It is asked again in a fresh worker.", error.what)
             self.worker.renew()
             self._ask_to_check(list(kinds.values()))
 
