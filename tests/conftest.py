@@ -14,9 +14,9 @@ from harness.sandbox.tiers import TIERS, TIERS_VARIABLE
 from zoo.errors import NoIsolation
 
 ROOT = Path(__file__).parent.parent
-MAY_SKIP = ("GPU", "works here)")
-"""Parts of reasons: a test that wants a machine without a GPU, and a way of isolation that this machine forbids beside one
-that works."""
+MAY_SKIP = ("GPU", "works here)", "make test-engines")
+"""Parts of reasons: a test that wants a machine without a GPU, a way of isolation that this machine forbids beside one that
+works, and an engine whose tests have a target of their own."""
 
 MARKED = {
     "training": ["zoo/nano/test_nano_training.py"],
@@ -29,7 +29,7 @@ MARKED = {
         "reports/pages/test_speed_pages.py",
         "reports/test_report_browser.py",
     ],
-    "e2e": ["e2e"],
+    "e2e": ["e2e", "engines"],
     "slow": [
         "backends/packing/test_packed_hflm.py",
         "backends/packing/test_planted_mutations.py",

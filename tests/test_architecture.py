@@ -32,9 +32,9 @@ STOREYS: dict[str, list[set[str]]] = {
         {"cells"},
     ],
     "backends": [
-        {"split", "conformance"},
+        {"conformance"},
         {"opening"},
-        {"vllm", "openai"},
+        {"vllm", "openai", "split"},
         {"memory"},
         {"several"},
         {"workers"},
