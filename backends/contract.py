@@ -39,7 +39,7 @@ class Options:
     eager: bool = False
     """Score and generate by the engine's plain form, without sharing prefixes: the reference that packing is compared with."""
     devices: tuple[str, ...] = ()
-    """A worker each, or parts of one engine; none named: every GPU of the machine, else the CPU."""
+    """A worker each, or parts of one engine; none named: what `device` says. ("all",), as `minizoo eval` has it: every GPU."""
     workers: int = 0
     """Workers that share a CPU; 0 runs the model in this process."""
     python: str | None = None
