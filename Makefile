@@ -52,6 +52,9 @@ types: install  ## basedpyright, strict
 
 DISTIL := --teacher out/nano-teacher --data out/nano.jsonl --tokens 120000 --batch 8 --length 256 --rate 2e-3 --no-overlap
 
+# Sums in another order make other weights: one thread, and AVX2 on whatever CPU has it, so that a machine rebuilds what ships.
+nano: export OMP_NUM_THREADS := 1
+nano: export ATEN_CPU_CAPABILITY := avx2
 nano: install  ## make the nano family anew, all five models, and compare its scores with the shipped ones
 	rm -rf out/nano-width* out/nano-depth*
 	$(BIN)/python -m zoo.nano --out out/nano-teacher

@@ -2,6 +2,7 @@
 
     python benchmarks/score.py --data ../shared/data --tokenizer ../shared/tokenizers/gpt2
     python benchmarks/score.py … --model mistral-nemo-12b --weights random --device cuda --dtype bfloat16
+    python benchmarks/score.py --engine vllm …        (benchmarks/score_vllm.py: vLLM's scores beside both)
 
 Exits 1 when scores or greedy generations differ, a target is missed, or scoring uses more memory than lm-eval's. In half
 precision scores differ by rounding, whoever computes them: there each engine's likeliest answers are compared with those of
@@ -60,6 +61,11 @@ offset costs 1e-2 or more.
 
 
 def main() -> int:
+    if sys.argv[1:3] == ["--engine", "vllm"]:
+        from benchmarks import score_vllm
+
+        del sys.argv[1:3]
+        return score_vllm.main()
     args = _arguments()
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
