@@ -11,7 +11,7 @@ from backends.several.seats import in_one_process, seats_of
 from zoo.arch.held import config_dtype
 from zoo.arch.parameters import BITS, count_parameters
 from zoo.arch.runnable import stated_quantisation
-from zoo.checkpoint.locate import Outline
+from zoo.checkpoint.locate import ModelFolder, Outline
 from zoo.checkpoint.plan_folder import virtual_parent
 from zoo.checkpoint.precision import check_runnable
 from zoo.errors import DeviceMemory, WrongBackend
@@ -34,6 +34,9 @@ def check_device(model: Outline, backend: str, options: Options) -> None:
     if backend == "hf" and model.only_pruned:
         raise WrongBackend(f"hf cannot run {model.folder}: {model.only_pruned}.", "Use --backend pruned.")
     seats = dict.fromkeys(seat.device for seat in seats_of(options)) or [in_one_process(options).device]
+    if must_spread(model, backend, options):
+        check_runnable(model.config, model.name, options.dtype)
+        return
     devices = [resolve_device(seat) for seat in seats]
     wanted = {device: str(compute_dtype(options.dtype, device)).removeprefix("torch.") for device in devices}
     check_runnable(model.config, model.name, options.dtype)
@@ -56,13 +59,27 @@ def _check_room(model: Outline, device: str, wanted: str, copies: int) -> None:
     )
 
 
-def weight_bytes(model: Outline, dtype: str) -> int | None:
+def must_spread(model: ModelFolder, backend: str, options: Options) -> bool:
+    """Whether `hf` has to lay a model's layers over the GPUs: one of them has no room for its weights, all together have."""
+    devices = [seat.device for seat in seats_of(options)]
+    elsewhere = options.python or options.worker_command
+    if backend != "hf" or elsewhere or len(devices) < 2 or not all(device.startswith("cuda") for device in devices):
+        return False
+    from backends.hf.loading import compute_dtype
+
+    needs = weight_bytes(model, str(compute_dtype(options.dtype, devices[0])).removeprefix("torch."))
+    free = [free for device in devices if (free := free_bytes(device)) is not None]
+    return needs is not None and len(free) == len(devices) and min(free) < needs <= sum(free)
+
+
+def weight_bytes(model: ModelFolder, dtype: str) -> int | None:
     """Bytes that the weights take when they are loaded in that dtype (`auto`: as stored); None where that is not known.
 
     By the model's dimensions where they have a closed form, else by its files and the dtype that config.json says of them.
     Quantised weights are taken as they are stored.
     """
-    stored = None if virtual_parent(model.folder) else model.weight_bytes  # a plan's files are its parent's
+    known = model.weight_bytes if isinstance(model, Outline) else None
+    stored = None if virtual_parent(model.folder) else known  # a plan's files are its parent's
     said = config_dtype(model.config)
     loaded = said if dtype == "auto" else dtype
     if stated_quantisation(model.config) or loaded not in BITS:

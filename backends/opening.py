@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from backends.contract import Backend, Options
+from backends.memory import must_spread
 from backends.several.opening import open_several
 from backends.several.seats import ALL, in_one_process, seats_of
 from backends.split import open_split, split_of
@@ -57,7 +58,7 @@ def open_backend(checkpoint: Checkpoint, name: str | None = None, options: Optio
     an earlier contract (the error says what to rename), and what the backend raises for a checkpoint that it cannot take.
     `score=A,generate=B` is both (`backends.split`).
     Where the options ask for several devices, for workers or for another interpreter, it runs in processes of its own, and
-    SeveralDevices and what `open_several` raises come too.
+    SeveralDevices and what `open_several` raises come too; `hf` lays a model that no single GPU holds over all of them.
     """
     name = name or default_backend(checkpoint)
     check_backend(name)
@@ -66,6 +67,8 @@ def open_backend(checkpoint: Checkpoint, name: str | None = None, options: Optio
         return open_split(checkpoint, split, options, open_backend)
     if name in DIVIDES_ITSELF:
         options = _undivided(name, options)
+    elif must_spread(checkpoint, name, options):
+        options = replace(options, device="auto", devices=tuple(seat.device for seat in seats_of(options)))
     elif seats := seats_of(options):
         return open_several(name, checkpoint, options, seats)
     else:

@@ -2,10 +2,12 @@
 
 import pytest
 
+from backends import memory
 from backends.contract import Options
 from backends.opening import open_backend, told_of_seats
 from backends.several import seats
 from backends.several.seats import ALL, in_one_process, seats_of
+from zoo.checkpoint.locate import outline
 from zoo.errors import SeveralDevices
 
 
@@ -94,3 +96,25 @@ def test_a_plan_says_that_it_is_of_one_worker(machine):
     assert told_of_seats("hf", Options(devices=("cuda:0",))) == []
     assert "2 workers (cuda:0, cuda:1)" in told_of_seats("hf", Options(devices=ALL))[0]
     assert told_of_seats("vllm", Options(devices=ALL)) == []
+
+
+@pytest.mark.parametrize(
+    ("free", "words", "spread"),
+    [
+        (10**9, {}, False),
+        (3 * 10**6, {}, True),
+        (10**6, {}, False),
+        (3 * 10**6, {"python": "python3"}, False),
+        (3 * 10**6, {"device": "cuda:0"}, False),
+        (None, {}, False),
+    ],
+    ids=["fits on each", "fits on both together", "fits on neither", "another interpreter", "one device", "not known"],
+)
+def test_layers_are_laid_over_all_gpus_where_one_has_no_room_for_them(machine, monkeypatch, free, words, spread):
+    """nano-teacher takes 5.5 MB in fp32."""
+    machine(2)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: free)
+    model = outline("nano-teacher")
+    options = Options(dtype="float32", devices=() if "device" in words else ALL, **words)
+    assert memory.must_spread(model, "hf", options) is spread
+    assert not memory.must_spread(model, "pruned", options)
