@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.bundles.take import CheckedBundle
     from harness.imports.importing import Taken
     from harness.records.record import Record
+    from reports.speed.trtllm_bench import Bench
 
 
 @click.command("import")
@@ -62,10 +63,11 @@ def import_results(
     if as_json:
         from minizoo.display.bundles import bundle_document
 
-        document = {"files": [_as_document(one) for one in taken]}
+        document = {"files": [_as_document(one) for one in taken], **_beside(taken, results)}
         output.document("import", document | {"bundles": [bundle_document(one) for one in contributed]})
         return 0
     _show_imported(output, taken, results)
+    _show_beside(output, taken, results)
     if contributed:
         show_bundles(output, contributed, results)
     return 0
@@ -113,6 +115,29 @@ def _show_imported(output: Output, taken: Sequence[Taken], results: Path) -> Non
         if paths := [path.name for one in taken if not one.before for path in one.samples]:
             output.text(f"Samples, document by document: {', '.join(paths)}.")
         output.text(f"Records: {results}/runs, marked as imported.")
+
+
+def _benches(taken: Sequence[Taken], results: Path) -> Sequence[Bench]:
+    """Reports of trtllm-bench among the files, those imported before too, with minizoo's own runs of the same workload."""
+    if not taken:
+        return ()
+    from harness.store.query import Reader
+    from reports.speed.trtllm_bench import benches
+
+    return benches(Reader(results), results, list(dict.fromkeys(one.run_id for one in taken)))
+
+
+def _beside(taken: Sequence[Taken], results: Path) -> dict[str, object]:
+    from minizoo.display.engines.trtllm_bench import bench_documents
+
+    found = _benches(taken, results)
+    return {"beside": bench_documents(found)} if found else {}
+
+
+def _show_beside(output: Output, taken: Sequence[Taken], results: Path) -> None:
+    from minizoo.display.engines.trtllm_bench import show_benches
+
+    show_benches(output, _benches(taken, results))
 
 
 def _show(output: Output, records: list[Record]) -> None:
