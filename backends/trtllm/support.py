@@ -68,11 +68,12 @@ class Refused(Strict):
     note: Text
 
 
-class Ability(Strict):
-    """What a release can be used for, from which one on, and why not before."""
+class Releases(Strict):
+    """Which releases minizoo's worker drives, and why none before."""
 
-    what: Text
-    since: Text
+    first: Text
+    newest: Text
+    """Major and minor version; the newest that was read."""
     why: Text
     source: Text
 
@@ -81,7 +82,7 @@ class Table(Strict):
     """support.yaml."""
 
     sources: dict[str, Source]
-    abilities: tuple[Ability, ...]
+    releases: Releases
     family: dict[str, Family]
     heads: Fact
     refused: tuple[Refused, ...]
@@ -143,9 +144,8 @@ def markdown(registry: Registry) -> str:
         lines.append(f"| `{name}` | {models} | `{_module(name)}.py` | {' | '.join(facts)} |")
     lines += [
         "",
-        "Of every class alike:",
-        "",
-        *(f"- **{one.what}** from {one.since} on: {one.why} [{one.source}]." for one in known.abilities),
+        f"**Releases** from {known.releases.first} to {known.releases.newest} are driven, others refused: {known.releases.why} "
+        f"[{known.releases.source}].",
         "",
         f"**Heads** ({known.heads.said}): {known.heads.note}; here {', '.join(uneven(registry))} [{known.heads.source}].",
         "",

@@ -42,7 +42,7 @@ def test_each_of_the_family_and_what_it_was_cut_from_is_there_with_every_fact(na
 def test_every_fact_names_a_source_that_is_listed_and_every_source_is_used():
     known = table()
     facts = [fact for family in known.family.values() for fact in (getattr(family, name) for name in COLUMNS)]
-    named = {one.source for one in (*facts, known.heads, *known.refused, *known.abilities)} | {"index"}
+    named = {one.source for one in (*facts, known.heads, *known.refused, known.releases)} | {"index"}
     assert named == set(known.sources)
     assert all(f"\n[{name}]: https://github.com/NVIDIA/TensorRT-LLM/blob/" in markdown(REGISTRY) for name in named)
 
