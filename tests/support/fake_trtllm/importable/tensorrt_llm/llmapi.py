@@ -1,0 +1,4 @@
+"""The module that a worker looks for."""
+
+
+class KvCacheConfig: ...
