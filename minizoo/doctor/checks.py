@@ -10,12 +10,13 @@ from pathlib import Path
 
 from minizoo.doctor.conformance import check_conformance
 from minizoo.doctor.devices import check_device, check_gpu, check_speed
-from minizoo.doctor.engines import check_engines, check_vllm
+from minizoo.doctor.engines import check_vllm
 from minizoo.doctor.hub import check_hub
 from minizoo.doctor.isolation import check_isolation
 from minizoo.doctor.result import CheckResult, Grade
 from minizoo.doctor.software import check_packages, check_python, check_torch
 from minizoo.doctor.storage import check_cache, check_database, check_results
+from minizoo.doctor.trtllm import check_trtllm
 from zoo.errors import one_line
 
 CHECKS: dict[str, Callable[[Path], CheckResult]] = {
@@ -26,7 +27,7 @@ CHECKS: dict[str, Callable[[Path], CheckResult]] = {
     "GPU": check_gpu,
     "speed": check_speed,
     "vllm": check_vllm,
-    "engines": check_engines,
+    "trtllm": check_trtllm,
     "conformance": check_conformance,
     "hub": check_hub,
     "results": check_results,
