@@ -5,8 +5,8 @@
     python benchmarks/gpu_rows.py --wheels         # what to carry to a machine without network
 
 Every step is a command in a process of its own: models at their true dimensions with random weights, each beside the one that
-it was cut from at equal batch and in equal memory (`minizoo bench`), and scoring beside lm-eval's own model. docs/gpu-rows.md
-says what becomes of the bundle.
+it was cut from at equal batch and in equal memory (`minizoo bench`), and scoring beside lm-eval's own model. Where TensorRT-LLM
+is installed, its conformance is asked after the rows. docs/gpu-rows.md says what becomes of the bundle.
 
 Exit code 0: every step is done; 3: something is left to do, or a row is invalid; 4: no device that can be measured, a full
 disk, or another call in the same folder; 2: the command line; 130: Ctrl-C. What was measured is kept in each of these cases.
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from benchmarks.rows import bundle  # noqa: E402
+from benchmarks.rows import bundle, trtllm  # noqa: E402
 from benchmarks.rows.card import Card, ask, check_dtype  # noqa: E402
 from benchmarks.rows.command import Options  # noqa: E402
 from benchmarks.rows.drive import Drive, Ending  # noqa: E402
@@ -118,6 +118,7 @@ def _measure(call: Call) -> int:
             _bundled(call, drive.state)
             raise error
         written = _bundled(call, drive.state.model_copy(update={"notes": (*notes, *drive.notes())}))
+        note(trtllm.asked(call.run, drive.options, (deadline - call.now()) / 60))
         return _told(call, drive, ending, written)
 
 
@@ -170,7 +171,9 @@ def _plan_only(call: Call) -> int:
     rows = [_row(entry, state) for entry in plan.entries]
     output = Output()
     output.table(columns, rows, f"{card.product}, {call.args.dtype}, {room}")
-    for line in (*card.notes(), *(f"left out: {one}" for one in plan.left_out)):
+    there, engine = trtllm.found(_options(call.args, card))
+    asked = f"{engine}: its conformance is asked after the rows." if there else engine
+    for line in (*card.notes(), *(f"left out: {one}" for one in plan.left_out), asked):
         output.text(line)
     return 0
 
