@@ -126,8 +126,7 @@ class LLM:
             told = [*sent[1:], *out.token_ids][-len(computed) :]
             tokens_told = told if self.family != "1.2" else [None] * len(told)
             logps = torch.log_softmax(computed, -1)
-            k = params.prompt_logprobs
-            out.prompt_logprobs = [row_of(row, k, token) for row, token in zip(logps, tokens_told, strict=True)]
+            out.prompt_logprobs = rows_of(logps, params.prompt_logprobs, tokens_told)
         self._cached |= {tuple(sent[:end]) for end in range(BLOCK, len(sent) + 1, BLOCK)}
         if self.fault:
             self.fault.rows(self, output, out)
@@ -141,13 +140,24 @@ class LLM:
 
 
 def row_of(logprobs: Any, k: int, token: int | None) -> dict[int, Logprob]:
-    """The k most probable tokens with their ranks, and the token itself with how many are more probable."""
+    """One row of `rows_of`."""
+    return rows_of(logprobs[None], k, [token])[0]
+
+
+def rows_of(logprobs: Any, k: int, tokens: list[int | None]) -> list[dict[int, Logprob]]:
+    """The k most probable tokens with their ranks, and each row's token itself with how many are more probable."""
     values, ids = logprobs.topk(k)
-    row = {int(i): Logprob(float(v), rank) for rank, (v, i) in enumerate(zip(values, ids, strict=True), 1)}
-    if token is not None and token not in row:
-        above = int((logprobs > logprobs[token]).sum())
-        row[token] = Logprob(float(logprobs[token]), above + 1)
-    return row
+    own = logprobs.gather(1, torch.tensor([token or 0 for token in tokens])[:, None])
+    above = (logprobs > own).sum(1).tolist()
+    rows: list[dict[int, Logprob]] = []
+    for best, names, token, value, more in zip(
+        values.tolist(), ids.tolist(), tokens, own[:, 0].tolist(), above, strict=True
+    ):
+        row = {name: Logprob(logprob, rank) for rank, (name, logprob) in enumerate(zip(names, best, strict=True), 1)}
+        if token is not None and token not in row:
+            row[token] = Logprob(value, more + 1)
+        rows.append(row)
+    return rows
 
 
 def package(numbers: Numbers, family: str = "1.4", fault: Any = None) -> dict[str, ModuleType]:
