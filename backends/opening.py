@@ -15,7 +15,7 @@ from zoo.errors import BrokenInstallation, MinizooError, SeveralDevices, Unknown
 from zoo.names import unknown
 
 GROUP = "minizoo.backends"
-DIVIDES_ITSELF = ("vllm", "openai")
+DIVIDES_ITSELF = ("vllm", "trtllm", "openai")
 """Backends whose engine has processes, and takes devices, of its own; any other runs in a worker a device."""
 RENAMED = {
     "backends.checkpoint": "zoo.checkpoint.locate",

@@ -32,7 +32,7 @@ NEVER = (
     ("vllm", "0.32 and 0.33", "tensor parallelism; a worker a GPU"),
     ("vllm", "0.32 and 0.33", "quantised weights (fp8, int4)"),
     ("vllm", "0.32 and 0.33", "the V2 model runner, and with it rows that leave out what was cached"),
-    ("trtllm", "any", "all of it: minizoo has no worker for it"),
+    ("trtllm", "1.3.0rc11 to 1.4", "all of it, for want of a GPU and an installation: written against its sources"),
 )
 """(engine, version, what) that nobody ran with minizoo."""
 

@@ -41,6 +41,7 @@ MARKED = {
         "backends/test_architecture_sweep_2.py",
         "backends/test_hf_device_map.py",
         "backends/third_party",
+        "backends/trtllm/test_trtllm_conformance.py",
         "backends/workers",
         "benchmarks/test_gpu_rows_whole.py",
         "benchmarks/test_rows_process.py",

@@ -34,7 +34,7 @@ STOREYS: dict[str, list[set[str]]] = {
     "backends": [
         {"conformance"},
         {"opening"},
-        {"vllm", "openai", "split"},
+        {"vllm", "trtllm", "openai", "split"},
         {"memory"},
         {"several"},
         {"workers"},

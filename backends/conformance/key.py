@@ -10,7 +10,12 @@ from typing import Any
 from backends.contract import Backend
 from zoo.checkpoint.locate import ModelFolder
 
-COMPUTING = {"hf": ("torch", "transformers"), "pruned": ("torch", "transformers"), "vllm": ("vllm",)}
+COMPUTING = {
+    "hf": ("torch", "transformers"),
+    "pruned": ("torch", "transformers"),
+    "vllm": ("vllm",),
+    "trtllm": ("tensorrt_llm",),
+}
 """Backend → the entries of its `versions` that compute. Of another backend every entry that reads like a version counts."""
 VERSION = re.compile(r"v?\d+(?:\.\w+)+[\w.+!-]*")
 

@@ -28,7 +28,7 @@ from zoo.errors import (
     one_line,
 )
 
-DRAWING = ("hf", "vllm")
+DRAWING = ("hf", "vllm", "trtllm")
 """Backends that draw random weights: `hf` by `backends.random`, vLLM by itself."""
 
 
@@ -129,8 +129,8 @@ def _vocabulary(backend: Backend, checkpoint: Checkpoint, dims: Dense | Hybrid |
 
 def _open(request: LoadRequest, checkpoint: Checkpoint) -> Backend:
     try:
-        if request.weights == "random" and request.backend == "vllm":
-            return open_backend(checkpoint, "vllm", replace(request.options, random_weights=True))
+        if request.weights == "random" and request.backend in ("vllm", "trtllm"):
+            return open_backend(checkpoint, request.backend, replace(request.options, random_weights=True))
         if request.weights == "random":
             return _random(request, checkpoint)
         return open_backend(checkpoint, request.backend, request.options)

@@ -65,7 +65,7 @@ def bench(
     Exit code 3 where a point was measured and is not valid, or was not begun because the time was up or the machine busy; 4
     where one could not be measured.
     """
-    if endpoint is not None and backend in (None, "hf", "pruned", "vllm"):
+    if endpoint is not None and backend in (None, "hf", "pruned", "vllm", "trtllm"):
         raise click.UsageError("--endpoint goes with --backend openai: any other runs the model itself.")
     if weights == "real" and not dry_run:
         from zoo.checkpoint.fetch import refuse_out_of_reach

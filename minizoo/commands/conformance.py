@@ -35,7 +35,7 @@ def conformance(
     The outcome covers the backend, its engine's version, the kind of device, the dtype and the model's class: scores of what
     failed are recorded as unverified. Exit code 0 where no check failed, 1 where one did, 3 where none could be asked.
     """
-    if endpoint is not None and backend in (None, "hf", "pruned", "vllm"):
+    if endpoint is not None and backend in (None, "hf", "pruned", "vllm", "trtllm"):
         raise click.UsageError("--endpoint goes with --backend openai: any other runs the model itself.")
     from backends.contract import Options
     from harness.conformance.ask import Question, ask

@@ -68,7 +68,7 @@ def evaluate(
         raise click.UsageError("--tokenizer goes with --dry-run: a run uses the checkpoint's own.")
     if no_probe and not dry_run:
         raise click.UsageError("--no-probe goes with --dry-run: a run probes nothing.")
-    if endpoint is not None and backend in (None, "hf", "pruned", "vllm"):
+    if endpoint is not None and backend in (None, "hf", "pruned", "vllm", "trtllm"):
         raise click.UsageError("--endpoint goes with --backend openai: any other runs the model itself.")
     if tasks:
         from harness.lmeval.loading.index import check_names
