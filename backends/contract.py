@@ -50,7 +50,7 @@ class Options:
     """Where a model is served already."""
     random_weights: bool = False
     """True dimensions with weights that the engine draws itself."""
-    engine: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    engine: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     """Settings of the engine by its own names; a backend raises UnsupportedRequest for one that it does not know."""
 
 

@@ -70,9 +70,9 @@ def gold_cells(gold: GoldComparison | None) -> list[str]:
 
 def kept(retained: Retained | None) -> str:
     """The share of a score above chance that is left, with its interval; none where A's own score is not told from chance."""
-    if retained is None:
+    if retained is None or retained.value is None:
         return ABSENT
-    if retained.value is None or retained.lower is None or retained.upper is None:
+    if retained.lower is None or retained.upper is None:
         return "A at chance"
     return f"{100 * retained.value:.1f} % ({100 * retained.lower:.1f} – {100 * retained.upper:.1f})"
 

@@ -26,7 +26,7 @@
 
   function keptWords(kept) {
     if (!kept) return "–";
-    return kept.lower === null ? `${percent(kept.value)} %` : `${percent(kept.value)} % (${percent(kept.lower)} – ${percent(kept.upper)})`;
+    return kept.lower === null ? "A at chance" : `${percent(kept.value)} % (${percent(kept.lower)} – ${percent(kept.upper)})`;
   }
 
   function made(tag, text, options = {}) {

@@ -104,13 +104,19 @@ class Trackers:
 
         kind: Any = LOGGER_TYPE_TO_CLASS[name]
         in_files = kind.requires_logging_directory
-        tracker = kind(self._name, str(self._run / LOGS)) if in_files else kind(self._name)
+        tracker = kind(self._name, str(self._run / LOGS), **self._own(name)) if in_files else kind(self._name)
         tracker.main_process_only = False  # this is the first rank, and no other asks
         if hasattr(tracker, "start"):  # before accelerate 1.11 a tracker was open once it was made
             tracker.start()
         if not (in_files and begun):  # TensorBoard shows settings that are stored again as a run more
             tracker.store_init_configuration(dict(settings))
         return tracker
+
+    def _own(self, name: str) -> dict[str, Any]:
+        """What a tracker is opened with. TensorBoard names files by the second: a run that goes on at once would overwrite one."""
+        if name != "tensorboard":
+            return {}
+        return {"filename_suffix": f".{sum(1 for _ in (self._run / LOGS).rglob('events.out.*'))}"}
 
     def _log(self, values: dict[str, Any], step: int) -> None:
         for name in list(self._live):

@@ -81,6 +81,7 @@ def _divergence(subject: Subject, backend: DistributionBackend, whole: Tokens) -
     """Mean KL(reference ‖ backend) a position."""
     import torch
 
+    whole = whole[: backend.capabilities.max_length]  # of the longest the last token is only predicted
     theirs = [
         torch.as_tensor(b).double().cpu() for b in subject.known.backend().distributions([whole], [len(whole) - 1])
     ]

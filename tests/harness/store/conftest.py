@@ -16,7 +16,7 @@ def unpacked(tmp_path_factory):
     """The old results with a database of now; read only."""
     results = tmp_path_factory.mktemp("old")
     with tarfile.open(OLD / "runs.tar.xz") as archive:
-        archive.extractall(results, filter="data")
+        archive.extractall(results)  # a file of our own; Python 3.11.2 knows no filter
     assert catch_up(results) == 79
     return results
 

@@ -49,8 +49,8 @@ def test_a_row_says_where_it_is_from_and_who_gave_it(tmp_path, measured_point):
         rows = query(tmp_path, f"SELECT DISTINCT source, contributed_by FROM {view} ORDER BY ALL NULLS LAST")
         assert [tuple(row.values()) for row in rows] == told
     assert columns(tmp_path, "speed")[-1] == "contributed_by"
-    for view in ("speed_ratios", "runs"):
-        assert columns(tmp_path, view)[-2:] == ["source", "contributed_by"]
+    assert columns(tmp_path, "speed_ratios")[-2:] == ["source", "contributed_by"]
+    assert columns(tmp_path, "runs")[-3:] == ["source", "contributed_by", "unverified"]
 
 
 def test_figures_and_rooflines_of_a_given_row_are_derived_from_its_trials_whatever_it_states(tmp_path, measured_point):
