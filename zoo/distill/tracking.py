@@ -113,7 +113,7 @@ class Trackers:
         return tracker
 
     def _own(self, name: str) -> dict[str, Any]:
-        """What a tracker is opened with. TensorBoard names files by the second: a run that goes on at once would overwrite one."""
+        """What a tracker is opened with: TensorBoard names files by the second, and a run that goes on at once has another."""
         if name != "tensorboard":
             return {}
         return {"filename_suffix": f".{sum(1 for _ in (self._run / LOGS).rglob('events.out.*'))}"}
