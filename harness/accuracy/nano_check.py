@@ -1,8 +1,9 @@
 """Does the rebuilt nano family score as the shipped one does? The end of `make nano`.
 
-`python -m harness.accuracy.nano_check FOLDER`, which holds every model of the family under its name. Bytes are equal on one
-machine and thread count only, so scores are what is compared: a rebuilt score may be worse than the shipped one by no more than
-the 95 % interval of two runs, that is z·√(se₁² + se₂²).
+`python -m harness.accuracy.nano_check FOLDER`, which holds every model of the family under its name. `make nano` pins
+one thread and AVX2, and so gave the shipped bytes on two kinds of CPU (AVX2, AVX-512). Sums in another order are another
+training: with AVX-512 it gave a teacher as good, and students whose scores differ by more than chance. So scores are compared:
+a rebuilt score may be worse than the shipped one by no more than the 95 % interval of two runs, z·√(se₁² + se₂²).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training of the nano teacher from scratch, in plain PyTorch on the CPU; deterministic for one seed and thread count."""
+"""Training of the nano teacher from scratch, on the CPU; deterministic for a seed, a thread count and an instruction set."""
 
 from __future__ import annotations
 
