@@ -27,15 +27,16 @@ def numbers(nano: Checkpoint) -> Any:
     return numbers_of(nano.folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def right(nano: Checkpoint, numbers: Any) -> Iterator[TrtllmBackend]:
+    """No longer than a file: meanwhile torch says that it sees a GPU."""
     with installed(numbers) as module:
         backend = opened(module, nano)
         yield backend
         backend.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def known(nano: Checkpoint, right: TrtllmBackend) -> Iterator[Subject]:
     """A subject whose known answers others borrow."""
     subject = subject_of(right, nano, plain_reference(nano))
