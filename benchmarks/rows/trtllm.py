@@ -36,17 +36,17 @@ def found(options: Options) -> tuple[bool, str]:
         nowhere = f"neither ${VARIABLE} nor {own_folder()} names one"
         return False, f"TensorRT-LLM is not installed ({nowhere}), so it is not asked: `minizoo doctor` has the lines."
     told = ask(interpreter.python)
-    if told.trtllm is None:
+    if told.engine is None:
         return False, f"TensorRT-LLM is not in {interpreter.python} ({interpreter.source}), so it is not asked."
     if options.device == "cpu":
-        return False, f"{told.trtllm} is not asked: it needs a GPU."
+        return False, f"{told.engine} is not asked: it needs a GPU."
     if options.dtype not in DTYPES:
-        return False, f"{told.trtllm} is not asked: it computes in {' or '.join(DTYPES)}, not in {options.dtype}."
+        return False, f"{told.engine} is not asked: it computes in {' or '.join(DTYPES)}, not in {options.dtype}."
     kept = [one.outcome for one in all_kept(options.results) if one.outcome.key.backend == NAME]
-    version = told.trtllm.split()[-1]
+    version = told.engine.split()[-1]
     if any(version in one.key.engine.replace(",", " ").split() and one.key.dtype == options.dtype for one in kept):
-        return False, f"{told.trtllm} was asked before: its outcome is in {options.results / 'conformance'}."
-    return True, f"{told.trtllm} ({interpreter.source})"
+        return False, f"{told.engine} was asked before: its outcome is in {options.results / 'conformance'}."
+    return True, f"{told.engine} ({interpreter.source})"
 
 
 def _outcome(finished: Finished) -> str:

@@ -18,9 +18,9 @@ def check_vllm(_: Path) -> CheckResult:
     where = f"{found.python} ({found.source})"
     if told.python is None:
         return CheckResult("warn", f"{where} does not answer as a Python", lines)
-    if told.vllm is None:
+    if told.engine is None:
         return CheckResult("warn", f"{where}, Python {told.python}, has no vLLM", lines)
-    return CheckResult("ok", f"{told.vllm} in {where}, Python {told.python}")
+    return CheckResult("ok", f"{told.engine} in {where}, Python {told.python}")
 
 
 def _has_gpu() -> bool:

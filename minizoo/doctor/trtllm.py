@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backends.trtllm.interpreter import VARIABLE, Asked, Interpreter, ask, find_interpreter, two_lines
+from backends.driven.interpreter import Asked, Interpreter
+from backends.trtllm.interpreter import VARIABLE, ask, find_interpreter, two_lines
 from backends.trtllm.support import table
 from minizoo.doctor.result import CheckResult
 
@@ -31,10 +32,10 @@ def _told(found: Interpreter, told: Asked) -> CheckResult:
     where = f"{found.python} ({found.source})"
     if told.python is None:
         return CheckResult("warn", f"{where} does not answer as a Python", ways())
-    if told.trtllm is None:
+    if told.engine is None:
         return CheckResult("warn", f"{where}, Python {told.python}, has no TensorRT-LLM", ways())
-    has = f"{told.trtllm} in {where}, Python {told.python}"
-    if refused := why_not(told.trtllm.split()[-1]):
+    has = f"{told.engine} in {where}, Python {told.python}"
+    if refused := why_not(told.engine.split()[-1]):
         return CheckResult("warn", f"{has}: {refused}", ways())
     return CheckResult("ok", f"{has}: scores, greedy text, times; {NEVER}")
 

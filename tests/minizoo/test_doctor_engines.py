@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.vllm.interpreter import Interpreter, find_interpreter, two_lines
+from backends.driven.interpreter import Interpreter
+from backends.vllm.interpreter import find_interpreter, two_lines
 from minizoo.doctor.engines import check_vllm
 
 HERE = Path()
