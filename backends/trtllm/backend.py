@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from backends.contract import Options
 from backends.driven.backend import DrivenBackend, open_driven
-from backends.trtllm.generation import Settled, file_config
+from backends.driven.generation import file_config
+from backends.trtllm.generation import Settled
 from backends.trtllm.interpreter import VARIABLE, find_interpreter, two_lines
 from backends.trtllm.settings import device_groups, environment, refuse_unsupported, settled
 from zoo.checkpoint.locate import Checkpoint

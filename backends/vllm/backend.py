@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from backends.contract import Options
 from backends.driven.backend import DrivenBackend, open_driven
-from backends.vllm.generation import Settled, file_config
+from backends.driven.generation import file_config
+from backends.vllm.generation import Settled
 from backends.vllm.interpreter import VARIABLE, find_interpreter, two_lines
 from backends.vllm.settings import device_groups, environment, settled
 from zoo.checkpoint.locate import Checkpoint

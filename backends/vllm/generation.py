@@ -7,15 +7,15 @@ generation_config.json, then transformers' defaults, of which `top_k: 50` acts w
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from backends.contract import GenerateRequest, Generation, Tokenizer
+from backends.contract import GenerateRequest
+from backends.driven.generation import ModelDecoding, neutral
 from backends.generation_config import HINT, eos_ids
 from backends.generation_settings import LOGITS, SAMPLING, unknown, unsupported
-from zoo.errors import PromptTooLong, UnsupportedRequest, one_line
+from zoo.errors import UnsupportedRequest, one_line
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.01, 2.0
 """What vLLM draws with: a lower one it takes for 0.01 (or for greedy), a higher one it refuses."""
@@ -25,31 +25,8 @@ SAME_TOKENS = frozenset({"renormalize_logits"})
 """Settings of the logits that change no token where the others are followed."""
 
 
-def file_config(folder: Path) -> Any:
-    """generation_config.json over transformers' defaults, as transformers reads it for a model that it loads.
-
-    Without the file what config.json says of generation counts. UnsupportedRequest where transformers cannot read either.
-    """
-    from transformers import AutoConfig, GenerationConfig
-
-    try:
-        if (folder / "generation_config.json").is_file():
-            return GenerationConfig.from_pretrained(folder, local_files_only=True)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        return GenerationConfig.from_model_config(config)
-    except Exception as error:  # transformers raises whatever its parser met
-        raise UnsupportedRequest(
-            f"transformers cannot read how {folder} generates ({one_line(error)[:160]}).",
-            "Mend or remove its generation_config.json.",
-        ) from None
-
-
-class Settled:
+class Settled(ModelDecoding):
     """How one model's requests are decoded by vLLM."""
-
-    def __init__(self, config: Any, tokenizer: Tokenizer, max_length: int) -> None:
-        """`config` is the model's own, of `file_config`."""
-        self._config, self._tokenizer, self._max_length = config, tokenizer, max_length
 
     def request(self, request: GenerateRequest) -> GenerateRequest:
         """The request with `settings` in vLLM's names.
@@ -57,20 +34,7 @@ class Settled:
         UnsupportedRequest for a setting that vLLM does not follow, ValueError for an empty prompt or one that leaves no room,
         PromptTooLong where a `max_new_tokens` of generation_config.json, which counts before a request's own, does not fit.
         """
-        if not request.prompt:
-            raise ValueError("a generate request needs at least one token of prompt")
-        if len(request.prompt) + request.max_new_tokens > self._max_length:
-            raise ValueError(
-                f"{len(request.prompt)} + {request.max_new_tokens} tokens do not fit into {self._max_length}"
-            )
-        config = self._of_call(request)
-        limit = config.max_new_tokens or request.max_new_tokens
-        if len(request.prompt) + limit > self._max_length:
-            raise PromptTooLong(
-                f"generation_config.json sets max_new_tokens to {limit}, which transformers puts before a task's own limit; "
-                f"after a prompt of {len(request.prompt)} tokens they do not fit into a context of {self._max_length}.",
-                "Take max_new_tokens out of generation_config.json: the tasks' own limits then hold.",
-            )
+        config, limit = self.roomy(request)
         sampled = request.temperature > 0
         self._refuse(config, sampled)
         return replace(
@@ -80,15 +44,8 @@ class Settled:
             settings=self._names(config, sampled),
         )
 
-    def generation(self, request: GenerateRequest, made: Generation) -> Generation:
-        """The contract's generation: the token that ended it is left out, unless it has a text of its own."""
-        tokens = made.tokens
-        ends = self._ends(self._of_call(request))
-        if tokens and tokens[-1] in ends and not self._tokenizer.decode([tokens[-1]], skip_special_tokens=True):
-            tokens = tokens[:-1]
-        return replace(made, tokens=tokens)
-
-    def _of_call(self, request: GenerateRequest) -> Any:
+    def of_call(self, request: GenerateRequest) -> Any:
+        """See `ModelDecoding`."""
         called: dict[str, Any] = {**request.settings, "do_sample": request.temperature > 0}
         if request.temperature > 0:
             called["temperature"] = request.temperature
@@ -110,7 +67,7 @@ class Settled:
         defaults = config._get_default_generation_params()
         acting = LOGITS | SAMPLING if sampled else LOGITS
         values = {name: getattr(config, name, None) for name in acting - FOLLOWED - SAME_TOKENS}
-        set_ = sorted(f"{name}: {value}" for name, value in values.items() if not _neutral(value, defaults.get(name)))
+        set_ = sorted(f"{name}: {value}" for name, value in values.items() if not neutral(value, defaults.get(name)))
         refused = [*unsupported(vars(config)), *set_]
         if sampled and not LOWEST_TEMPERATURE <= config.temperature <= HIGHEST_TEMPERATURE:
             refused.append(f"temperature: {config.temperature}")
@@ -118,7 +75,7 @@ class Settled:
             refused.append(
                 f"min_p: {config.min_p} before top_p: {config.top_p}"
             )  # vLLM applies them the other way round
-        if config.min_new_tokens and self._ends(config) != eos_ids(config):
+        if config.min_new_tokens and self.ends(config) != eos_ids(config):
             refused.append(f"min_new_tokens: {config.min_new_tokens} where the tokenizer ends a text by another token")
         if refused:
             raise UnsupportedRequest(
@@ -127,7 +84,7 @@ class Settled:
             )
 
     def _names(self, config: Any, sampled: bool) -> Mapping[str, Any]:
-        named: dict[str, Any] = {"stop_token_ids": sorted(self._ends(config))}
+        named: dict[str, Any] = {"stop_token_ids": sorted(self.ends(config))}
         if config.repetition_penalty not in (None, 1):
             named["repetition_penalty"] = float(config.repetition_penalty)
         if config.min_new_tokens:
@@ -137,12 +94,3 @@ class Settled:
             if config.min_p:
                 named["min_p"] = float(config.min_p)
         return named
-
-    def _ends(self, config: Any) -> set[int]:
-        own = self._tokenizer.eos_id
-        return eos_ids(config) | ({own} if own is not None else set[int]())
-
-
-def _neutral(value: Any, default: Any) -> bool:
-    """Whether a setting acts on nothing: what transformers has where nobody sets it, or empty."""
-    return value is None or value == default or (isinstance(value, Sequence) and not value)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from backends.contract import GenerateRequest, Generation, Options
-from backends.trtllm.generation import Settled, file_config
+from backends.driven.generation import file_config
+from backends.trtllm.generation import Settled
 from backends.trtllm.settings import device_groups, environment, settled
 from zoo.checkpoint.locate import Checkpoint, locate, outline
 from zoo.errors import DeviceMissing, InvalidOption, PromptTooLong, UnsupportedDtype, UnsupportedRequest, WrongBackend

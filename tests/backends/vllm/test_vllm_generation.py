@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from backends.contract import GenerateRequest, Generation
-from backends.vllm.generation import Settled, file_config
+from backends.driven.generation import file_config
+from backends.vllm.generation import Settled
 from zoo.errors import PromptTooLong, UnsupportedRequest
 
 CONTEXT = 64
