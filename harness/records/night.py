@@ -39,6 +39,8 @@ class Job(Frozen):
     kind: Literal["eval", "bench"]
     model: str
     """The registry's name, hub id or folder that is measured."""
+    name: str | None = None
+    """What results call a folder or a hub model; None: by its id."""
     label: str | None = None
     """Of a series of checkpoints: the run that they belong to."""
     axis: Literal["steps", "tokens"] | None = None
@@ -100,6 +102,16 @@ class JobOutcome(Frozen):
     text: str | None = None
 
 
+class Finding(Frozen):
+    """A sentence about the night that its reader must see."""
+
+    kind: Literal["regressed", "platform", "infra", "undecided", "told"]
+    """`platform`: the canary itself moved. `told` decides nothing."""
+    about: str
+    """The job, model or file that it is about."""
+    text: str
+
+
 class Night(Frozen):
     """A night as it was planned, in `night.json` (and what `--emit` writes)."""
 
@@ -109,20 +121,12 @@ class Night(Frozen):
     plan: str
     """The plan's name."""
     plan_digest: str
-    """sha256 of the plan's file and of what its patterns were resolved to."""
+    """sha256 of the plan's file and of the suites and workloads beside it."""
     started_at: datetime
     minizoo: str
     jobs: tuple[Job, ...]
-
-
-class Finding(Frozen):
-    """A sentence about the night that its reader must see."""
-
-    kind: Literal["regressed", "platform", "infra", "undecided", "told"]
-    """`platform`: the canary itself moved. `told` decides nothing."""
-    about: str
-    """The job, model or file that it is about."""
-    text: str
+    told: tuple[Finding, ...] = ()
+    """What planning left out or must say: a checkpoint that is not whole yet, speeds without a canary."""
 
 
 class CanaryBlocks(Frozen):

@@ -112,6 +112,9 @@ from zoo.errors.model import (
     WeightsTruncated,
     WrongBackend,
 )
+from zoo.errors.nights import (
+    InvalidNightPlan,
+)
 from zoo.errors.pruning import (
     InvalidCalibration,
     InvalidPlan,
@@ -199,6 +202,7 @@ __all__ = [
     "InvalidEndpoint",
     "InvalidFile",
     "InvalidImport",
+    "InvalidNightPlan",
     "InvalidOption",
     "InvalidPlan",
     "InvalidPolicy",
