@@ -1,1 +1,1 @@
-"""Nights: a plan compiled to independent jobs, run here or by any scheduler, gathered and judged; never scores anything itself."""
+"""Nights: a plan compiled to independent jobs, run here or by any scheduler, gathered and judged; never scores anything."""

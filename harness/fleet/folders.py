@@ -1,11 +1,11 @@
 """Where the files of a night lie below the results folder that all machines of a fleet share.
 
-    nights/.lock                    held by the process that runs a night
-    nights/<night id>/plan.yaml     the plan's file as it was read
-    nights/<night id>/night.json    the night as planned (`Night`)
-    nights/<night id>/outcome.json  its end (`NightOutcome`)
-    nights/<night id>/report/       what it was told in: gate.md, gate.xml, table.txt, site/
-    nights/<night id>/jobs/<job>/   lock, attempt-N.log, results/ (the job's own), outcome.json (`JobOutcome`)
+nights/.lock                    held by the process that runs a night
+nights/<night id>/plan.yaml     the plan's file as it was read
+nights/<night id>/night.json    the night as planned (`Night`)
+nights/<night id>/outcome.json  its end (`NightOutcome`)
+nights/<night id>/report/       what it was told in: gate.md, gate.xml, table.txt, site/
+nights/<night id>/jobs/<job>/   lock, attempt-N.log, results/ (the job's own), progress.json, outcome.json (`JobOutcome`)
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ class NightFolder:
         """What is read in the morning."""
         return self.path / "report"
 
+    @property
+    def untold(self) -> Path:
+        """There from before its outcome is written until the report is whole."""
+        return self.path / ".untold"
+
     def job(self, name: str) -> JobFolder:
         """The folder of one job."""
         return JobFolder(self.path / "jobs" / name)
@@ -77,6 +82,16 @@ class JobFolder:
     def outcome(self) -> Path:
         """What became of it."""
         return self.path / "outcome.json"
+
+    @property
+    def progress(self) -> Path:
+        """How far it is."""
+        return self.path / "progress.json"
+
+    @property
+    def answer(self) -> Path:
+        """What the step that runs prints: its JSON."""
+        return self.path / "step.json"
 
     def log(self, attempt: int) -> Path:
         """stdout and stderr of an attempt."""

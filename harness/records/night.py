@@ -91,6 +91,16 @@ class Attempt(Frozen):
     """The error in a paragraph."""
 
 
+class Finding(Frozen):
+    """A sentence about the night that its reader must see."""
+
+    kind: Literal["regressed", "platform", "infra", "undecided", "told"]
+    """`platform`: the canary itself moved. `told` decides nothing."""
+    about: str
+    """The job, model or file that it is about."""
+    text: str
+
+
 class JobOutcome(Frozen):
     """What became of a job; the last file that it writes."""
 
@@ -100,16 +110,8 @@ class JobOutcome(Frozen):
     runs: tuple[StepRun, ...] = ()
     code: str | None = None
     text: str | None = None
-
-
-class Finding(Frozen):
-    """A sentence about the night that its reader must see."""
-
-    kind: Literal["regressed", "platform", "infra", "undecided", "told"]
-    """`platform`: the canary itself moved. `told` decides nothing."""
-    about: str
-    """The job, model or file that it is about."""
-    text: str
+    told: tuple[Finding, ...] = ()
+    """What is to be known of its results: an invalid speed, a backend that is not verified."""
 
 
 class Night(Frozen):
@@ -127,6 +129,10 @@ class Night(Frozen):
     jobs: tuple[Job, ...]
     told: tuple[Finding, ...] = ()
     """What planning left out or must say: a checkpoint that is not whole yet, speeds without a canary."""
+    retries: int = 1
+    """How often a job is tried again that its surroundings failed."""
+    results: str | None = None
+    """The results folder that all machines share, where the night was given out to a scheduler."""
 
 
 class CanaryBlocks(Frozen):
