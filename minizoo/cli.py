@@ -36,6 +36,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "minizoo.commands.baseline:baseline",
         "Accept a run as the one to compare with, or list those accepted.",
     ),
+    "nightly": ("minizoo.commands.nightly:nightly", "Run a plan of evaluations and speeds, and judge what came of it."),
+    "job": ("minizoo.commands.job:job", "Run one job of a night, as a scheduler's task does."),
+    "history": ("minizoo.commands.history:history", "Show results over nights, and where they changed."),
     "power": ("minizoo.commands.power:power", "Say what a suite could find, before it is run."),
     "import": (
         "minizoo.commands.import_results:import_results",

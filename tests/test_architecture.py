@@ -53,6 +53,20 @@ STOREYS: dict[str, list[set[str]]] = {
 
 HARNESS_GROUND = {"named_files", "nvml"}
 HARNESS: dict[str, set[str]] = {
+    "fleet": {
+        "gates",
+        "compare",
+        "baselines",
+        "accuracy",
+        "speed",
+        "lmeval",
+        "data",
+        "store",
+        "suites",
+        "metrics",
+        "records",
+        "stats",
+    },
     "gates": {"compare", "baselines", "accuracy", "lmeval", "data", "store", "suites", "metrics", "records", "stats"},
     "divergence": {"accuracy", "compare", "lmeval", "suites", "metrics", "records", "stats"},
     "recovery": {"compare", "store", "suites", "metrics", "records", "stats"},
