@@ -2,9 +2,9 @@
 
     python benchmarks/served.py --python VLLM_PYTHON [--model nano-teacher] [--suite nano] [--limit N] [--drop 0.1]
 
-Serves the model by `vllm serve` on loopback and evaluates it by the `vllm` backend, by `openai`, and by `openai` through a relay
-that cuts the share `--drop` of all connections, drawn by `--seed`, in the midst of the answer. Scores must be equal but for tasks
-whose answers are drawn; nothing may be lost. Writes them to `--out` and exits 1 where they are not.
+Serves the model by `vllm serve` on loopback and evaluates it by the `vllm` backend, by `openai`, and by `openai` through a
+relay that cuts the connection, by the share `--drop` and drawn by `--seed`, in the midst of an answer. Scores must be equal
+but for tasks whose answers are drawn; nothing may be lost. Writes them to `--out` and exits 1 where they are not.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main() -> int:
         found["openai, dropped"] = evaluated(
             args, ["--backend", "openai", "--endpoint", f"http://127.0.0.1:{relay.port}"]
         )
-        found["openai, dropped"] |= {"connections": relay.taken, "cut": relay.cut}
+        found["openai, dropped"] |= {"answers": relay.answers, "cut": relay.cut}
     problems = differences(found)
     args.out.write_text(
         json.dumps({"model": args.model, "suite": args.suite, "sides": found, "differences": problems}, indent=1) + "\n"
@@ -131,8 +131,9 @@ def served(python: str, model: str) -> Generator[int]:
         port = int(free.getsockname()[1])
     own = ["--served-model-name", model, "--port", str(port), "--max-model-len", str(checkpoint.max_length + 2)]
     with tempfile.TemporaryDirectory() as scratch, (Path(scratch) / "log").open("w+") as log:
+        cache = ["--kv-cache-memory-bytes", str(1 << 28)]
         running = subprocess.Popen(
-            [python, "-c", SERVE, "serve", str(checkpoint.folder), *own, *WORDS.split(), "--kv-cache-memory-bytes", str(1 << 28)],
+            [python, "-c", SERVE, "serve", str(checkpoint.folder), *own, *WORDS.split(), *cache],
             env={**os.environ, **SURROUNDINGS}, cwd=scratch, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         try:
@@ -155,13 +156,13 @@ def _answers(port: int) -> bool:
 
 
 class Relay:
-    """Passes connections on to a port, and cuts a share of them once the answer has begun."""
+    """Passes connections on to a port, and cuts them in the midst of a share of what comes back."""
 
     def __init__(self, target: int, drop: float, seed: int) -> None:
         self._target, self._drop, self._random = target, drop, random.Random(seed)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
-        self.taken = self.cut = 0
+        self.answers = self.cut = 0
 
     def __enter__(self) -> Relay:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -176,16 +177,16 @@ class Relay:
                 client, _ = self._listening.accept()
             except OSError:
                 return
-            self.taken += 1
-            cuts = self._random.random() < self._drop
-            self.cut += cuts
             server = socket.create_connection(("127.0.0.1", self._target))
             threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
-            threading.Thread(target=self._pass, args=(server, client, cuts), daemon=True).start()
+            threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
 
-    def _pass(self, source: socket.socket, target: socket.socket, cuts: bool) -> None:
+    def _pass(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while content := source.recv(1 << 16):
+                cuts = answers and self._random.random() < self._drop
+                self.answers += answers
+                self.cut += cuts
                 target.sendall(content[: len(content) // 2] if cuts else content)
                 if cuts:
                     break
