@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,8 +70,8 @@ class PlanFile:
         return None if self.plan.data is None else self.inside(self.plan.data)
 
     def inside(self, path: str) -> Path:
-        """A path of the plan as an absolute one."""
-        return (self.folder / Path(path).expanduser()).resolve()
+        """A path of the plan as an absolute one; links stay, since that of an environment's interpreter says whose it is."""
+        return Path(os.path.normpath(self.folder / _home(path)))
 
     def word(self, word: str) -> str:
         """A suite, workload or policy: a name as it is, a YAML file by its absolute path."""
@@ -79,6 +80,10 @@ class PlanFile:
     def error(self, path: YamlPath, what: str, hint: str = "") -> InvalidFile:
         """The error for the item at `path` of the file."""
         return self.located.error(path, what, hint)
+
+    def where(self, path: YamlPath) -> str:
+        """`file:line:column` of it."""
+        return self.located.where(path)
 
     def unknown(self, path: YamlPath, kind: str, word: str, known: Iterable[str], listing: str) -> InvalidFile:
         """The error for a word that there is not: the nearest one, and where all of them are listed."""
@@ -104,3 +109,10 @@ def load_plan(path: Path) -> PlanFile:
     if not isinstance(located.data, dict):
         raise located.error((), "a plan is a mapping of keys (`name:`, `models:` …).", START)
     return PlanFile(validated(NightPlan, located), located, path)
+
+
+def _home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # the home of nobody
+        return Path(path)

@@ -60,6 +60,16 @@ class PlannedBackend(Strict):
     python: Text | None = None
     """The interpreter that the engine is installed in."""
     dtype: Text = "auto"
+    endpoint: Text | None = None
+    """Of `openai`: where the model is served."""
+
+    @model_validator(mode="after")
+    def _served_or_run(self) -> PlannedBackend:
+        if (self.endpoint is not None) != (self.backend == "openai"):
+            raise ValueError("`endpoint` goes with `backend: openai`, and that with it")
+        if self.endpoint is not None and (self.python is not None or self.dtype != "auto"):
+            raise ValueError("a served model has neither `python` nor `dtype`: its server says how it is run")
+        return self
 
 
 class PlannedWorkload(Strict):
@@ -127,13 +137,13 @@ class Canary(Strict):
 class Budget(Strict):
     """What a night may use."""
 
-    gpu_hours: float | None = Field(None, gt=0)
+    gpu_hours: float | None = Field(default=None, gt=0)
 
 
 class Retention(Strict):
     """What stays on the disk."""
 
-    samples_nights: int | None = Field(None, ge=1)
+    samples_nights: int | None = Field(default=None, ge=1)
     """The newest nights whose documents' own values are kept; None: of all nights."""
 
 
