@@ -155,6 +155,10 @@ class CanaryBlocks(Frozen):
     """Digest of the canary's weights, engine and versions: a series of its own where it changes."""
     changed_by: dict[str, str] = Field(default={})
     """Versions of engine, driver, torch, minizoo and weights, for what changed between two nights."""
+    recheck_of: str | None = None
+    """The job that this one repeated in the same night: its values take the place of that one's."""
+    left_out: tuple[str, ...] = ()
+    """Blocks that are in neither list, and why."""
 
 
 class NightOutcome(Frozen):
