@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from minizoo.options import local_model_options, model_argument, names_of, results_option
+from minizoo.options import local_model_options, model_argument, names_of, results_option, worker_options
 from minizoo.output import Output, json_option
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ Notes = TypeVar("Notes", bound="BenchNotes")
 @click.option("--requests", type=int, help="Requests of a point with a rate.")
 @click.option("--backend", help="What runs the model; without it hf, or pruned for what nothing else can run.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
+@worker_options
 @click.option("--endpoint", metavar="URL", help="With --backend openai: http(s)://HOST:PORT where the model is served.")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
 @click.option(
@@ -58,7 +59,7 @@ def bench(
     model: str, name: str | None, parent: str | None, workload: str, batches: str, rates: str, trials: int | None,
     seconds: float | None, requests: int | None, backend: str | None, device: str, endpoint: str | None, dtype: str,
     weights: Weights, against: str | None, against_weights: Weights | None, memory: float | None, max_minutes: float | None,
-    even_if_busy: bool, seed: int, dry_run: bool, results: Path, as_json: bool,
+    even_if_busy: bool, seed: int, dry_run: bool, placing: dict[str, Any], results: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure a model's speed on a workload, valid or with the reasons why not, and record it.
 
@@ -71,14 +72,19 @@ def bench(
         from zoo.checkpoint.fetch import refuse_out_of_reach
 
         refuse_out_of_reach(model)  # before the engine is imported
+    if placing["workers"]:
+        raise click.UsageError("--workers goes with `minizoo eval`: a speed is one engine's.")
     from backends.contract import Options
+    from backends.several.seats import ALL
     from harness.speed.request import BenchRequest, LoadRequest
     from harness.speed.workloads.workload import changed, load_workload
     from zoo.errors import ConflictingOptions
 
+    if placing["devices"] == ALL:  # a speed is measured on one device, unless an engine's own parts are named
+        placing["devices"] = ()
     rule = {k: v for k, v in {"trials": trials, "seconds": seconds, "requests": requests}.items() if v is not None}
     request = BenchRequest(
-        LoadRequest(model, name, parent, backend, Options(device, dtype, endpoint=endpoint), weights, seed),
+        LoadRequest(model, name, parent, backend, Options(device, dtype, endpoint=endpoint, **placing), weights, seed),
         changed(load_workload(workload), _numbers(batches, int, "--batch"), _numbers(rates, float, "--rate"), rule),
         against,
         against_weights,
