@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.fleet.plan.drafts import Draft, checkpoints, each_once, evaluations, pinned_canary, speed_tests
+from harness.fleet.plan.earlier import Earlier
 from harness.fleet.plan.evaluated import Evaluated
 from harness.fleet.plan.held_against import HeldAgainst
 from harness.fleet.plan.loading import PlanFile
@@ -53,6 +54,9 @@ def compile_night(file: PlanFile, results: Path, now: datetime) -> Night:
         told.append(Finding(kind="told", about=file.plan.name, text=ADVISORY))
     drafts = evals + each_once(file, speeds)
     ids = job_ids([(draft.words, draft.apart) for draft in drafts])
+    jobs = [draft.job.model_copy(update={"id": one}) for draft, one in zip(drafts, ids, strict=True)]
+    earlier = Earlier(results)
+    took = [earlier.of(job) for job in jobs]
     return Night(
         id=new_run_id(),
         plan=file.plan.name,
@@ -60,6 +64,6 @@ def compile_night(file: PlanFile, results: Path, now: datetime) -> Night:
         started_at=now,
         minizoo=version("minizoo"),
         retries=file.plan.retries,
-        jobs=tuple(draft.job.model_copy(update={"id": one}) for draft, one in zip(drafts, ids, strict=True)),
+        jobs=tuple(job.model_copy(update={"minutes": t and t.minutes}) for job, t in zip(jobs, took, strict=True)),
         told=tuple(told),
     )
