@@ -29,6 +29,26 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Nodes:
+    """Nodes of a Ray cluster that share the work, a device each."""
+
+    address: str
+    """HOST:PORT of the cluster, or `auto`: the one of this machine."""
+    count: int = 1
+    accelerator: str | None = None
+    """The GPU that each must have, by its name in gpus.yaml or Ray's; `cpu`; None: any GPU, or the CPU where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The machine that a backend computes on, where that is not this one: what a record says of it."""
+
+    host: str
+    gpu: str | None
+    driver: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How to run a model; "auto" is a GPU where there is one, and there the checkpoint's own dtype, else fp32."""
 
@@ -48,6 +68,8 @@ class Options:
     """Words before the worker's own command: a container that it runs in."""
     endpoint: str | None = None
     """Where a model is served already."""
+    nodes: Nodes | None = None
+    """Other machines that share the work, instead of this one."""
     random_weights: bool = False
     """True dimensions with weights that the engine draws itself."""
     engine: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
@@ -184,6 +206,12 @@ def compute_dtype_of(backend: Backend) -> str | None:
     """What the layers' matrix products of a backend are computed in (its `compute_dtype`); None where it does not say."""
     said = getattr(backend, "compute_dtype", None)
     return said if isinstance(said, str) else None
+
+
+def elsewhere_of(backend: Backend) -> Elsewhere | None:
+    """The machine that a backend computes on (its `elsewhere`); None: this one."""
+    said = getattr(backend, "elsewhere", None)
+    return said if isinstance(said, Elsewhere) else None
 
 
 def shares_prefixes(backend: Backend) -> bool:

@@ -33,6 +33,9 @@ def check_device(model: Outline, backend: str, options: Options) -> None:
 
     if backend == "hf" and model.only_pruned:
         raise WrongBackend(f"hf cannot run {model.folder}: {model.only_pruned}.", "Use --backend pruned.")
+    if options.nodes is not None:  # the devices of other machines, which tell themselves what they have no room for
+        check_runnable(model.config, model.name, options.dtype)
+        return
     seats = dict.fromkeys(seat.device for seat in seats_of(options)) or [in_one_process(options).device]
     if must_spread(model, backend, options):
         check_runnable(model.config, model.name, options.dtype)

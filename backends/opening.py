@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from backends.contract import Backend, Options
 from backends.memory import must_spread
+from backends.nodes.opening import open_on_nodes
 from backends.several.opening import open_several
 from backends.several.seats import ALL, in_one_process, seats_of
 from backends.split import open_split, split_of
@@ -58,13 +59,16 @@ def open_backend(checkpoint: Checkpoint, name: str | None = None, options: Optio
     an earlier contract (the error says what to rename), and what the backend raises for a checkpoint that it cannot take.
     `score=A,generate=B` is both (`backends.split`).
     Where the options ask for several devices, for workers or for another interpreter, it runs in processes of its own, and
-    SeveralDevices and what `open_several` raises come too; `hf` lays a model that no single GPU holds over all of them.
+    SeveralDevices and what `open_several` raises come too; `hf` lays a model that no single GPU holds over all of them. Where
+    they name nodes of a cluster, it runs there, and what `open_on_nodes` raises comes.
     """
     name = name or default_backend(checkpoint)
     check_backend(name)
     options = options or Options()
     if (split := split_of(name)) is not None:
         return open_split(checkpoint, split, options, open_backend)
+    if options.nodes is not None:
+        return open_on_nodes(name, checkpoint, options, options.nodes)
     if name in DIVIDES_ITSELF:
         options = _undivided(name, options)
     elif must_spread(checkpoint, name, options):
@@ -78,6 +82,9 @@ def open_backend(checkpoint: Checkpoint, name: str | None = None, options: Optio
 
 def told_of_seats(name: str, options: Options) -> list[str]:
     """What a plan of time and memory must say of work that is divided; nothing where it is not."""
+    if (nodes := options.nodes) is not None:
+        on = f"{nodes.count} node{'s' * (nodes.count != 1)} of the cluster at {nodes.address}"
+        return [f"The work is divided among {on}: time and memory are told as for this machine."]
     seats = [] if name in DIVIDES_ITSELF else seats_of(options)
     if len(seats) < 2:
         return []

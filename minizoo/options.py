@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -81,7 +82,7 @@ def eager_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def worker_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Where the model runs beside `--device`: `--devices`, `--workers`, `--python` and `--worker-command`.
+    """Where and how an engine runs beside `--device`: `--devices`, `--workers`, `--python`, `--worker-command`, `--engine-arg`.
 
     The command gets them as `placing`, fields of `backends.contract.Options`.
     """
@@ -99,23 +100,75 @@ def worker_options(command: Callable[..., Any]) -> Callable[..., Any]:
         callback=_worker_words,
         help="A container for workers: words before their own, where {socket}, {served} and {model} are folders to mount.",
     )
+    @click.option(
+        "--engine-arg",
+        "engine",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_engine_args,
+        help="A setting of the backend's engine by its own name, e.g. tensor_parallel_size=2. Repeatable.",
+    )
     @functools.wraps(command)
     def placed(
-        *, devices: str | None, workers: int | None, python: str | None, worker_command: tuple[str, ...], **options: Any
-    ) -> Any:
+        *, devices: str | None, workers: int | None, python: str | None, worker_command: tuple[str, ...],
+        engine: dict[str, Any], **options: Any,
+    ) -> Any:  # fmt: skip
         named = ("all",) if devices is None else names_of(devices)
         if not named:
             raise click.BadParameter("no device is named.", param_hint="'--devices'")
         placing = {
-            "devices": named, "workers": workers or 0, "python": python, "worker_command": worker_command
+            "devices": named, "workers": workers or 0, "python": python, "worker_command": worker_command, "engine": engine,
         }  # fmt: skip
         return command(placing=placing, **options)
 
     return placed
 
 
+def node_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Other machines that share the work: `--ray`, `--nodes` and `--accelerator`. They go into `placing`, as `nodes`."""
+
+    @click.option(
+        "--ray", metavar="ADDRESS", help="Run on nodes of the Ray cluster at HOST:PORT; auto: this machine's."
+    )
+    @click.option(
+        "--nodes", type=click.IntRange(min=1), help="With --ray: nodes that share the work, a device each. [default: 1]"
+    )
+    @click.option(
+        "--accelerator", metavar="NAME", help="With --ray: the GPU that each must have (h100-sxm, l4 …), or cpu."
+    )
+    @functools.wraps(command)
+    def on_nodes(
+        *, ray: str | None, nodes: int | None, accelerator: str | None, placing: dict[str, Any], **options: Any
+    ) -> Any:
+        if ray is None:
+            if nodes is not None or accelerator is not None:
+                raise click.UsageError("--nodes and --accelerator go with --ray: they are of a cluster's machines.")
+            return command(placing=placing, **options)
+        from backends.contract import Nodes
+
+        return command(placing={**placing, "nodes": Nodes(ray, nodes or 1, accelerator)}, **options)
+
+    return on_nodes
+
+
 def _worker_words(_context: click.Context, _option: click.Parameter, words: str | None) -> tuple[str, ...]:
     return _split(words)
+
+
+def _engine_args(_context: click.Context, _option: click.Parameter, words: tuple[str, ...]) -> dict[str, Any]:
+    """Names and values; a value that is JSON (8, 0.9, true, null) is taken as such, any other as text."""
+    found: dict[str, Any] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name.isidentifier():
+            raise click.BadParameter(f"{word!r} is not NAME=VALUE.")
+        if name in found:
+            raise click.BadParameter(f"{name} is given twice.")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
 
 
 def names_of(words: str) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.workers.backend import WorkerBackend
+from backends.workers.face import Asked
 from backends.workers.process import Stopped
-from backends.workers.worker import Worker
 from zoo.errors import EnvironmentIssue, RequestKills
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Dispatch:
                 self._waiting.appendleft(left)
             self._changed.notify_all()
 
-    def _stop(self, threads: Mapping[Worker, threading.Thread]) -> None:
+    def _stop(self, threads: Mapping[Asked, threading.Thread]) -> None:
         """See that no thread is left: whoever still waits for its worker is told to stop."""
         with self._changed:
             self._stopped = True

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from backends.contract import Generation, Score
-from backends.workers.worker import Worker
+from backends.workers.face import Asked
 from zoo.errors import (
     EngineFailed,
     MinizooError,
@@ -53,7 +53,7 @@ class Answering(Iterator[A]):
 
     def __init__(
         self,
-        worker: Worker,
+        worker: Asked,
         op: str,
         requests: Sequence[Mapping[str, Any]],
         groups: Sequence[Sequence[int]],
@@ -90,7 +90,7 @@ class Answering(Iterator[A]):
                     yield answer
                 if left:
                     raise EngineFailed(
-                        f"The engine of the {self._worker.launch.name} worker left {len(left):,} requests without an answer.",
+                        f"The engine of the {self._worker.name} worker left {len(left):,} requests without an answer.",
                         "Report it.",
                     )
             except BROKE as error:
@@ -136,7 +136,7 @@ class Answering(Iterator[A]):
         rest = f"{self.given_up:,} others were not tried any more" if self.given_up else "All others are answered"
         return RequestKills(
             f"{len(self._killers)} request{'s' * many} of {len(self._requests):,} {'end' if many else 'ends'} the worker of "
-            f"{self._worker.launch.name}, each alone in a fresh one: {named}.",
+            f"{self._worker.name}, each alone in a fresh one: {named}.",
             f"{rest}, and what is answered is kept. Take another `--backend` or `--dtype`, and report it to the engine.",
         )
 

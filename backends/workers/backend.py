@@ -21,8 +21,8 @@ from backends.contract import (
 from backends.packing.score import check_score
 from backends.workers.answering import BROKE, Answering
 from backends.workers.coding import Request, generation_of, request_as_json, score_of
+from backends.workers.face import Asked
 from backends.workers.sharing import chunks
-from backends.workers.worker import Worker
 from zoo.errors import UnsupportedRequest
 
 log = logging.getLogger(__name__)
@@ -36,11 +36,11 @@ TOLD_TOKENS = 12
 class WorkerBackend:
     """A `StreamingBackend` over one worker. Its threads are its caller's: one at a time, but for `stop`."""
 
-    def __init__(self, worker: Worker, tokenizer: Tokenizer) -> None:
+    def __init__(self, worker: Asked, tokenizer: Tokenizer) -> None:
         told = worker.described
         self.worker = worker
         self.tokenizer = tokenizer
-        self.name = worker.launch.name
+        self.name = worker.name
         self.device = str(told["device"])
         self.dtype = str(told["dtype"])
         compute_dtype = told.get("compute_dtype")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from backends.contract import Options, Tokenizer
@@ -41,15 +42,18 @@ def open_worker(
     TokenizerUnreadable.
     """
     tokenizer = tokenizer or HfTokenizer(checkpoint.folder)
-    folder = checkpoint.folder.resolve()
-    launch = Launch(name, SERVED / engine_file, folder, python, environment, options.worker_command)
-    backend = WorkerBackend(
-        Worker(launch, {"folder": str(folder), "options": _told(name, checkpoint, options)}), tokenizer
-    )
+    opening = opening_of(name, checkpoint, options)
+    launch = Launch(name, SERVED / engine_file, Path(opening["folder"]), python, environment, options.worker_command)
+    backend = WorkerBackend(Worker(launch, opening), tokenizer)
     if tell:
         for note in backend.notes:
             log.warning("%s", note)
     return backend
+
+
+def opening_of(name: str, checkpoint: Checkpoint, options: Options) -> dict[str, Any]:
+    """What an engine file is opened with: `folder` and `options`, as `open_worker` says."""
+    return {"folder": str(checkpoint.folder.resolve()), "options": _told(name, checkpoint, options)}
 
 
 def _told(name: str, checkpoint: Checkpoint, options: Options) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Worker:
     def __init__(self, launch: Launch, opening: Mapping[str, Any]) -> None:
         """`opening` is what the engine is opened with: `folder`, `options`."""
         self.launch = launch
+        self.name = launch.name
         self._opening = {"op": "open", **opening, "environment": dict(launch.environment)}
         self._seconds = patience()
         self._calls = 0

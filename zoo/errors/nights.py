@@ -6,6 +6,10 @@ from zoo.errors.base import EnvironmentIssue, InputError
 from zoo.errors.request import InvalidFile
 
 
+class ClusterUnreachable(EnvironmentIssue):
+    """No Ray cluster answers at the address that was given, or it does not take this process in."""
+
+
 class InvalidNight(InputError):
     """A file of a night (its jobs, an outcome) is no such file, or was cut short."""
 
@@ -28,6 +32,14 @@ class JobRunning(EnvironmentIssue):
 
 class NightRunning(EnvironmentIssue):
     """Another night runs in this results folder."""
+
+
+class NodeUnfit(EnvironmentIssue):
+    """A node of the cluster has another minizoo, or does not see the files that it is to work on."""
+
+
+class NodesMissing(EnvironmentIssue):
+    """The cluster has no node with what is asked, or not enough of them."""
 
 
 class NothingToCollect(InputError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import wire
 
 GROUP = "minizoo.backends"
+DRIVER = re.compile(r"(\d+\.\d+(?:\.\d+)?)\s")
 
 
 class Engine:
@@ -38,6 +40,7 @@ class Engine:
             "shares_prefixes": getattr(backend, "shares_prefixes", False) is True,
             "vocabulary": self._vocabulary,
             "notes": [],
+            **hardware_of(backend.device),
         }
 
     def check(self, requests: list[dict[str, Any]]) -> None:
@@ -80,6 +83,19 @@ class Engine:
     def close(self) -> None:
         """Close the backend."""
         self._backend.close()
+
+
+def hardware_of(device: str) -> dict[str, str | None]:
+    """The GPU that the device is and its driver's version, as records have them; the one who asks may be another machine."""
+    if not device.startswith("cuda"):
+        return {"gpu": None, "driver": None}
+    import torch
+
+    try:
+        found = DRIVER.search(Path("/proc/driver/nvidia/version").read_text("utf-8"))
+    except OSError:
+        found = None
+    return {"gpu": torch.cuda.get_device_name(device), "driver": found[1] if found else None}
 
 
 class Taken:
