@@ -43,7 +43,7 @@ class Detectable:
     """What that rests on, or why nothing can be found."""
 
 
-def detectable(file: PlanFile, night: Night, results: Path) -> Sequence[Detectable]:
+def detectable(file: PlanFile, night: Night, results: Path | None = None) -> Sequence[Detectable]:
     """A row a task of each suite, then a row a speed job. Reads policies, suites, data and earlier nights; runs nothing.
 
     Every evaluation with a baseline is a pair of the gate; all of its tests share the policy's alpha.
@@ -59,8 +59,9 @@ def detectable(file: PlanFile, night: Night, results: Path) -> Sequence[Detectab
     for suite, tasks in documents.items():
         level = _Level(policy, tests if suite in gated else 0)
         found += [_task(task, asked[suite].suite or "", level, flips.get(task.task)) for task in tasks]
+    earlier = earlier_blocks(results) if results else []
     benches = [job for job in night.jobs if job.kind == "bench"]
-    return found + [_speed(job, policy, earlier_blocks(results)) for job in benches]
+    return found + [_speed(job, policy, earlier) for job in benches]
 
 
 class _Level(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from harness.fleet.folders import NightFolder, nights_folder
 from harness.fleet.plan.evaluated import ran_on
 from harness.fleet.plan.schema import CPU
-from harness.records.night import Job, JobOutcome, Night
+from harness.records.night import Job, JobOutcome, Night, NightOutcome
 from harness.store.query import Reader
 from zoo.errors import MinizooError
 
@@ -57,7 +57,7 @@ class Earlier:
     def _nights(self) -> dict[str, list[float]]:
         """Seconds by what sets a job apart, the newest first."""
         found: dict[str, list[float]] = {}
-        folders = sorted(nights_folder(self.results).glob("*/night.json"), reverse=True)
+        folders = sorted(nights_folder(self.results).glob("*/outcome.json"), reverse=True)
         for folder in (NightFolder(path.parent) for path in folders[:NIGHTS]):
             for job, outcome in _jobs(folder):
                 if outcome.status == "done" and outcome.attempts:
@@ -80,19 +80,14 @@ def limit_of(job: Job) -> int | None:
     return int(words[words.index("--limit") + 1]) if "--limit" in words else None
 
 
-def _jobs(folder: NightFolder) -> Sequence[tuple[Job, JobOutcome]]:
-    """The night's jobs that ended; none of a night that cannot be read."""
+def _jobs(folder: NightFolder) -> Iterator[tuple[Job, JobOutcome]]:
+    """The jobs of a night that ended; none of one that cannot be read."""
     try:
-        night = Night.model_validate_json(folder.night.read_bytes())
+        jobs = {job.id: job for job in Night.model_validate_json(folder.night.read_bytes()).jobs}
+        outcome = NightOutcome.model_validate_json(folder.outcome.read_bytes())
     except (OSError, ValueError):
-        return []
-    found: list[tuple[Job, JobOutcome]] = []
-    for job in night.jobs:
-        try:
-            found.append((job, JobOutcome.model_validate_json(folder.job(job.id).outcome.read_bytes())))
-        except (OSError, ValueError):
-            continue
-    return found
+        return
+    yield from ((jobs[one.job], one) for one in outcome.jobs if one.job in jobs)
 
 
 def _apart(job: Job) -> str:

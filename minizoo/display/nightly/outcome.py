@@ -1,14 +1,14 @@
-"""What a night shows in the morning: a row a job, what its reader must know, the verdict last; and the same as plain text."""
+"""What a night shows in the morning: a row a job, what its reader must know, the verdict last; and the same as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from minizoo.display.compare.render import escaped, prose
 from minizoo.display.nightly.plan import shown
 from minizoo.display.scale import duration
 from minizoo.output import Column, Output
-from minizoo.table import harmless, lay_out, table_lines
 
 if TYPE_CHECKING:
     from harness.records.night import Finding, Job, JobOutcome, Night, NightOutcome
@@ -34,26 +34,21 @@ VERDICTS = {
 
 
 def show_outcome(output: Output, night: Night, outcome: NightOutcome) -> None:
-    """The table, the findings and the verdict, or the JSON document `night`."""
-    if output.as_json:
-        output.document("night", document(outcome))
-        return
+    """The table, the findings, the errors of jobs, the verdict last."""
     output.table(_columns(), _rows(night, outcome), _title(outcome))
     for line in tail(outcome):
         output.text(line)
 
 
-def table(night: Night, outcome: NightOutcome) -> str:
-    """The same as a file: nothing is left out, cut short or wrapped."""
-    columns = _columns()
-    rows = [[harmless(cell) for cell in row] for row in _rows(night, outcome)]
-    lines = [line for row in table_lines(columns, rows, lay_out(columns, rows, None)) for line in row]
-    return "\n".join([_title(outcome), *lines, *(harmless(line) for line in tail(outcome))]) + "\n"
-
-
-def document(outcome: NightOutcome) -> dict[str, Any]:
-    """The outcome as it is in `outcome.json`."""
-    return outcome.model_dump(mode="json")
+def outcome_markdown(night: Night, outcome: NightOutcome) -> str:
+    """The same as GitHub's Markdown: the verdict first, then what must be seen, then a table of the jobs."""
+    columns = [column.heading for column in _columns()]
+    told = [f"- {prose(_sentence(one))}" for one in findings(outcome)]
+    errors = [f"- {escaped(one.job)}: {prose(one.text)}" for one in outcome.jobs if one.status != "done" and one.text]
+    lines = [f"## {prose(_capital(verdict(outcome)))}", "", f"{escaped(_title(outcome))}.", ""]
+    lines += [*told, *([""] if told else []), *errors, *([""] if errors else [])]
+    lines += [_line(columns), f"|{'|'.join(['---'] * len(columns))}|"]
+    return "\n".join([*lines, *(_line(map(escaped, row)) for row in _rows(night, outcome))]) + "\n"
 
 
 def tail(outcome: NightOutcome) -> Iterator[str]:
@@ -81,6 +76,14 @@ def verdict(outcome: NightOutcome) -> str:
 
 def _title(outcome: NightOutcome) -> str:
     return f"Plan {outcome.plan}, night of {outcome.started_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _sentence(finding: Finding) -> str:

@@ -11,6 +11,7 @@ from minizoo.output import Column, Output
 if TYPE_CHECKING:
     from harness.fleet.plan.cost import JobCost
     from harness.fleet.plan.detectable import Detectable
+    from harness.fleet.plan.loading import PlanFile
     from harness.fleet.plan.schema import NightPlan
     from harness.records.night import Job, Night
 
@@ -18,9 +19,10 @@ ABSENT = "–"
 
 
 def show_plan(
-    output: Output, plan: NightPlan, night: Night, costs: Sequence[JobCost], prospects: Sequence[Detectable]
+    output: Output, file: PlanFile, night: Night, costs: Sequence[JobCost], prospects: Sequence[Detectable]
 ) -> None:
     """The tables, or the JSON document `night-plan`."""
+    plan = file.plan
     if output.as_json:
         output.document("night-plan", document(plan, night, costs, prospects))
         return
