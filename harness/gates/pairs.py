@@ -41,7 +41,7 @@ def named_pair(
     told: dict[str, Any] = {"given": given} if given else {}
     a, b = (resolve_side(word, results, baselines, **told) for word in (reference, candidate))
     refuse_same(a, b)
-    return _pair(a, b, results)
+    return pair_of(a, b, results)
 
 
 def baseline_pairs(baselines: Path, results: Path) -> list[Pair]:
@@ -70,19 +70,20 @@ def _beside_newest(side: Side, baseline: Baseline, results: Path) -> Pair:
     benched = model_side(baseline.model, results) if results.is_dir() else None
     speed = tuple(record for record in benched.speed if record.run_id > baseline.run) if benched else ()
     if same:
-        return _pair(side, replace(run_side(baseline.model, results, same[-1]), speed=speed), results)
+        return pair_of(side, replace(run_side(baseline.model, results, same[-1]), speed=speed), results)
     others = dict.fromkeys(_words(run["suite"], run["backend"], run["place"]) for run in runs)
     instead = f"; newer ones are of {', '.join(others)}" if others else ""
     why = f"{results} has no run of {baseline.model} newer than its baseline, of {_words(*asked)}{instead}"
     nothing = Side(baseline.model, "run", baseline.model, {}, speed=speed, where="no newer run")
-    return replace(_pair(side, nothing, results), no_candidate=why)
+    return replace(pair_of(side, nothing, results), no_candidate=why)
 
 
 def _words(suite: str, backend: str, place: str) -> str:
     return f"suite {suite} by {backend} on {place}"
 
 
-def _pair(a: Side, b: Side, results: Path) -> Pair:
+def pair_of(a: Side, b: Side, results: Path) -> Pair:
+    """The two as a pair, with what of them cannot be read in the results."""
     bad = query(results, BAD) if results.is_dir() else []
     unreadable = {
         (letter, task): row["reason"]
