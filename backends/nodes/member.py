@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.contract import OutOfMemory
+from backends.nodes.cluster import load_ray
 from backends.nodes.same_files import described, difference
 from backends.workers.launch import SERVED, Launch
 from backends.workers.worker import Worker
@@ -50,7 +51,7 @@ class Member:
         self._left: set[int] = set()
 
     def open(self, told: Opening) -> tuple[str, Any]:
-        """What the engine says of itself, with the node's `host`."""
+        """What the engine says of itself, with the `host` and the `node` (Ray's id)."""
 
         def opened() -> dict[str, Any]:
             self._check(told)
@@ -65,7 +66,7 @@ class Member:
                 told.command,
             )
             self._worker = Worker(launch, told.opening)
-            return {**self._worker.described, "host": platform.node()}
+            return {**self._worker.described, **_place()}
 
         return _told(opened)
 
@@ -75,7 +76,7 @@ class Member:
         def renewed() -> dict[str, Any]:
             worker = self._living()
             worker.renew()
-            return {**worker.described, "host": platform.node()}
+            return {**worker.described, **_place()}
 
         return _told(renewed)
 
@@ -152,6 +153,11 @@ def minizoo_version() -> str | None:
         return version("minizoo")
     except PackageNotFoundError:
         return None
+
+
+def _place() -> dict[str, str]:
+    ray: Any = load_ray()
+    return {"host": platform.node(), "node": str(ray.get_runtime_context().get_node_id())}
 
 
 def _told(call: Any) -> tuple[str, Any]:

@@ -161,8 +161,8 @@ def _closed(job: Job, place: JobFolder, progress: Progress) -> Progress:
 
 
 def _refused(job: Job, device: Device | None) -> StepEnd | None:
-    """Where the GPU here is not the one that the job asks for."""
-    if job.accelerator is None or (device is not None and device.kind == job.accelerator):
+    """Where the GPU here is not the one that the job asks for. One that is divided over nodes computes on theirs."""
+    if job.accelerator is None or job.split > 1 or (device is not None and device.kind == job.accelerator):
         return None
     here = f"{device.name} ({kind_of(device.name) or 'not in gpus.yaml'})" if device else "no GPU"
     error = WrongAccelerator(

@@ -33,6 +33,8 @@ def eval_steps(
         words += ["--python", python]
     if suite.limit is not None:
         words += ["--limit", str(suite.limit)]
+    if suite.split > 1:  # `auto`: the cluster that the job itself runs in
+        words += ["--ray", "auto", "--nodes", str(suite.split), "--accelerator", accelerator]
     if file.data is not None:
         words += ["--data", str(file.data)]
     return (Step(role=role, words=(*words, "--seed", str(file.plan.seed))),)

@@ -102,9 +102,9 @@ class RayExecutor:
             self._ray.cancel(task.coming, force=True)
         self._running.clear()
 
-    def where(self, job: str) -> str | None:
-        """The host that a job runs on; None where it does not run."""
-        return next((task.began.host for task in self._running if task.job.id == job and task.began), None)
+    def where(self, job: str) -> Began | None:
+        """The node that a job runs on; None where it has not begun."""
+        return next((task.began for task in self._running if task.job.id == job), None)
 
     def _submit(self, nodes: Sequence[Node]) -> None:
         """Give Ray one job of each kind at most that has not begun: where those that have run decides where the next may go."""

@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from backends.nodes.cluster import load_ray
 from harness.fleet.folders import NightFolder
 from harness.fleet.processes import end, kill, started, wait_for
 
@@ -61,8 +62,7 @@ class Given:
 
 def run_on_node(given: Given) -> Generator[Began | Exited]:
     """Run the job to its end. Being cancelled asks it to stop, and leaves no process behind."""
-    import ray
-
+    ray = load_ray()
     yield Began(platform.node(), str(ray.get_runtime_context().get_node_id()))
     if not NightFolder(Path(given.night)).night.is_file():
         yield Exited(
