@@ -10,8 +10,7 @@ class RayCluster:
     """A head without cores, and the nodes that a test adds. This process is a driver of it from `join` on."""
 
     def __init__(self):
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ["RAY_worker_niceness"] = "0"
+        os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"})
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "object_store_memory": MEGABYTES_80, "include_dashboard": False}

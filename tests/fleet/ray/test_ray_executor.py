@@ -86,7 +86,8 @@ def test_each_kind_of_gpu_gets_its_own_job_and_a_node_that_lies_about_it_gets_no
     night.folder.job("hopper").outcome.unlink()
     executor.start(night.folder, [hopper])
     (none,) = ended(executor)
-    assert none.job == "hopper" and none.lost.startswith("No node with h100-sxm (Ray's H100) is in the cluster")
+    assert none.job == "hopper"
+    assert none.lost.startswith("No node with h100-sxm (Ray's H100) is in the cluster")
     assert "had another GPU" in none.lost
     executor.start(night.folder, [further])
     assert ended(executor)[0].job == "further"
@@ -111,7 +112,8 @@ def test_a_killed_nodes_job_ends_as_lost_leaves_no_process_and_goes_to_another(
     capfd.readouterr()
     cluster.kill(node)
     (lost,) = ended(executor)
-    assert lost.job == "long" and "died" in lost.lost
+    assert lost.job == "long"
+    assert "died" in lost.lost
     until(lambda: not is_alive(first))
     assert capfd.readouterr().out == ""
 
