@@ -10,6 +10,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ClusterUnreachable, InvalidOption, PackageMissing, one_line
@@ -23,6 +24,8 @@ ANSWER_SECONDS = 5.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 """What begins every talk with a gRPC server: HTTP/2's preface and empty settings (RFC 9113, 3.4)."""
 SETTINGS_FRAME = 4
+CURRENT = Path("/tmp/ray/ray_current_cluster")
+"""Where Ray writes down the cluster that was last started on a machine."""
 START_IT = "Start one (`ray start --head`), or name another: `--ray HOST:PORT`, or `auto` for the one on this machine."
 
 
@@ -85,6 +88,17 @@ def alive_nodes(ray: Any) -> list[Node]:
     ]
 
 
+def cluster_here() -> str | None:
+    """The address that `auto` means, where a cluster answers there; ray is not imported for it."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    try:
+        address = address or CURRENT.read_text("utf-8").strip()
+        _check_answers(address, ANSWER_SECONDS)
+    except (OSError, ClusterUnreachable):
+        return None
+    return address
+
+
 def _resolved(ray: Any, address: str) -> str:
     """HOST:PORT of what the word means."""
     if "://" in address:
@@ -95,6 +109,8 @@ def _resolved(ray: Any, address: str) -> str:
     services: Any = importlib.import_module("ray._private.services")
     try:
         found: str | None = services.canonicalize_bootstrap_address(address)
+    except ConnectionError:
+        found = None
     except (ValueError, OSError) as error:
         raise InvalidOption(
             f"--ray {address} is no address ({one_line(error)}).", "Write HOST:PORT, or auto."

@@ -13,6 +13,7 @@ from minizoo.doctor.devices import check_device, check_gpu, check_speed
 from minizoo.doctor.engines import check_vllm
 from minizoo.doctor.hub import check_hub
 from minizoo.doctor.isolation import check_isolation
+from minizoo.doctor.ray import check_ray
 from minizoo.doctor.result import CheckResult, Grade
 from minizoo.doctor.software import check_packages, check_python, check_torch
 from minizoo.doctor.storage import check_cache, check_database, check_results
@@ -28,6 +29,7 @@ CHECKS: dict[str, Callable[[Path], CheckResult]] = {
     "speed": check_speed,
     "vllm": check_vllm,
     "trtllm": check_trtllm,
+    "ray": check_ray,
     "conformance": check_conformance,
     "hub": check_hub,
     "results": check_results,

@@ -100,3 +100,25 @@ def test_another_checkpoint_of_the_same_size_is_another_model(tmp_path):
     assert difference(described(a), described(b)) == "model.safetensors is missing"
     assert "no such folder" in difference(described(a), described(tmp_path / "c"))
     assert SAMPLES * SAMPLE_BYTES <= WHOLE_BYTES
+
+
+def test_the_cluster_of_this_machine_is_told_where_it_answers_alone(silent, monkeypatch, tmp_path):
+    monkeypatch.setattr(cluster, "CURRENT", tmp_path / "current")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert cluster.cluster_here() is None
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    cluster.CURRENT.write_text(f"127.0.0.1:{port}\n")
+    assert cluster.cluster_here() is None
+
+
+def test_auto_without_a_cluster_says_so(monkeypatch):
+    monkeypatch.undo()
+    from ray._private import services
+
+    def none(*_):
+        raise ConnectionError
+
+    monkeypatch.setattr(services, "get_ray_address_from_environment", none)
+    with pytest.raises(ClusterUnreachable, match="No Ray cluster runs on this machine"):
+        join("auto")
