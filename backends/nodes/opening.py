@@ -146,13 +146,11 @@ def _opened(
 
     tokenizer = HfTokenizer(checkpoint.folder)
     told = _opening(name, checkpoint, options, "cuda" if "GPU" in wanted else CPU)
-    actor = ray.remote(Member).options(
-        **as_options(wanted), max_concurrency=CALLS_AT_A_TIME, max_restarts=0, max_task_retries=0
-    )
+    asked = {"max_concurrency": CALLS_AT_A_TIME, "max_restarts": 0, "max_task_retries": 0, **as_options(wanted)}
 
     def opened(place: int) -> WorkerBackend:
         strategy = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=place)
-        one = actor.options(scheduling_strategy=strategy).remote()
+        one = ray.remote(Member).options(scheduling_strategy=strategy, **asked).remote()
         try:
             worker = NodeWorker(ray, one, told, f"node {place + 1} of {nodes.count}")
         except BaseException:

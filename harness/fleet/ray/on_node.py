@@ -24,6 +24,8 @@ LOOK_SECONDS = 0.5
 """Ray's cancelling is seen between two looks."""
 GRACE_SECONDS = 30.0
 """For a job that is asked to stop: it gives its step some time to keep what it has."""
+UNSEEN = 4
+"""The exit code of what failed by its surroundings."""
 LAST_WORDS = 600
 """Characters of what a job printed."""
 
@@ -66,7 +68,7 @@ def run_on_node(given: Given) -> Generator[Began | Exited]:
     yield Began(platform.node(), str(ray.get_runtime_context().get_node_id()))
     if not NightFolder(Path(given.night)).night.is_file():
         yield Exited(
-            -1, f"{platform.node()} does not see {given.night}: the results must lie on storage that all share"
+            UNSEEN, f"{platform.node()} does not see {given.night}: the results must lie on storage that all share"
         )
         return
     words = [sys.executable, "-m", "minizoo", "job", given.job, "--night", given.night]

@@ -3,12 +3,23 @@
 import pytest
 from support.ray_cluster import RayCluster
 
+NODES = ("H100", "H100", "L4")
+
 
 @pytest.fixture(scope="session")
-def cluster():
-    """Two nodes that claim an H100, one that claims an L4; each has a core."""
+def started():
     made = RayCluster()
-    made.h100s = [made.add("H100"), made.add("H100")]
-    made.l4 = made.add("L4")
     yield made
     made.shut_down()
+
+
+@pytest.fixture
+def cluster(started):
+    """Three nodes, of which two claim an H100 and one an L4; each has a core. What a test kills is there again for the next."""
+    there = [started.gpu_of(node) for node in started.nodes.values()]
+    for gpu in NODES:
+        if gpu in there:
+            there.remove(gpu)
+        else:
+            started.add(gpu)
+    return started

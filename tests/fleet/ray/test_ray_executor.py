@@ -73,14 +73,14 @@ def test_each_kind_of_gpu_gets_its_own_job_and_a_node_that_lies_about_it_gets_no
     over = {one.job for one in [*ended(executor), *ended(executor)]}
     assert over == {"hopper", "ada"}
     tried = executor._known.tried
-    assert tried["ada"] == [cluster.l4.node_id]
-    assert tried["hopper"][0] in [node.node_id for node in cluster.h100s]
+    assert tried["ada"] == cluster.claiming("L4")
+    assert tried["hopper"][0] in cluster.claiming("H100")
     assert {read_outcome(night.folder.job(name)).code for name in over} == {"wrong-accelerator"}
 
     night.folder.job("hopper").outcome.unlink()
     executor.start(night.folder, [hopper])
     assert [one.job for one in ended(executor)] == ["hopper"]
-    assert sorted(tried["hopper"]) == sorted(node.node_id for node in cluster.h100s)
+    assert sorted(tried["hopper"]) == cluster.claiming("H100")
 
     further = night("further", "h100-pcie")
     night.folder.job("hopper").outcome.unlink()
@@ -103,11 +103,9 @@ def test_a_gpu_that_no_node_has_is_told_and_does_not_wait_for_ever(cluster, nigh
 def test_a_killed_nodes_job_ends_as_lost_leaves_no_process_and_goes_to_another(
     cluster, night, sleeper, tmp_path, capfd
 ):
-    node = cluster.add()
     executor = RayExecutor(cluster.address)
-    executor._known.tried["long"] = [one.node_id for one in (*cluster.h100s, cluster.l4)]
     executor.start(night.folder, [job := night("long", python=sleeper)])
-    assert begun(executor, job) == node.node_id
+    node = cluster.nodes[begun(executor, job)]
     (first,) = until(lambda: pids(tmp_path))
     capfd.readouterr()
     cluster.kill(node)
@@ -117,7 +115,6 @@ def test_a_killed_nodes_job_ends_as_lost_leaves_no_process_and_goes_to_another(
     until(lambda: not is_alive(first))
     assert capfd.readouterr().out == ""
 
-    executor._known.tried["long"] = [node.node_id]
     executor.start(night.folder, [job])
     assert begun(executor, job) != node.node_id
     until(lambda: len(pids(tmp_path)) == 2)
