@@ -1,4 +1,4 @@
-"""Taking in: the new records of every run folder that changed, and what follows from them, in one transaction."""
+"""Taking in: the new records of every run folder that changed, what follows from them, and nights, in one transaction."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from harness.store.rows.records import metric_rows, record_row
 from harness.store.rows.tables import check_table, insert, insert_file
 from harness.store.rows.verdicts import PAIRED, verdict_row
 from harness.store.scan import RunFolder, scan
+from harness.store.take_in_nights import insert_nights
 from harness.store.take_in_speed import insert_speed
 from zoo.errors import one_line
 from zoo.registry.loader import Registry, load_registry
@@ -57,6 +58,7 @@ def take_in(connection: Any, results: Path, part_by_part: bool = False) -> int:
             _insert_verdicts(connection, runs)
         if runs:
             _give_names(connection, registry)
+        insert_nights(connection, results)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

@@ -9,8 +9,9 @@ from typing import Any
 from harness.metrics.speed_metrics import TRIAL_COLUMNS, create_views
 from harness.records.columns import arrow_schema
 from harness.records.files import SAMPLE_COLUMNS
+from harness.store.rows.nights import NIGHT_TABLES
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 KEY = {"run_id": "VARCHAR", "task": "VARCHAR"}
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -89,6 +90,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "flips_from_fp32": "BIGINT", "largest_from_fp32": "DOUBLE", "reference_flips_from_fp32": "BIGINT",
         "reference_largest_from_fp32": "DOUBLE", "conforms": "BOOLEAN", "note": "VARCHAR",
     },
+    **NIGHT_TABLES,
 }  # fmt: skip
 """Of `records`, `model` is the shown name (`names`), `subject` the id as it was resolved; `kind`, `given_name`, `location` and
 `known_digest` are what names are made from; `conformance` is what was known of an accuracy record's backend. `rule` names the
@@ -101,7 +103,7 @@ def create(connection: Any) -> None:
         listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
         connection.execute(f"CREATE TABLE {name} ({listed})")
     create_views(connection)
-    for views in ("views.sql", "latest_views.sql", "speed_views.sql", "scoring_views.sql"):
+    for views in ("views.sql", "latest_views.sql", "speed_views.sql", "scoring_views.sql", "series_views.sql"):
         connection.execute((Path(__file__).parents[1] / views).read_text("utf-8"))
 
 
