@@ -1,4 +1,4 @@
-"""Pages whose data comes later, history and findings, which say what will stand there; and engines, as far as is known."""
+"""Pages whose data comes later, history without nights and findings, which say what will stand there; and engines."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from reports.engines.outcomes import outcome_grid, outcomes_of, summary
 from reports.models.grid import Cell, Column, Grid, Target, grid, short
 from reports.models.published import findings_in
 from reports.models.subject import subjects
+from reports.pages.history.pictures import Picture
+from reports.pages.history.tables import HistoryPage, history_page
 from reports.pages.targets import hardware_of, way_from
 from reports.site import addresses
 from reports.site.frame import page
@@ -39,6 +41,9 @@ def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
 
 
 def _history(site: SiteInput) -> str:
+    told = history_page(site.reader)
+    if told is not None:
+        return _nights(site, told)
     rows = site.reader.rows(SERIES)
     lede = (
         "No trend is drawn yet: a trend needs many nights of one model on one machine, and a rule that tells a change from "
@@ -51,6 +56,16 @@ def _history(site: SiteInput) -> str:
     commands = ("minizoo compare RUN_A RUN_B", "minizoo gate --policy nightly")
     drawn, nothing = _series(rows), "Nothing was run twice in one way yet."
     return _page(site, addresses.HISTORY, "History", lede, what, commands, (drawn,), "" if drawn else nothing)
+
+
+def _nights(site: SiteInput, told: HistoryPage) -> str:
+    what = (
+        "A point a night. Of speeds the ratio to a canary that ran in turn with the model, and the canary itself, which shows "
+        "the machine; of answers the mean log-probability of the right one. A change is a stretch of nights that Student's test at "
+        "p ≤ 0.001 tells from the one before: the last night before it, the first after it, and what was another in between."
+    )
+    commands = ("minizoo history", "minizoo nightly --plan nightly.yaml")
+    return _page(site, addresses.HISTORY, "History", told.lede, what, commands, told.grids, "", told.pictures)
 
 
 def _findings(site: SiteInput) -> str:
@@ -162,6 +177,7 @@ def _page(
     commands: Sequence[str],
     drawn: Sequence[Grid | None],
     nothing: str,
+    pictures: Sequence[Picture] = (),
 ) -> str:
     return page(
         "waiting.html.j2",
@@ -175,5 +191,6 @@ def _page(
         commands=commands,
         drawn=[table for table in drawn if table is not None],
         nothing=nothing,
+        pictures=pictures,
         way=way_from(here, {subject.facts.id for subject in subjects(site.board, site.registry)}, hardware_of(site)),
     )
