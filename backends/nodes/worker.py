@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from backends.workers.faults import of_call
 from backends.workers.process import Stopped
 from backends.workers.worker import patience
 from zoo.errors import NodeUnfit, UnsupportedRequest, WorkerDied, WorkerGarbled, WorkerSilent, one_line
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
 """How long a member waits for something to tell before it says that there is nothing: so often a stop is noticed."""
@@ -120,8 +123,9 @@ class NodeWorker:
                     )
             return self._ray.get(asked)
         except self._ray.exceptions.RayActorError as error:
+            log.info("%s: %s", self.host, _why(error))
             raise WorkerDied(
-                f"The worker of {self.name} on {self.host} is gone with its node or its actor ({_why(error)}).", KEPT
+                f"The worker of {self.name} on {self.host} is gone, with its node or alone.", KEPT
             ) from None
         except self._ray.exceptions.RayError as error:
             raise NodeUnfit(
