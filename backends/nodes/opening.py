@@ -124,7 +124,7 @@ def _placed(ray: Any, wanted: dict[str, float], nodes: Nodes) -> Any:
     make: Any = placement_group
     strategy = "SPREAD" if "GPU" in wanted else "STRICT_SPREAD"
     group = make([dict(wanted)] * nodes.count, strategy=strategy)
-    if not ray.wait([group.ready()], timeout=PLACING_SECONDS)[0]:
+    if not group.wait(PLACING_SECONDS):
         _given_back(ray, group)
         raise NodesMissing(
             f"{nodes.count} nodes were not free together within {PLACING_SECONDS / 60:.0f} minutes.",

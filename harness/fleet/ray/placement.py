@@ -38,8 +38,8 @@ class Known:
 
 
 def wanted_of(job: Job) -> dict[str, float]:
-    """What a job asks of its node. One that is divided only waits there for the nodes that it is divided over."""
-    return resources_of(None if job.split > 1 else job.accelerator)
+    """What a job asks of its node. A divided one asks for nothing: it might be what its own parts wait for."""
+    return {"CPU": 0.0} if job.split > 1 else resources_of(job.accelerator)
 
 
 def free(job: Job, fitting: Sequence[Node], running: Mapping[str, Sequence[Job]]) -> list[Node]:

@@ -30,9 +30,9 @@ def names(nodes):
         (job("l4"), "b"),
         (job("b200"), ""),
         (job(), "abc"),
-        (job("h100-sxm", split=4), "abc"),
+        (job("h100-sxm", split=4), "abcd"),
     ],
-    ids=["H100", "another H100", "L4", "none has it", "the CPU", "divided: only its head"],
+    ids=["H100", "another H100", "L4", "none has it", "the CPU", "divided: its head alone"],
 )
 def test_a_job_fits_the_nodes_that_have_its_gpu(asked, fits):
     assert names(Known().fitting(asked, ALL)) == fits
@@ -72,8 +72,8 @@ def test_a_job_joins_only_what_does_not_disturb_it(asked, there, may):
     assert bool(free(asked, [H100], {"a": there})) is may
 
 
-def test_a_divided_job_asks_its_node_for_a_core_alone():
-    assert wanted_of(job("h100-sxm", split=2)) == {"CPU": 1.0}
+def test_a_divided_job_takes_nothing_that_its_parts_may_wait_for():
+    assert wanted_of(job("h100-sxm", split=2)) == {"CPU": 0.0}
 
 
 def test_a_node_keeps_its_own_variables_and_rays_count_of_threads_is_not_taken():
