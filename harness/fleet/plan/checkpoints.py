@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,10 @@ def find_checkpoints(file: PlanFile, at: int, axis: Axis, parent: str | None) ->
     assert pattern is not None
     found: list[Found] = []
     told: list[Finding] = []
-    paths = sorted(glob.glob(str(file.inside(pattern)), recursive=True))  # noqa: PTH207 - an absolute pattern
-    for folder in (path for path in map(Path, paths) if path.is_dir()):
+    # below the plan's folder, whose own name may hold what a pattern means otherwise
+    given = str(file.inside(pattern)) if pattern.startswith("~") else pattern
+    paths = sorted(glob.glob(given, root_dir=file.folder, recursive=True))  # noqa: PTH207
+    for folder in (path for path in map(file.inside, paths) if path.is_dir()):
         try:
             place = place_on(folder, axis)
             if place is None:
@@ -67,7 +70,13 @@ def find_checkpoints(file: PlanFile, at: int, axis: Axis, parent: str | None) ->
             told.append(_left(folder, f"it cannot be read ({error.strerror or error}). It is looked at again"))
     if not paths:
         told.append(Finding(kind="told", about=pattern, text=f"No folder is found by the pattern {pattern}."))
-    return sorted(found, key=lambda one: (one.label, one.at, str(one.folder))), told
+    found.sort(key=lambda one: (one.label, one.at, str(one.folder)))
+    for one, other in pairwise(found):
+        if (one.label, one.at) == (other.label, other.at):
+            name = checkpoint_name(one.label, one.at)
+            text = f"{one.folder} and {other.folder} both stand at {name}: their weights' digests tell them apart."
+            told.append(Finding(kind="told", about=name, text=text))
+    return found, told
 
 
 def run_of(folder: Path) -> str:

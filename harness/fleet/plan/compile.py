@@ -25,7 +25,7 @@ NO_BASELINES = "The plan names no baselines: nothing is held against one, and th
 
 
 def compile_night(file: PlanFile, results: Path, now: datetime) -> Night:
-    """The night that begins `now`, with every name looked up; nothing runs, and nothing is written but a cache of digests.
+    """The night that begins `now`, with every name looked up; nothing runs. Only caches are written: digests, the database.
 
     Accuracy comes before speed, each in the order of the plan. Ids of jobs follow from the plan alone. `Night.told` has what is
     left out, and why. Raises InvalidNightPlan with line and column for a model, suite, backend, workload, accelerator,

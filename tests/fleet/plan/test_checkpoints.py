@@ -124,6 +124,16 @@ def test_a_pattern_that_finds_nothing_is_told_and_fails_nothing(tmp_path):
     assert any("No folder is found" in one.text for one in night.told)
 
 
+def test_a_plan_s_folder_may_be_called_like_a_pattern_and_two_checkpoints_may_have_one_number(tmp_path):
+    plans = tmp_path / "plans [a-c]*"
+    checkpoint(plans / "runs/a/step-1")
+    checkpoint(plans / "runs/a/step-01")
+    night = compiled(plans, SERIES.replace("runs/a", "../plans*/runs/a"))
+    assert names(night)[1:] == ["run-a@1", "run-a@1"]
+    assert len({job.id for job in night.jobs}) == 3
+    assert any("both stand at run-a@1" in one.text for one in night.told)
+
+
 PLACES = {
     ("step-00000120", "steps"): 120,
     ("checkpoint-500", "steps"): 500,
