@@ -20,8 +20,7 @@ import numpy as np
 
 SIGNIFICANCE = 0.001
 WEAK = 10.0
-"""By how many times the threshold of the first pass is larger: a short change between two longer stretches hides from the first
-split, and is told only between its neighbours."""
+"""By how many times the threshold of the first pass is larger: what lies beside another change is told only between both."""
 WINDOW = 50
 """Values that are looked at together; windows overlap by half."""
 FEWEST = 3
@@ -85,15 +84,22 @@ def best_split(values: Any) -> int:
     return int(left[np.argmax(left * right / n * energy)])
 
 
-def _divide(series: Any, start: int, end: int, weak: float, found: set[int]) -> None:
-    """Add the splits of series[start:end] that pass the weak threshold, and those inside their parts."""
+def _divide(series: Any, start: int, end: int, weak: float, found: set[int], hidden: bool = False) -> bool:
+    """Add the splits of series[start:end] that pass the weak threshold, and those inside their parts; whether there were any.
+
+    A dip between two longer stretches hides from the first split, so the parts of a split that fails are looked into as well,
+    once (`hidden`); it counts where they have any.
+    """
     if end - start < FEWEST:
-        return
+        return False
     at = start + best_split(series[start:end])
-    if shift_p(series[start:at], series[at:end]) <= weak:
+    passes = shift_p(series[start:at], series[at:end]) <= weak
+    if not passes and hidden:
+        return False
+    inside = [_divide(series, *part, weak, found, not passes) for part in ((start, at), (at, end))]
+    if passes or any(inside):
         found.add(at)
-        _divide(series, start, at, weak, found)
-        _divide(series, at, end, weak, found)
+    return passes or any(inside)
 
 
 def _pruned(series: Any, places: list[int], significance: float) -> list[Shift]:

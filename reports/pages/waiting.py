@@ -61,8 +61,9 @@ def _history(site: SiteInput) -> str:
 def _nights(site: SiteInput, told: HistoryPage) -> str:
     what = (
         "A point a night. Of speeds the ratio to a canary that ran in turn with the model, and the canary itself, which shows "
-        "the machine; of answers the mean log-probability of the right one. A change is a stretch of nights that Student's test at "
-        "p ≤ 0.001 tells from the one before: the last night before it, the first after it, and what was another in between."
+        "the machine; of answers the mean log-probability of the right one. A change is a stretch of nights that Student's "
+        "test at p ≤ 0.001 tells from the one before. It is told with the last night before it, the first after it, and what "
+        "was another in between."
     )
     commands = ("minizoo history", "minizoo nightly --plan nightly.yaml")
     return _page(site, addresses.HISTORY, "History", told.lede, what, commands, told.grids, "", told.pictures)
