@@ -76,14 +76,24 @@ def nights(dice: np.random.Generator, scene: Scene, series: int) -> tuple[Any, A
 
 
 def ratio_alarms(values: Sequence[float]) -> list[int]:
-    """The nights on which `judge_canary` would say `regressed`."""
-    return [last for last in range(len(values)) if moved(values[: last + 1], LEAST)]
+    """The clean nights on which `judge_canary` would say `regressed`, and the first slow one."""
+    return _until_found(values, lambda known: moved(known, LEAST))
 
 
 def platform_alarms(values: Sequence[float]) -> list[int]:
-    """The nights on which `judge_canary` would say `platform`."""
+    """The clean nights on which `judge_canary` would say `platform`, and the first slow one."""
     least, stay = verdicts.PLATFORM_SLOWDOWN, verdicts.PLATFORM_NIGHTS
-    return [last for last in range(len(values)) if moved(values[: last + 1], least, stay)]
+    return _until_found(values, lambda known: moved(known, least, stay))
+
+
+def _until_found(values: Sequence[float], alarm: Callable[[Sequence[float]], Any]) -> list[int]:
+    found: list[int] = []
+    for night in range(len(values)):
+        if alarm(values[: night + 1]):
+            found.append(night)
+            if night >= CLEAN:
+                break
+    return found
 
 
 def row(

@@ -98,7 +98,7 @@ def _side(runs: Sequence[PointRun], metric: str, side: str) -> float | str:
         return "; ".join(whys)
     values = [one.values[metric] for one in runs if one.values.get(metric, 0) > 0]
     if len(values) < RUNS_A_SIDE:
-        return f"{len(values)} of the {side}'s {RUNS_A_SIDE} runs have a {metric}"
+        return f"{len(values)} of the {side}'s {RUNS_A_SIDE} runs have {'an' if metric[0] in 'aeiou' else 'a'} {metric}"
     return math.exp(sum(map(math.log, values)) / len(values))
 
 

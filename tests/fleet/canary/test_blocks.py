@@ -21,7 +21,7 @@ def trials(rates):
     """A trial each, of one request of TOKENS tokens at that rate."""
     rows = [
         {
-            "trial": number, "phase": "measured", "cluster": 0, "request": 0, "input_tokens": 4, "wanted_tokens": TOKENS,
+            "trial": number, "phase": "trial", "cluster": 0, "request": 0, "input_tokens": 4, "wanted_tokens": TOKENS,
             "submit_s": 0.0, "start_s": 0.0, "token_s": [(k + 1) / rate for k in range(TOKENS)],
         }
         for number, rate in enumerate(rates)
@@ -97,7 +97,7 @@ def test_a_failed_run_and_one_without_trials_take_their_blocks_out(tmp_path):
 def test_a_missing_step_leaves_its_block_out(tmp_path):
     (found,) = blocks_of(job(), outcome(night_of(tmp_path, steady)[:-1]), tmp_path)
     assert len(found.candidate) == 1
-    assert found.left_out == ("block 1: 1 of the candidate's 2 runs have a output_rate",)
+    assert found.left_out == ("block 1: 1 of the candidate's 2 runs have an output_rate",)
 
 
 @pytest.mark.parametrize("text", ["", "{", "\x00", '{"schema_version": "minizoo.record/99"}'])
