@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
@@ -84,7 +85,8 @@ class RunLog:
             logger.handlers[:], logger.propagate = handlers, propagate
         logging.captureWarnings(False)
         for handler in self._handlers:
-            handler.close()
+            with contextlib.suppress(OSError):  # what is left to write finds no room: the command's own end stands
+                handler.close()
         self._handlers, self._before = [], []
 
     def _silence(self) -> None:
