@@ -35,7 +35,7 @@ STOREYS: dict[str, list[set[str]]] = {
         {"conformance"},
         {"opening"},
         {"vllm", "trtllm", "openai", "split"},
-        {"memory", "driven"},
+        {"memory", "driven", "nodes"},
         {"several"},
         {"workers"},
         {"pruned", "random"},
