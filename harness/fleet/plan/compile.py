@@ -11,9 +11,8 @@ from harness.fleet.plan.earlier import Earlier
 from harness.fleet.plan.evaluated import Evaluated
 from harness.fleet.plan.held_against import HeldAgainst
 from harness.fleet.plan.loading import PlanFile
-from harness.fleet.plan.lookups import check_lists, check_rest
+from harness.fleet.plan.lookups import check_lists, check_rest, subject_of
 from harness.fleet.plan.naming import job_ids
-from harness.fleet.plan.subjects import subject_of
 from harness.records.files import new_run_id
 from harness.records.night import Finding, Night
 

@@ -10,9 +10,8 @@ from itertools import product
 from harness.fleet.plan.checkpoints import find_checkpoints, weights_digest
 from harness.fleet.plan.evaluated import Evaluated, Way
 from harness.fleet.plan.loading import PlanFile
-from harness.fleet.plan.lookups import interpreter, suite_at, workload_at
+from harness.fleet.plan.lookups import Subject, interpreter, look_up, parent_of, suite_at, workload_at
 from harness.fleet.plan.schema import CPU, PlannedBackend, PlannedSuite
-from harness.fleet.plan.subjects import Subject, look_up, parent_of
 from harness.fleet.plan.words import PinnedCanary, bench_steps, eval_steps
 from harness.records.night import Finding, Job, Role, Step
 from zoo.checkpoint.model_ref import ModelRef
