@@ -48,7 +48,7 @@ class NodesBackend(SeveralBackend):
                 "Name one kind: `--accelerator NAME`.",
             )
         hosts = dict.fromkeys(str(one["host"]) for one in told)
-        self.devices = tuple(f"{one['host']}:{member.device}" for one, member in zip(told, members, strict=True))
+        self.devices = tuple(member.place for member in members)
         self.elsewhere = Elsewhere(", ".join(hosts), _text(told[0].get("gpu")), _text(told[0].get("driver")))
         """What a record says of the machine, instead of this one."""
 

@@ -87,7 +87,7 @@ class SeveralBackend:
                 worker.close()
                 if not self._workers:
                     raise
-                log.warning("%s The work goes on without %s.", error, worker.device)
+                log.warning("%s The work goes on without %s.", error, worker.place)
         raise WorkerDied(f"All workers of {self.name} have died.", "The same command starts them anew.")
 
 

@@ -75,10 +75,10 @@ class Dispatch:
         self.alive.remove(end.worker)
         if not self.alive:
             raise end.error
-        log.warning("%s Its work goes on without %s, on %s.", end.error, end.worker.device, self._others())
+        log.warning("%s Its work goes on without %s, on %s.", end.error, end.worker.place, self._others())
 
     def _others(self) -> str:
-        return ", ".join(worker.device for worker in self.alive)
+        return ", ".join(worker.place for worker in self.alive)
 
     def _work(self, worker: WorkerBackend) -> None:
         """What a worker's thread does."""

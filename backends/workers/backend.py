@@ -42,6 +42,8 @@ class WorkerBackend:
         self.tokenizer = tokenizer
         self.name = worker.name
         self.device = str(told["device"])
+        self.place = f"{told['host']}:{self.device}" if told.get("host") else self.device
+        """The device, with its machine where that is another."""
         self.dtype = str(told["dtype"])
         compute_dtype = told.get("compute_dtype")
         self.compute_dtype = str(compute_dtype) if compute_dtype else None
