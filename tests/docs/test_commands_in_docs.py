@@ -60,12 +60,14 @@ def parse(words: list[str]) -> None:
 
 
 def filled_in(words: list[str], folder: Path) -> list[str]:
-    """The words with a stand-in for each folder that must exist and each number that stands as N."""
+    """The words with a stand-in for each folder and file that must exist and each number that stands as N."""
     folder.mkdir(exist_ok=True)
+    file = folder / "file"
+    file.touch()
+    must_exist = {"--data": str(folder), "--night": str(folder), "--jobs": str(file)}
     stand_ins = {"N": "1"}
     return [
-        str(folder) if before == "--data" else stand_ins.get(word, word)
-        for before, word in zip(["", *words], words, strict=False)
+        must_exist.get(before) or stand_ins.get(word, word) for before, word in zip(["", *words], words, strict=False)
     ]
 
 
