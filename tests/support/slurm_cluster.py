@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
-PATIENCE_S = 120
+PATIENCE_S = 600
 """Nothing takes so long on a machine that works: a bound, so that a test fails instead of hanging."""
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 """Daemons are not on everybody's path."""
@@ -87,11 +87,11 @@ class SlurmCluster:
         self._configure()
         files = {name: f"--{name}-file={self.folder}/munge.{name}" for name in ("key", "pid", "seed", "log")}
         self._daemon("munged", "--foreground", "--force", f"--socket={self.folder}/munge.sock", *files.values())
-        wait_until((self.folder / "munge.sock").exists, "munged has no socket", self._log)
+        wait_until((self.folder / "munge.sock").exists, "munged has no socket", self.logs)
         self._daemon("slurmctld", "-D", "-i")
         for node in self.nodes:
             self._daemon(node, "-D", "-N", node, program="slurmd")
-        wait_until(lambda: set(self.states().values()) == {"idle"}, "not every node is idle", self._log)
+        wait_until(lambda: set(self.states().values()) == {"idle"}, "not every node is idle", self.logs)
 
     def stop(self) -> None:
         """End every job and daemon."""
@@ -106,7 +106,7 @@ class SlurmCluster:
         argv = [str(word) for word in words]
         ran = subprocess.run(argv, env=self.env, cwd=cwd, capture_output=True, text=True, check=False)
         if ran.returncode:
-            raise RuntimeError(f"{argv}: {ran.returncode}: {ran.stderr}\n{self._log()}")
+            raise RuntimeError(f"{argv}: {ran.returncode}: {ran.stderr}\n{self.logs()}")
         return ran.stdout.strip()
 
     def states(self) -> dict[str, str]:
@@ -123,7 +123,7 @@ class SlurmCluster:
 
     def wait_for_end(self) -> None:
         """Until nothing waits and nothing runs."""
-        wait_until(lambda: not self.queue(), "jobs wait or run", lambda: f"{self.queue()}\n{self._log()}")
+        wait_until(lambda: not self.queue(), "jobs wait or run", lambda: f"{self.queue()}\n{self.logs()}")
 
     def kill_node(self, node: str) -> None:
         """What a machine without power does: all its processes stop at once, and none says a word to the controller."""
@@ -166,17 +166,18 @@ class SlurmCluster:
             argv = [path, *words]
             self._daemons[name] = subprocess.Popen(argv, env=self.env, cwd=self.folder, stdout=log, stderr=log)
 
-    def _log(self) -> str:
+    def logs(self) -> str:
+        """The ends of what the daemons said."""
         return "\n".join(f"{file.name}:\n{file.read_text()[-2000:]}" for file in sorted(self.folder.glob("*.out")))
 
 
-def wait_until(holds: Callable[[], object], what: str, told: Callable[[], str] = str) -> None:
-    """Wait until it holds; fail with `what` and what is told of it where it never does."""
+def wait_until(holds: Callable[[], object], what: str, told: Callable[[], str] = str, every: float = 0.2) -> None:
+    """Wait until it holds, looking so often; fail with `what` and what is told of it where it never does."""
     end = time.monotonic() + PATIENCE_S
     while not holds():
         if time.monotonic() > end:
             raise TimeoutError(f"{what}\n{told()}")
-        time.sleep(0.2)
+        time.sleep(every)
 
 
 def _free_ports(count: int) -> list[int]:
