@@ -98,7 +98,7 @@ def _plan(output: Output, plan: PlanFile, results: Path) -> int:
     from minizoo.display.nightly.plan import show_plan
 
     night = compile_night(plan, results, datetime.now(UTC))
-    show_plan(output, plan, night, cost_of(night, results), detectable(plan, night))
+    show_plan(output, plan, night, cost_of(night, results), detectable(plan, night, results))
     return 0
 
 

@@ -21,8 +21,6 @@ from zoo.yaml_nodes import YamlPath
 
 T = TypeVar("T")
 GPUS = "`cpu`, or a name of zoo/arch/gpus.yaml: h100-sxm, a100-80-sxm, l4 …"
-OTHER_INTERPRETERS = {"vllm": "MINIZOO_VLLM_PYTHON", "trtllm": "MINIZOO_TRTLLM_PYTHON"}
-"""Backend → the variable by which `minizoo bench` finds its interpreter."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def check_lists(file: PlanFile, at: int) -> None:
     for path, suite in _listed(model, "suites", at, plan.suites_of(model)):
         suite_at(file, (*path, "suite"), suite.suite)
     for path, backend in _listed(model, "backends", at, plan.backends_of(model)):
-        _check_backend(file, path, backend, bool(plan.workloads_of(model)))
+        _check_backend(file, path, backend)
     for path, workload in _listed(model, "workloads", at, plan.workloads_of(model)):
         workload_at(file, (*path, "workload"), workload.workload)
     for path, accelerator in _listed(model, "accelerators", at, plan.accelerators_of(model)):
@@ -115,7 +113,7 @@ def check_rest(file: PlanFile) -> None:
         raise file.error(("data",), f"there is no folder {file.data}.", "Paths count from the plan's own folder.")
     if file.plan.canary is not None:
         canary = file.plan.canary
-        _check_backend(file, ("canary",), PlannedBackend(backend=canary.backend), benches=True)
+        _check_backend(file, ("canary",), PlannedBackend(backend=canary.backend))
 
 
 def suite_at(file: PlanFile, path: YamlPath, word: str) -> Suite:
@@ -165,7 +163,7 @@ def _is_folder(word: str) -> bool:
         return False
 
 
-def _check_backend(file: PlanFile, path: YamlPath, planned: PlannedBackend, benches: bool) -> None:
+def _check_backend(file: PlanFile, path: YamlPath, planned: PlannedBackend) -> None:
     word = planned.backend
     try:
         check_backend(word)
@@ -174,10 +172,6 @@ def _check_backend(file: PlanFile, path: YamlPath, planned: PlannedBackend, benc
         raise file.unknown((*path, "backend"), "backend", word, backend_names(), listing) from None
     except MinizooError as error:
         raise file.error((*path, "backend"), error.what, error.hint) from None
-    if planned.python is not None and benches:
-        variable = OTHER_INTERPRETERS.get(word)
-        way = f"Set ${variable} on its machines instead." if variable else "Leave it out."
-        raise file.error((*path, "python"), "`minizoo bench` takes no interpreter, and the plan has workloads.", way)
 
 
 def _listed(model: PlannedModel, key: str, at: int, items: tuple[T, ...]) -> Iterator[tuple[YamlPath, T]]:

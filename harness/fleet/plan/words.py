@@ -28,9 +28,7 @@ def eval_steps(
     file: PlanFile, model: Sequence[str], suite: PlannedSuite, backend: PlannedBackend, accelerator: str, role: Role
 ) -> tuple[Step, ...]:
     """One evaluation."""
-    words = ["eval", *model, "--suite", file.word(suite.suite), *_backend_words(backend, accelerator)]
-    if (python := interpreter(file, backend.python)) is not None:
-        words += ["--python", python]
+    words = ["eval", *model, "--suite", file.word(suite.suite), *_backend_words(file, backend, accelerator)]
     if suite.limit is not None:
         words += ["--limit", str(suite.limit)]
     if suite.split > 1:  # `auto`: the cluster that the job itself runs in
@@ -65,7 +63,7 @@ def bench_steps(
 def _bench_words(
     file: PlanFile, model: Sequence[str], workload: PlannedWorkload, backend: PlannedBackend, accelerator: str
 ) -> tuple[str, ...]:
-    words = ["bench", *model, "--workload", file.word(workload.workload), *_backend_words(backend, accelerator)]
+    words = ["bench", *model, "--workload", file.word(workload.workload), *_backend_words(file, backend, accelerator)]
     if workload.trials is not None:
         words += ["--trials", str(workload.trials)]
     if workload.seconds is not None:
@@ -73,9 +71,11 @@ def _bench_words(
     return (*words, "--seed", str(file.plan.seed))
 
 
-def _backend_words(backend: PlannedBackend, accelerator: str) -> Sequence[str]:
+def _backend_words(file: PlanFile, backend: PlannedBackend, accelerator: str) -> Sequence[str]:
     """A served model says nothing of where and how it is run: its server does."""
     if backend.endpoint is not None:
         return ["--backend", backend.backend, "--endpoint", backend.endpoint]
     dtype = [] if backend.dtype == "auto" else ["--dtype", backend.dtype]
-    return ["--backend", backend.backend, "--device", "cpu" if accelerator == CPU else "cuda", *dtype]
+    python = interpreter(file, backend.python)
+    own = [] if python is None else ["--python", python]
+    return ["--backend", backend.backend, "--device", "cpu" if accelerator == CPU else "cuda", *dtype, *own]
