@@ -111,7 +111,10 @@ def test_kubernetes_begins_a_lost_pod_again_and_lets_no_job_stop_another():
 
 
 class Workflow:
-    """The steps of nightly-matrix-on-github.yml, each job in a folder of its own, with artifacts carried between them."""
+    """The steps of nightly-matrix-on-github.yml, each job in a folder of its own, with artifacts carried between them.
+
+    All runners of GitHub check out to one path, and a plan is known by its place too: so the folder is there, and then away.
+    """
 
     def __init__(self, folder):
         self.folder = folder
@@ -121,7 +124,7 @@ class Workflow:
 
     def run(self, name, machine, **matrix):
         """Run the steps of a job on a machine."""
-        here = self.folder / machine
+        here = self.folder / "workspace"
         here.mkdir()
         values = self.values | {f"matrix.{key}": value for key, value in matrix.items()}
         values |= {f"env.{key}": filled(value, values) for key, value in self.jobs[name].get("env", {}).items()}
@@ -138,7 +141,7 @@ class Workflow:
                 script = filled(step["run"], values).replace("pip install minizoo && ", "")
                 env = {"PLAN": "nightly.yaml", "GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary"}
                 called(["bash", "-eo", "pipefail", "-c", script], here, **env)
-        return here
+        return here.rename(self.folder / machine)
 
     def _upload(self, here, name, path, overwrite):
         """As the action does: from the folder that holds all its paths, or from before the first wildcard; no hidden files."""
