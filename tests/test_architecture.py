@@ -51,7 +51,7 @@ STOREYS: dict[str, list[set[str]]] = {
 }
 """Package → its children from the top down: a child imports only those of later storeys."""
 
-HARNESS_GROUND = {"named_files", "nvml"}
+HARNESS_GROUND = {"named_files", "nvml", "processor"}
 HARNESS: dict[str, set[str]] = {
     "fleet": {
         "gates",

@@ -12,7 +12,7 @@ from pathlib import Path
 from backends.contract import Backend, compute_dtype_of, elsewhere_of
 from backends.openai.endpoint import SERVED
 from harness.nvml import driver_version
-from harness.records.processor import processor_name
+from harness.processor import processor_name
 from harness.records.record import Distilled, Setting, Subject, Weights
 from zoo.checkpoint.locate import Checkpoint
 from zoo.checkpoint.model_ref import ModelRef

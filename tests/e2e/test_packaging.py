@@ -10,8 +10,8 @@ from support.paths import ROOT
 NEEDED = {
     "zoo/registry.yaml",
     *(f"{room}/py.typed" for room in ("zoo", "backends", "harness", "reports", "minizoo")),
-    "harness/store/views.sql",
-    "harness/store/latest_views.sql",
+    "harness/store/views/main_views.sql",
+    "harness/store/views/latest_views.sql",
     "harness/metrics/task_metadata.yaml",
     "harness/suites/nano.yaml",
     "harness/tasks/nano/nano_words.yaml",

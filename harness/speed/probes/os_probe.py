@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.records.processor import processor_name
+from harness.processor import processor_name
 from harness.speed.probes.probe import Sample
 
 INTERVAL = 0.5

@@ -103,8 +103,8 @@ def create(connection: Any) -> None:
         listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
         connection.execute(f"CREATE TABLE {name} ({listed})")
     create_views(connection)
-    for views in ("views.sql", "latest_views.sql", "speed_views.sql", "scoring_views.sql", "series_views.sql"):
-        connection.execute((Path(__file__).parents[1] / views).read_text("utf-8"))
+    for views in ("main", "latest", "speed", "scoring", "series"):
+        connection.execute((Path(__file__).parents[1] / "views" / f"{views}_views.sql").read_text("utf-8"))
 
 
 def insert(connection: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> None:

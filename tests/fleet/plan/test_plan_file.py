@@ -86,7 +86,6 @@ UNKNOWN = {
         "3:42",
         "names no file of `baselines:`",
     ),
-    PLAN + "workloads: [batch1]\nbackends: [{backend: vllm, python: x/bin/python}]\n": ("6:36", "MINIZOO_VLLM_PYTHON"),
 }
 
 
