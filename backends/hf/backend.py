@@ -24,6 +24,7 @@ from backends.generation_config import applied_settings
 from backends.hf.distributions import packed_distributions, unpacked_distributions
 from backends.hf.generate import plain_generations
 from backends.hf.loading import load_pretrained, load_spread, resolve_device, within_memory
+from backends.hf.options import decode_wanted
 from backends.hf.plain_stream import plain_stream
 from backends.hf.plain_ways import plain_ways
 from backends.hf.unpacked import unpacked_scores
@@ -66,14 +67,16 @@ class HfBackend:
         self._model = load(checkpoint, self.device, options.dtype)
         self.dtype = str(self._model.dtype).removeprefix("torch.")
         with within_memory(checkpoint, self.device):
-            self._packed, how = packed_or_not(self._model, options.eager or bool(spread))
+            self._packed, how = packed_or_not(self._model, options.eager or bool(spread), decode_wanted(options))
             if self._packed is None:
                 self._ways = plain_ways(self._model)
         self.compute_dtype = self._products()
         self.shares_prefixes = self._packed is not None
+        fast = self._packed is not None and self._packed.fast is not None
         told = {
             "scoring": f"plain, its layers on {', '.join(spread)}" if spread else how,
-            "head": "" if self.compute_dtype == self.dtype else f"of new tokens in {self.dtype}",
+            "head": "" if self.compute_dtype == self.dtype or fast else f"of new tokens in {self.dtype}",
+            "decode": self._packed.decodes if self._packed else "",
             "plain": "" if self._packed else self._ways.not_taken,
             "generation": applied_settings(self._model),
         }

@@ -26,9 +26,9 @@ class OutputHead:
             raise Unsupported("its head is not a linear layer")
         self.finish = _finish(model, self.linear)
 
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits of hidden states, `[states, vocabulary]`, in the weights' precision."""
-        logits = self.linear(hidden.to(self.linear.weight.dtype))
+    def logits(self, hidden: torch.Tensor, linear: Finish | None = None) -> torch.Tensor:
+        """Logits of hidden states, `[states, vocabulary]`, in the weights' precision, or as `linear` computes the head."""
+        logits = linear(hidden) if linear else self.linear(hidden.to(self.linear.weight.dtype))
         return logits if self.finish is None else self.finish(logits)
 
 

@@ -21,6 +21,7 @@ from typing_extensions import TypeVar
 from backends.contract import OutOfMemory
 from backends.packing.attention import NAME, RowPass, shortened, tree_attention, tree_mask
 from backends.packing.cpu_layer import cpu_layer
+from backends.packing.decode.choice import UNCOMPILED, Fast, chosen
 from backends.packing.forward_pass import Layer, Pass, Reach, Unsupported, running, running_pass
 from backends.packing.head import OutputHead
 from backends.packing.logprobs import BUDGET, target_logprobs
@@ -60,6 +61,25 @@ class PackedModel:
         """What the layers multiply in; the head's logits are in fp32 for scores, in the weights' dtype for new tokens."""
         self._picks = in_fp32 or _trim_last_layer(self._decoder)
         self.num_layers = len(_layers(self._decoder))
+        self._in_fp32 = in_fp32
+        self.fast: Fast | None = None
+        """The fast step, once `choose_decode` has chosen it; without it a step is a forward pass of the twin."""
+        self._decodes = "torch"
+
+    def choose_decode(self, wanted: str = "auto") -> None:
+        """Choose how tokens are decoded, by one of `choice.WAYS`."""
+        if self._in_fp32 or self.device.type == "cuda":
+            self.fast, self._decodes = chosen(self._decoder, _layers(self._decoder), self.head.linear, wanted)
+
+    @property
+    def decodes(self) -> str:
+        """The way of decoding, for the records."""
+        failed = self.fast.failures if self.fast else []
+        return f"{UNCOMPILED}: {failed[0]}" if failed else self._decodes
+
+    def give_up_fast(self, reason: str) -> None:
+        """Decode by forward passes of the twin from now on."""
+        self.fast, self._decodes = None, f"torch, since {reason}"
 
     def workers(self, rows: int) -> AbstractContextManager[WorkerPool]:
         """See `RowEngine`. A GPU has one worker."""
@@ -130,8 +150,10 @@ class PackedModel:
         return states if self._picks or current.picked is None else states[current.picked]
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """The model's logits at each of the hidden states, `[states, vocabulary]`, in the weights' precision."""
-        return self.head.logits(hidden)
+        """The model's logits at each of the hidden states, `[states, vocabulary]`: in fp32 where a CPU's fast step is
+        chosen, else in the weights' precision.
+        """
+        return self.head.logits(hidden, self.fast.logits if self.fast else None)
 
     def row_hidden(self, row: Row, current: RowPass) -> torch.Tensor:
         """`hidden` of a row."""

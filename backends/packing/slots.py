@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from backends.packing.attention import RowPass, fold_heads
+from backends.packing.decode.choice import Step
 from backends.packing.forward_pass import Layer, Reach
 from backends.packing.packed_model import PackedModel
 from backends.packing.prefix_tree import PrefixTree, Row
@@ -107,6 +108,7 @@ class SlotCache(Generic[S]):
     def __init__(self, model: PackedModel, count: int, length: int) -> None:
         self._model, self._count, self._length = model, count, length
         self._layers: list[Layer] = []
+        self._fast: Step | None = None
         self.active: list[S] = []
 
     @property
@@ -118,11 +120,14 @@ class SlotCache(Generic[S]):
         """Copy a prompt into the next slot; the memory of all slots is taken with the first."""
         if not self._layers:
             self._layers = empty_cache(prompt, self._count, self._length)
+            self._fast = self._model.fast.step(self._layers) if self._model.fast else None
         prompt.copy_into(self._layers, len(self.active))
         self.active.append(sequence)
 
     def decode(self, newest: list[int], positions: list[int]) -> torch.Tensor:
         """One step: the hidden states that follow each active sequence's newest token, `[active, width]`."""
+        if self._fast is not None:
+            return self._fast(newest, positions)
         tokens = torch.tensor(newest, device=self._model.device)[:, None]
         places = torch.tensor(positions, device=self._model.device)
         return self._model.hidden(tokens, places[:, None], DecodePass(self._layers, places))

@@ -35,21 +35,31 @@ TRIAL_BUDGET = 29
 """Tokens of a row in the trial: few, so that branches and paths are cut."""
 
 
-def packed_or_not(model: Any, eager: bool) -> tuple[PackedModel | None, str]:
-    """The model ready for packing, or None; and how it will be scored, for the records. Raises OutOfMemory."""
+def packed_or_not(model: Any, eager: bool, decode: str = "torch") -> tuple[PackedModel | None, str]:
+    """The model ready for packing, or None; and how it will be scored, for the records. Raises OutOfMemory.
+
+    `decode` is one of the ways of `backends.packing.decode`; the model's `decodes` says which it came to.
+    """
     if eager:
         return None, "plain"
     try:
-        return tried_model(model), "packed"
+        return tried_model(model, decode), "packed"
     except Unsupported as reason:
         return None, f"plain, since {reason}"
 
 
-def tried_model(model: Any) -> PackedModel:
-    """The packed model, once its trial has passed; raises Unsupported where packing does not follow the model, OutOfMemory."""
+def tried_model(model: Any, decode: str = "torch") -> PackedModel:
+    """The packed model, once its trial has passed; raises Unsupported where packing does not follow the model, OutOfMemory.
+
+    A fast step that does not pass is given up, and the trial made again without it.
+    """
     try:
         packed = PackedModel(model)
+        packed.choose_decode(decode)
         worst, allowed = _try(packed, model)
+        if packed.fast and not worst <= allowed:
+            packed.give_up_fast(f"a trial of its fast step differs by {worst:.2g} in log p")
+            worst, allowed = _try(packed, model)
     except (Unsupported, OutOfMemory, torch.OutOfMemoryError):
         raise
     except Exception as error:  # a model's own code, run in a way that it was not written for

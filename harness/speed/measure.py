@@ -121,6 +121,7 @@ def _evidence(run: PointRun, counted: list[dict[str, Any]], stats: Sequence[Stat
         rate=run.point.rate,
         weights=run.system.weights,
         how=run.system.backend.versions.get("scoring", ""),
+        decode=run.system.backend.versions.get("decode", ""),
         refused=[(s.metric, s.refused) for s in stats if s.refused],
         above_roofline=_above_roofline(run, stats),
         ended=run.ended,

@@ -49,6 +49,8 @@ class Evidence:
     weights: str = "real"
     how: str = ""
     """How the backend runs the model, in its words; `plain` where it decodes each sequence alone."""
+    decode: str = ""
+    """How it decodes, in its words; `fallback: …` where it could not do so as it should."""
     refused: Sequence[tuple[str, str]] = ()
     """Metrics and why a percentile of theirs is refused."""
     above_roofline: Sequence[str] = ()
@@ -211,6 +213,11 @@ def _plain_decode(e: Evidence) -> list[str]:
     return [f"each sequence was decoded alone ({e.how})"] if e.how.startswith("plain") else []
 
 
+def _decode_fallback(e: Evidence) -> list[str]:
+    way, _, reason = e.decode.partition(": ")
+    return [f"decoded by {reason}"] if way == "fallback" else []
+
+
 Check = Callable[[Evidence], list[str]]
 CHECKS: Mapping[str, Check] = {
     "nothing-measured": _nothing_measured,
@@ -227,6 +234,7 @@ CHECKS: Mapping[str, Check] = {
     "clock-drift": _clock_drift,
     "settings-changed": _settings_changed,
     "no-telemetry": _no_telemetry,
+    "decode-fallback": _decode_fallback,
     "device-lost": _device_lost,
 }
 """By code: why a measurement is not valid."""

@@ -51,6 +51,7 @@ SPOILS = [
     ("settings-changed", {"facts": {"power_limit_w": 400.0}, "facts_after": {"power_limit_w": 300.0}}),
     ("no-telemetry", {"facts": {"telemetry": "NVML: Driver Not Loaded"}}),
     ("no-telemetry", {"samples": [{}]}),
+    ("decode-fallback", {"decode": "fallback: torch, since its step was not compiled: there is no g++ here"}),
     ("device-lost", {"lost": "GPU is lost"}),
     (
         "above-roofline",
