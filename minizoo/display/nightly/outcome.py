@@ -98,7 +98,9 @@ def _columns() -> list[Column]:
 
 
 def _rows(night: Night, outcome: NightOutcome) -> list[Sequence[str]]:
-    jobs = {job.id: job for job in night.jobs}
+    from harness.fleet.night.files import recheck
+
+    jobs = {one.id: one for job in night.jobs for one in (job, recheck(job))}
     ordered = sorted(outcome.jobs, key=lambda one: ORDER.index(one.status))
     return [_row(jobs.get(one.job), one) for one in ordered]
 
