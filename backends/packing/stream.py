@@ -51,6 +51,7 @@ class _Streamer:
         self, model: PackedModel, feed: Feed, room: int, length: int, clock: Callable[[], float], budget: int
     ) -> None:
         self._model, self._feed, self._clock, self._budget = model, feed, clock, budget
+        self._length = length
         self._slots: SlotCache[_Sequence] = SlotCache(model, room, length)
 
     def run(self) -> Iterator[Step]:
@@ -67,6 +68,11 @@ class _Streamer:
 
     @torch.inference_mode()
     def _fill_slots(self, arrived: Sequence[StreamRequest]) -> Iterator[Step]:
+        for request in arrived:
+            if len(request.prompt) + request.new_tokens > self._length:
+                raise ValueError(
+                    f"{len(request.prompt)} + {request.new_tokens} tokens do not fit into slots of {self._length}"
+                )
         for prompts in prefilled(self._model, [request.prompt for request in arrived], self._budget):
             if prompts:
                 yield self._activate(prompts, arrived)

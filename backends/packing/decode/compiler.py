@@ -64,7 +64,7 @@ def _compile(compiler: str, made: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines() or ["?"]
-            raise CannotCompile(f"{COMPILER} refused it ({one_line(lines[0])[:200]})")
+            raise CannotCompile(f"{COMPILER} refused it ({lines[0].strip()[:200]})")
         out.replace(made)
 
 

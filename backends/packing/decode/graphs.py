@@ -65,7 +65,8 @@ def compiled_layer(shapes: int) -> LayerCall:
     call: Any = torch.compile(layer_step, mode=MODE, fullgraph=True, dynamic=False)
 
     def run(*args: Any) -> torch.Tensor:
-        with torch._dynamo.config.patch(recompile_limit=shapes, accumulated_recompile_limit=shapes):
+        limits = {"recompile_limit": shapes, "accumulated_recompile_limit": shapes, "fail_on_recompile_limit_hit": True}
+        with torch.compiler.config.patch(limits):
             return call(*args)
 
     return run

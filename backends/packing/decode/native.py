@@ -83,6 +83,8 @@ def check_native(weights: DecoderWeights, head: torch.Tensor) -> None:
         raise NotFollowed("its weights are not all in the host's memory, row by row")
     if weights.embedding.shape[0] < head.shape[0]:
         raise NotFollowed("its head has tokens that its embedding has not")
+    if weights.rotations(1)[0].shape[1] * 2 != weights.layers[0].head_dim:
+        raise NotFollowed("its rotary embedding turns a part of each head")
     if any(layer.head_dim % 2 for layer in weights.layers):
         raise NotFollowed("its heads have no halves")
 

@@ -40,6 +40,15 @@ static inline float one(const uint16_t *p) {
     std::memcpy(&x, &bits, 4);
     return x;
 }
+static inline vec fused(vec a, vec b, vec c) {  // a · b + c; left to GCC it is one rounding here and two there
+#if defined(__AVX512F__)
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
+}
 static inline void put(float *p, vec x) { *(vec_at *)p = x; }
 static inline float total(vec x) {
     typedef float quarter __attribute__((vector_size(16)));
@@ -74,7 +83,7 @@ static inline void tile(const float *x, int64_t x_step, const W *w, int64_t k, P
         for (int n = 0; n < N; n++) {
             vec ws = at(w + n * k + i);
 #pragma GCC unroll 4
-            for (int m = 0; m < M; m++) sums[m][n] += xs[m] * ws;
+            for (int m = 0; m < M; m++) sums[m][n] = fused(xs[m], ws, sums[m][n]);
         }
         // The rows that follow, in their order: a processor's own prefetching begins anew with each short row.
         const char *next = (const char *)(w + N * k + i * N);

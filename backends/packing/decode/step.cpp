@@ -73,7 +73,7 @@ static void weighted(const float *weights, int64_t stride, const float *values, 
         for (int n = 0; n < N; n++) {
             vec value = at(values + t * dim + n * V);
 #pragma GCC unroll 4
-            for (int g = 0; g < G; g++) sums[g][n] += weights[g * stride + t] * value;
+            for (int g = 0; g < G; g++) sums[g][n] = fused(vec{} + weights[g * stride + t], value, sums[g][n]);
         }
     for (int g = 0; g < G; g++)
         for (int n = 0; n < N; n++) put(out + g * dim + n * V, sums[g][n]);

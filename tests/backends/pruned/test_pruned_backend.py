@@ -5,7 +5,7 @@ import torch
 from support.tiny_checkpoints import load, tiny
 from support.tolerances import assert_logprobs
 
-from backends.contract import Options, ScoreRequest
+from backends.contract import GenerateRequest, Options, ScoreRequest
 from backends.hf.backend import open_hf
 from backends.pruned.backend import load_pruned, open_pruned
 from zoo.checkpoint.locate import locate, open_folder
@@ -42,6 +42,25 @@ def unlike(stories, tmp_path_factory):
     write_child(plan, parent, folder / "child")
     write_virtual(plan, parent, folder / "plan")
     return folder
+
+
+@pytest.mark.parametrize("kind", ["child", "plan"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_unlike_layers_decode_by_the_compiled_step_as_they_do_plainly(unlike, kind, dtype):
+    """In bf16 its plain form rounds every activation, so it is held to the plain form in fp32 of the same weights."""
+    folder = open_folder(unlike / kind)
+    asked = [GenerateRequest(tuple(range(1, 4 * n)), 24) for n in range(1, 8)]
+
+    def tokens(options, wide=False):
+        backend = open_pruned(folder, options)
+        if wide:
+            backend._model.float()
+        found = sorted(backend.generate(asked), key=lambda done: done.index)
+        return [done.tokens for done in found], backend
+
+    fast, backend = tokens(Options(device="cpu", dtype=dtype, engine={"decode": "compiled"}))
+    assert backend.versions["decode"].startswith("compiled")
+    assert fast == tokens(Options(device="cpu", dtype=dtype, eager=True), wide=True)[0]
 
 
 def test_unlike_layers_score_as_the_parent_with_the_removed_units_silenced(stories, tmp_path):
