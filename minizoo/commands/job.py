@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 def job(job_id: str, folder: Path | None, file: Path | None, results: Path | None, as_json: bool) -> int:
     """Run one job of a night, or go on with it, and leave its outcome in the night's folder.
 
-    ID is a job's name or its number from 1, as arrays of schedulers count. A job that has its outcome is not run again. Exit
-    code 0 done, 1 failed, 4 its surroundings failed, 130 stopped from outside: the same command goes on.
+    ID is a job's name or its number from 1, as arrays of schedulers count. A job that has its outcome is not run again,
+    unless its surroundings failed it. Exit code 0 done, 1 failed, 4 its surroundings failed, 130 stopped from outside: the same
+    command goes on.
     """
     if (folder is None) == (file is None):
         raise click.UsageError("Give either --night or --jobs.")

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 
 from filelock import FileLock, Timeout
@@ -36,13 +36,14 @@ OUTSIDE = frozenset({JobLost.code, "interrupted"})
 def run_job(folder: NightFolder, night: Night, job: Job, wait: float = LOCK_SECONDS) -> JobOutcome:
     """Run a job of the night, or go on with it; its outcome is on disk when this returns.
 
-    An outcome that is there is returned as it is. A KeyboardInterrupt is written as `interrupted`, for another process to go on
+    An outcome that is there is returned as it is, but for one that the surroundings failed: whoever asks again gets one attempt
+    more. A KeyboardInterrupt is written as `interrupted`, for another process to go on
     with, and raised on. JobRunning where another process holds it, OSError as the system does.
     """
     place = folder.job(job.id)
     place.path.mkdir(parents=True, exist_ok=True)
     with _held(place, job, wait):
-        if (known := read_outcome(place)) is not None:
+        if (known := read_outcome(place)) is not None and known.status != "infra_failed":
             return known
         _share_conformance(folder, place)
         progress = _closed(job, place, read_progress(place))
@@ -138,12 +139,11 @@ def _whole_blocks(job: Job, steps: Sequence[DoneStep]) -> tuple[DoneStep, ...]:
 
 
 def _closed(job: Job, place: JobFolder, progress: Progress) -> Progress:
-    """An attempt whose process was lost gets its end, as far as it is known: the last time that its log was written."""
+    """An attempt whose process was lost gets its end, as far as it is known: the last time that it wrote a file."""
     began = progress.began
     if began is None:
         return progress
-    log = place.log(began.number)
-    last = datetime.fromtimestamp(log.stat().st_mtime, UTC) if log.exists() else began.started_at
+    last = max([began.started_at, *_written(place)])
     error = JobLost(
         f"The process of {job.id} (pid {began.pid} on {began.host}) ended without an outcome.",
         "It was killed, or its machine was lost; what it had finished is kept.",
@@ -151,13 +151,21 @@ def _closed(job: Job, place: JobFolder, progress: Progress) -> Progress:
     lost = Attempt(
         number=began.number,
         started_at=began.started_at,
-        ended_at=max(last, began.started_at),
-        seconds=max(0.0, (last - began.started_at).total_seconds()),
+        ended_at=last,
+        seconds=(last - began.started_at).total_seconds(),
         host=began.host,
         code=error.code,
         text=str(error),
     )
     return progress.model_copy(update={"attempts": (*progress.attempts, lost), "began": None})
+
+
+def _written(place: JobFolder) -> Iterator[datetime]:
+    """When each file of the job was written: log, answers of unfinished tasks, records."""
+    for path in place.path.rglob("*"):
+        with contextlib.suppress(OSError):  # taken away meanwhile
+            if path.is_file() and path != place.lock:
+                yield datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _refused(job: Job, device: Device | None) -> StepEnd | None:

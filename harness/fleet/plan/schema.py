@@ -157,7 +157,7 @@ class NightPlan(Strict):
     backends: Annotated[Backends, Field(min_length=1)] = (PlannedBackend(backend="hf"),)
     workloads: Workloads = ()
     accelerators: Annotated[Words, Field(min_length=1)] = (CPU,)
-    """`cpu`, or names of GPUs as `minizoo doctor --gpus` lists them."""
+    """`cpu`, or names of GPUs in zoo/arch/gpus.yaml, as `minizoo bench MODEL --dry-run` lists them."""
     canary: Canary | None = None
     policy: Text = "nightly"
     """By name or YAML file."""

@@ -62,6 +62,15 @@ def test_a_finished_job_is_not_run_again(tmp_path):
     assert outcome.runs != run_job(folder, planned, one).runs  # of two nights two runs
 
 
+def test_what_the_surroundings_failed_is_tried_once_more_by_whoever_starts_the_job_again(tmp_path):
+    one = job(tmp_path, "one", "environment")
+    folder, planned = night(tmp_path, one)
+    assert [len(run_job(folder, planned, one).attempts) for _ in range(2)] == [2, 3]
+    failed = job(tmp_path, "two", "usage")
+    folder, planned = night(tmp_path, failed)
+    assert [len(run_job(folder, planned, failed).attempts) for _ in range(2)] == [1, 1]
+
+
 def test_a_job_for_a_gpu_that_is_not_here_runs_no_step(tmp_path):
     outcome, place = ran(tmp_path, "ok", accelerator="h100-sxm")
     assert (outcome.status, outcome.code) == ("infra_failed", "wrong-accelerator")

@@ -92,7 +92,9 @@ def test_a_full_disk_is_the_surroundings_fault_and_everything_before_stays(tmp_p
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
     words = [sys.executable, "-m", "minizoo", "job", "one", "--night", str(folder.path)]
-    ran = subprocess.run(words, capture_output=True, text=True, preexec_fn=little_room, check=False)  # the log is full too
+    ran = subprocess.run(
+        words, capture_output=True, text=True, preexec_fn=little_room, check=False
+    )  # the log is full too
     assert ran.returncode == 4
     assert "File too large" in ran.stderr
     assert not folder.job("one").outcome.exists()
