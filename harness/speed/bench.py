@@ -14,7 +14,7 @@ from harness.records.provenance import setting_of
 from harness.records.record import Record
 from harness.speed.loading import find_checkpoint, load
 from harness.speed.measure import PointOutcome, measure, own_rates
-from harness.speed.memory import check_fits
+from harness.speed.memory import check_fits, check_room
 from harness.speed.recorder import MeasuredPoint, SpeedRecorder, recorded
 from harness.speed.request import BenchRequest
 from harness.speed.system import SystemUnderTest
@@ -73,12 +73,13 @@ def run(request: BenchRequest, results: Path, watcher: BenchWatcher | None = Non
     A point that does not fit into memory is recorded as `failed`, and ends a sweep of its shape. When the device or the
     backend breaks, the point is recorded as `infra_failed` and DeviceLost or BackendBroke is raised; finished points keep
     their records. A point that the request's limits end early is recorded as it was measured, and is the last one.
-    Raises what `find_checkpoint` and `load` raise, and WorkloadTooLong.
+    Raises what `find_checkpoint`, `check_room` and `load` raise, and WorkloadTooLong.
     """
     began = time.monotonic()
     check_writable(results)
     checkpoint = find_checkpoint(request.load, watcher.fetched if watcher else None)
     workload = fitting(request.workload, checkpoint, watcher)
+    check_room(checkpoint, request.load, workload)
     if watcher:
         watcher.loading(checkpoint.name)
     with load(request.load, checkpoint) as loaded:
