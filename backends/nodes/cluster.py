@@ -152,7 +152,7 @@ def _signals_kept() -> Generator[None]:
 def _hear_quietly() -> None:
     """Ray prints what befalls nodes, hundreds of lines of it, to stdout, where `--json` is; there is no option against it.
 
-    Tested in tests/fleet/ray: a node is killed and stdout stays empty. Delete it when ray.init can be told.
+    Tested in tests/harness/fleet/ray: a node is killed and stdout stays empty. Delete it when ray.init can be told.
     """
     worker: Any = importlib.import_module("ray._private.worker")
     if hasattr(worker, "print_to_stdstream"):
