@@ -51,15 +51,13 @@ def packed_or_not(model: Any, eager: bool, decode: str = "torch") -> tuple[Packe
 def tried_model(model: Any, decode: str = "torch") -> PackedModel:
     """The packed model, once its trial has passed; raises Unsupported where packing does not follow the model, OutOfMemory.
 
-    A fast step that does not pass is given up, and the trial made again without it.
+    A fast step that does not pass is given up, and the model decodes without it.
     """
     try:
         packed = PackedModel(model)
-        packed.choose_decode(decode)
-        worst, allowed = _try(packed, model)
-        if packed.fast and not worst <= allowed:
-            packed.give_up_fast(f"a trial of its fast step differs by {worst:.2g} in log p")
-            worst, allowed = _try(packed, model)
+        worst, allowed = _try_on_cpu(packed, model, decode) if packed.device.type == "cpu" else _try(packed, model)
+        if worst <= allowed and packed.device.type != "cpu":
+            _try_graphs(packed, model, decode)
     except (Unsupported, OutOfMemory, torch.OutOfMemoryError):
         raise
     except Exception as error:  # a model's own code, run in a way that it was not written for
@@ -71,13 +69,33 @@ def tried_model(model: Any, decode: str = "torch") -> PackedModel:
     return packed
 
 
+def _try_on_cpu(packed: PackedModel, model: Any, decode: str) -> tuple[float, float]:
+    """`_try` by the fast step where there is one, else, or where that fails, by forward passes."""
+    packed.choose_decode(decode)
+    worst, allowed = _try(packed, model)
+    if worst <= allowed or packed.fast is None:
+        return worst, allowed
+    packed.give_up_fast(f"a trial of its fast step differs by {worst:.2g} in log p")
+    return _try(packed, model)
+
+
+def _try_graphs(packed: PackedModel, model: Any, decode: str) -> None:
+    """A GPU's fast step on trial by itself, as the weights are held: what is captured in a graph cannot be widened."""
+    packed.choose_decode(decode)
+    if packed.fast is None:
+        return
+    worst, allowed = _try(packed, model, may_widen=False)
+    if not worst <= allowed:
+        packed.give_up_fast(f"a trial of its fast step differs by {worst:.2g} in log p")
+
+
 @torch.inference_mode()
-def _try(packed: PackedModel, model: Any) -> tuple[float, float]:
+def _try(packed: PackedModel, model: Any, may_widen: bool = True) -> tuple[float, float]:
     """The largest |Δ log p| of the trial, and what is allowed."""
     _check_calls(packed)
     halves = in_halves(model)
     with short_windows(model, packed.twin):
-        if halves:
+        if halves and may_widen:
             try:
                 return _largest_difference(packed, model, precise=True), TOLERANCE
             except (OutOfMemory, torch.OutOfMemoryError):
