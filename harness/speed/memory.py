@@ -31,10 +31,11 @@ def check_room(checkpoint: Checkpoint, request: LoadRequest, workload: Workload)
         return
     device = resolve_device(options.device)
     wanted = str(compute_dtype(options.dtype, device)).removeprefix("torch.")
-    dtype, has = config_dtype(checkpoint.config) if wanted == "auto" else wanted, free_bytes(device)
+    said = config_dtype(checkpoint.config) if wanted == "auto" else wanted
+    dtype, has = next((known for known in BITS if known == said), None), free_bytes(device)
     # Of a sweep the first batch: it ends where memory does.
     tried = [point for point in points(workload) if point.batch is not None and (not point.swept or point.batch == 1)]
-    if dtype not in BITS or has is None or not tried:
+    if dtype is None or has is None or not tried:
         return
     needs = {point: memory_bytes(dims, point.batch or 1, length_of(point), dtype, dtype) for point in tried}
     least = min(tried, key=lambda point: needs[point])

@@ -62,11 +62,12 @@ def bucket(size: int, sizes: Sequence[int]) -> int:
 
 def compiled_layer(shapes: int) -> LayerCall:
     """`layer_step` compiled; `shapes` is how many unlike layers, batches and spans it may meet before torch would give up."""
+    settings: Any = torch.compiler.config
     call: Any = torch.compile(layer_step, mode=MODE, fullgraph=True, dynamic=False)
 
     def run(*args: Any) -> torch.Tensor:
         limits = {"recompile_limit": shapes, "accumulated_recompile_limit": shapes, "fail_on_recompile_limit_hit": True}
-        with torch.compiler.config.patch(limits):
+        with settings.patch(limits):
             return call(*args)
 
     return run
