@@ -24,7 +24,7 @@ SOURCES = (SOURCE, SOURCE.with_name("products.h"))
 COMPILER = "g++"
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-fopenmp", "-shared")
 PATIENCE = 300.0
-"""Seconds that a compiler may take: five, on a quiet machine."""
+"""Seconds that a compiler may take: ten of a processor, when last measured."""
 
 
 class CannotCompile(Exception):
