@@ -29,8 +29,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 from benchmarks.synthetic_records import Written, plan_of, write, write_run  # noqa: E402
-from harness.records.files import run_folder  # noqa: E402
 from harness.processor import processor_name  # noqa: E402
+from harness.records.files import run_folder  # noqa: E402
 
 SIZES = {"runs": 10_000, "samples": 500_000, "models": 60, "tasks": 18, "hardware": 8, "seed": 0}
 STAGES = ("records", "database", "one record", "board and models", "site", "site again")

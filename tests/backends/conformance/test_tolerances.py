@@ -2,15 +2,15 @@
 
 import pytest
 
-from backends.conformance.tolerances import COARSEST, FP32, tolerance
+from backends.conformance.tolerances import COARSEST, FP32, MOST, tolerance
 
 SMALL = {"model_type": "llama", "num_hidden_layers": 6, "hidden_size": 144}
 LARGE = {"model_type": "llama", "num_hidden_layers": 32, "hidden_size": 4096}
 
 
 def test_fp32_is_allowed_little_and_a_large_model_more():
-    assert tolerance("float32", SMALL).token == FP32
-    assert FP32 < tolerance("float32", LARGE).token < 1e-2
+    assert FP32 <= tolerance("float32", SMALL).token < 2 * FP32
+    assert 2 * FP32 < tolerance("float32", LARGE).token <= MOST
 
 
 def test_a_shifted_row_is_never_allowed():
@@ -31,7 +31,8 @@ def test_finer_types_are_allowed_less():
 
 
 def test_sums_are_allowed_as_independent_roundings_add_up():
-    assert tolerance("float32", SMALL).of_sum(100) == pytest.approx(10 * FP32)
+    one = tolerance("float32", SMALL)
+    assert one.of_sum(100) == pytest.approx(10 * one.token)
 
 
 def test_a_config_without_sizes_has_the_floor():
