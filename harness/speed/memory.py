@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from backends.contract import OutOfMemory
 from backends.memory import OURS, available_bytes, free_bytes
@@ -12,7 +13,7 @@ from harness.speed.request import LoadRequest
 from harness.speed.system import SystemUnderTest
 from harness.speed.workloads.workload import Point, Workload, points
 from zoo.arch.held import config_dtype
-from zoo.arch.parameters import BITS
+from zoo.arch.parameters import Dtype
 from zoo.arch.roofline import largest_batch, memory_bytes
 from zoo.checkpoint.locate import Checkpoint
 from zoo.errors import DeviceMemory
@@ -32,7 +33,8 @@ def check_room(checkpoint: Checkpoint, request: LoadRequest, workload: Workload)
     device = resolve_device(options.device)
     wanted = str(compute_dtype(options.dtype, device)).removeprefix("torch.")
     said = config_dtype(checkpoint.config) if wanted == "auto" else wanted
-    dtype, has = next((known for known in BITS if known == said), None), free_bytes(device)
+    dtype: Dtype | None = next((known for known in get_args(Dtype) if known == said), None)
+    has = free_bytes(device)
     # Of a sweep the first batch: it ends where memory does.
     tried = [point for point in points(workload) if point.batch is not None and (not point.swept or point.batch == 1)]
     if dtype is None or has is None or not tried:
