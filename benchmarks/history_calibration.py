@@ -138,8 +138,9 @@ def calibrated(series: int, seed: int, otava: Path | None, otava_series: int) ->
             alarms = [alarms_of(one.tolist()) for one in values]
             rows.append(row(scene, rule, data, alarms, alarms))
             print(rows[-1], file=sys.stderr, flush=True)
-        beside = (("ratio to the canary", candidate - canary), ("raw", candidate))
-        for data, values in beside if otava else ():
+        if otava is None:
+            continue
+        for data, values in (("ratio to the canary", candidate - canary), ("raw", candidate)):
             rows.append(row(scene, "otava, least 2 %", data, *by_otava(otava, values[:otava_series])))
             print(rows[-1], file=sys.stderr, flush=True)
     return rows
@@ -151,7 +152,7 @@ def main() -> int:
     parser.add_argument("--series", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--otava", type=Path, help="The interpreter of an environment that has apache-otava.")
-    parser.add_argument("--otava-series", type=int, default=40, help="How many of the series it is given: it is slow.")
+    parser.add_argument("--otava-series", type=int, default=20, help="How many of the series it is given: it is slow.")
     args = parser.parse_args()
     rows = calibrated(args.series, args.seed, args.otava, args.otava_series)
     told = "apache-otava was not asked: no --otava."
