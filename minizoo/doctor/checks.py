@@ -15,7 +15,7 @@ from minizoo.doctor.hub import check_hub
 from minizoo.doctor.isolation import check_isolation
 from minizoo.doctor.ray import check_ray
 from minizoo.doctor.result import CheckResult, Grade
-from minizoo.doctor.software import check_packages, check_python, check_torch
+from minizoo.doctor.software import check_compiler, check_packages, check_python, check_torch
 from minizoo.doctor.storage import check_cache, check_database, check_results
 from minizoo.doctor.trtllm import check_trtllm
 from zoo.errors import one_line
@@ -24,6 +24,7 @@ CHECKS: dict[str, Callable[[Path], CheckResult]] = {
     "Python": check_python,
     "packages": check_packages,
     "torch": check_torch,
+    "compiler": check_compiler,
     "device": check_device,
     "GPU": check_gpu,
     "speed": check_speed,
