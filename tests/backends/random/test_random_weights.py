@@ -151,14 +151,12 @@ def test_a_backend_that_draws_none_is_refused(minizoo, tmp_path):
 
 
 def test_a_model_larger_than_the_memory_is_refused_before_it_is_drawn(minizoo, tmp_path, monkeypatch):
-    import harness.speed.loading as loading
-
-    monkeypatch.setattr(loading, "available_bytes", lambda: 10**9)
+    monkeypatch.setattr("harness.speed.memory.free_bytes", lambda device: 10**9)
     ran = minizoo(
         "bench", "--model", "mistral-nemo-12b", "--weights", "random", "--device", "cpu", "--results", tmp_path
     )
     assert ran.code == 4
-    assert "take 49.0 GB, and 1.0 GB of memory are free" in ran.err
+    assert "take 49.08 GB as float32, and cpu has 1.00 GB of memory free. Nothing was loaded." in ran.err
 
 
 def test_a_broken_configuration_is_refused(minizoo, tmp_path):

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,7 +70,7 @@ def options_for(checkpoint: Checkpoint, **own: Any) -> dict[str, Any]:
 class LocalWorker:
     """Stands for a worker's process: what the engine file raises becomes what the parent raises."""
 
-    launch = SimpleNamespace(name="trtllm")
+    name = "trtllm"
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
