@@ -13,7 +13,7 @@ tasks: [{task: nano_endings}, {task: nano_prose}]
 PLAN = """\
 schema: minizoo.nightly/1
 name: short
-models: [nano-teacher, nano-width]
+models: [nano-teacher]
 suites: {suite: short.yaml, limit: 10}
 deadline: 1h
 """
