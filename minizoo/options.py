@@ -97,7 +97,7 @@ def worker_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--worker-command",
         metavar="WORDS",
-        callback=_worker_words,
+        callback=command_words,
         help="A container for workers: words before their own, where {socket}, {served} and {model} are folders to mount.",
     )
     @click.option(
@@ -151,7 +151,8 @@ def node_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return on_nodes
 
 
-def _worker_words(_context: click.Context, _option: click.Parameter, words: str | None) -> tuple[str, ...]:
+def command_words(_context: click.Context, _option: click.Parameter, words: str | None) -> tuple[str, ...]:
+    """Callback of an option that is a command line: its words; none where it is not given."""
     return _split(words)
 
 

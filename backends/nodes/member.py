@@ -16,12 +16,11 @@ from typing import Any
 from backends.contract import OutOfMemory
 from backends.nodes.cluster import load_ray
 from backends.nodes.same_files import described, difference
+from backends.several.opening import OWN
+from backends.several.seats import environment_of
 from backends.workers.launch import SERVED, Launch
 from backends.workers.worker import Worker
 from zoo.errors import EngineFailed, MinizooError, NodeUnfit, one_line
-
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-ENGINE = "own.py"
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,10 @@ class Member:
             folder = Path(told.opening["folder"])
             launch = Launch(
                 told.name,
-                SERVED / ENGINE,
+                SERVED / OWN,
                 folder,
                 told.python or sys.executable,
-                dict.fromkeys(THREADS, str(threads)),
+                environment_of(threads),
                 told.command,
             )
             self._worker = Worker(launch, told.opening)

@@ -23,7 +23,12 @@ class Seat(NamedTuple):
     @property
     def environment(self) -> dict[str, str]:
         """What tells its libraries how many cores are theirs."""
-        return dict.fromkeys(THREADS, str(self.threads))
+        return environment_of(self.threads)
+
+
+def environment_of(threads: int) -> dict[str, str]:
+    """What tells a process's libraries how many cores are theirs."""
+    return dict.fromkeys(THREADS, str(threads))
 
 
 def seats_of(options: Options) -> list[Seat]:

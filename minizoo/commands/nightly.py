@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minizoo.options import results_option
+from minizoo.options import command_words, results_option
 from minizoo.output import Output, json_option, note
 from zoo.errors import MinizooError, NotWritable
 
@@ -31,12 +31,15 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--collect", is_flag=True, help="Gather and judge what a scheduler ran of the night; run nothing.")
 @click.option("--ray", metavar="ADDRESS", help="Run the jobs on a Ray cluster: host:port, or auto.")
-@click.option("--notify", metavar="CMD", help="At the end run CMD with the outcome as JSON on its standard input.")
+@click.option(
+    "--notify", metavar="CMD", callback=command_words,
+    help="At the end run CMD with the outcome as JSON on its standard input.",
+)  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Begin a new night instead of going on with one that was broken off.")
 @results_option
 @json_option
 def nightly(
-    file: Path, dry_run: bool, emit: Path | None, collect: bool, ray: str | None, notify: str | None, fresh: bool,
+    file: Path, dry_run: bool, emit: Path | None, collect: bool, ray: str | None, notify: tuple[str, ...], fresh: bool,
     results: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Run every job of a plan, judge the results against their baselines and the canary, and write a report.
@@ -48,8 +51,7 @@ def nightly(
         raise click.UsageError("--dry-run, --emit, --collect and --ray exclude each other.")
     if fresh and (collect or dry_run):
         raise click.UsageError("--fresh begins a night, and neither --collect nor --dry-run does.")
-    words = _words(notify)
-    if notify is not None and (dry_run or emit):
+    if notify and (dry_run or emit):
         raise click.UsageError("--notify tells of a night's end, and neither --dry-run nor --emit comes to it.")
     from harness.fleet.plan.loading import load_plan
 
@@ -63,20 +65,9 @@ def nightly(
     from harness.fleet.processes import stopped_by_signals
 
     with stopped_by_signals():
-        telling = _telling(words)
+        telling = _telling(notify)
         done = gather(plan, results, telling) if collect else run_night(plan, results, _executor(ray), telling, fresh)
     return _show(output, done)
-
-
-def _words(notify: str | None) -> list[str]:
-    if notify is None:
-        return []
-    from harness.fleet.night.notify import words_of
-
-    try:
-        return words_of(notify)
-    except ValueError as error:
-        raise click.BadParameter(f"{notify!r} is not a command line ({error}).", param_hint="'--notify'") from None
 
 
 def _executor(ray: str | None) -> Executor:
@@ -127,7 +118,7 @@ def _give_out(output: Output, plan: PlanFile, results: Path, file: Path, fresh: 
     return 0
 
 
-def _telling(notify: list[str]) -> Telling:
+def _telling(notify: tuple[str, ...]) -> Telling:
     from harness.fleet.night.loop import Watch
     from harness.fleet.night.notify import notify as notified
     from harness.fleet.night.run import Telling

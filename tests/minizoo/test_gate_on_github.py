@@ -1,10 +1,8 @@
 """The workflow of examples/gate-on-github.yml: each exit code of the gate leads to its own outcome."""
 
-import os
-import subprocess
-
 import pytest
 from ruamel.yaml import YAML
+from support.github_step import run_step
 from support.paths import ROOT
 
 WORKFLOW = ROOT / "examples/gate-on-github.yml"
@@ -16,19 +14,12 @@ def steps():
 
 
 @pytest.fixture
-def run(steps, tmp_path):
+def run(tmp_path):
     """Run the gate's step as GitHub does, with a `minizoo` that prints a summary and exits with that code."""
 
     def call(code):
-        stub = tmp_path / "bin" / "minizoo"
-        stub.parent.mkdir()
-        stub.write_text(f'#!/bin/sh\necho "$@" > "{tmp_path}/words"\necho "## verdict"\nexit {code}\n')
-        stub.chmod(0o755)
-        (script,) = [step["run"] for step in steps if step.get("id") == "gate"]
-        env = {"PATH": f"{stub.parent}:{os.environ['PATH']}"}
-        env |= {name: str(tmp_path / name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
-        words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
-        return subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+        stub = f'echo "$@" > "{tmp_path}/words"\necho "## verdict"\nexit {code}\n'
+        return run_step(WORKFLOW, "gate", "gate", tmp_path, stub)
 
     return call
 

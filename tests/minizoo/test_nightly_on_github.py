@@ -1,12 +1,10 @@
 """The workflow of examples/nightly-on-github.yml: each exit code of a night has its own outcome; the page's plan is one."""
 
 import json
-import os
 import re
-import subprocess
 
 import pytest
-from ruamel.yaml import YAML
+from support.github_step import run_step
 from support.night_plans import write_plan
 from support.paths import ROOT
 
@@ -23,17 +21,8 @@ def run(tmp_path):
         report = tmp_path / "night" / "report"
         report.mkdir(parents=True)
         (report / "gate.md").write_text("## verdict\n")
-        stub = tmp_path / "bin" / "minizoo"
-        stub.parent.mkdir()
         told = json.dumps({"folder": str(report.parent)} if ended else {"error": {"code": "busy"}})
-        stub.write_text(f"#!/bin/sh\necho '{told}'\nexit {code}\n")
-        stub.chmod(0o755)
-        steps = YAML(typ="safe").load(WORKFLOW.read_text("utf-8"))["jobs"]["night"]["steps"]
-        (script,) = [step["run"] for step in steps if step.get("id") == "night"]
-        env = {"PATH": f"{stub.parent}:{os.environ['PATH']}"}
-        env |= {name: str(tmp_path / name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
-        words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
-        return subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return run_step(WORKFLOW, "night", "night", tmp_path, f"echo '{told}'\nexit {code}\n")
 
     return call
 

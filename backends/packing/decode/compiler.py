@@ -52,7 +52,7 @@ def library() -> ctypes.CDLL:
 
 def compiler_version() -> str:
     """What compiles, as its first line says it."""
-    return _told(COMPILER, "--version").partition("\n")[0].strip()
+    return _told(shutil.which(COMPILER) or COMPILER, "--version").partition("\n")[0].strip()
 
 
 def _compile(compiler: str, made: Path) -> None:
@@ -79,6 +79,7 @@ def _digest(compiler: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
+@lru_cache(8)
 def _told(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE).stdout
 

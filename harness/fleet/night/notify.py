@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
+from collections.abc import Sequence
 
 from harness.records.night import NightOutcome
 
 SECONDS = 60.0
 
 
-def words_of(command: str) -> list[str]:
-    """The words of a command line, as a shell has them; ValueError where it is none."""
-    words = shlex.split(command)
-    if not words:
-        raise ValueError("the command is empty")
-    return words
-
-
-def notify(words: list[str], outcome: NightOutcome) -> str | None:
+def notify(words: Sequence[str], outcome: NightOutcome) -> str | None:
     """Run the command, without a shell; None where it went well, else why not, in words. Changes nothing of the outcome."""
     try:
         ran = subprocess.run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -118,22 +118,23 @@ def check_rest(file: PlanFile) -> None:
 
 def suite_at(file: PlanFile, path: YamlPath, word: str) -> Suite:
     """The suite of that word."""
-    try:
-        return load_suite(file.word(word))
-    except UnknownName:
-        listing = f"Suites are: {', '.join(suite_names())}; or give a YAML file."
-        raise file.unknown(path, "suite", word, suite_names(), listing) from None
-    except MinizooError as error:
-        raise file.error(path, error.what, error.hint) from None
+    return _at(file, path, word, "suite", load_suite, suite_names)
 
 
 def workload_at(file: PlanFile, path: YamlPath, word: str) -> Workload:
     """The workload of that word."""
+    return _at(file, path, word, "workload", load_workload, workload_names)
+
+
+def _at(
+    file: PlanFile, path: YamlPath, word: str, kind: str, load: Callable[[str], T], names: Callable[[], list[str]]
+) -> T:
+    """What comes by name or as a YAML file; InvalidNightPlan with its line where it cannot be had."""
     try:
-        return load_workload(file.word(word))
+        return load(file.word(word))
     except UnknownName:
-        listing = f"Workloads are: {', '.join(workload_names())}; or give a YAML file."
-        raise file.unknown(path, "workload", word, workload_names(), listing) from None
+        listing = f"{kind.capitalize()}s are: {', '.join(names())}; or give a YAML file."
+        raise file.unknown(path, kind, word, names(), listing) from None
     except MinizooError as error:
         raise file.error(path, error.what, error.hint) from None
 
