@@ -19,7 +19,8 @@ import numpy as np
 import torch
 
 from backends.contract import Feed, Options, Step, StreamRequest
-from backends.packing.slots import DecodePass, empty_cache, prefilled
+from backends.packing.decode.decode_pass import DecodePass
+from backends.packing.slots import empty_cache, prefilled
 from harness.speed.loading import load
 from harness.speed.probes.probe import NoTelemetry
 from harness.speed.request import LoadRequest

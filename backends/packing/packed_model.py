@@ -21,7 +21,8 @@ from typing_extensions import TypeVar
 from backends.contract import OutOfMemory
 from backends.packing.attention import NAME, RowPass, shortened, tree_attention, tree_mask
 from backends.packing.cpu_layer import cpu_layer
-from backends.packing.decode.choice import UNCOMPILED, Fast, chosen
+from backends.packing.decode.choice import UNCOMPILED, Fast, Step, chosen
+from backends.packing.decode.decode_pass import DecodePass
 from backends.packing.forward_pass import Layer, Pass, Reach, Unsupported, running, running_pass
 from backends.packing.head import OutputHead
 from backends.packing.logprobs import BUDGET, target_logprobs
@@ -80,6 +81,18 @@ class PackedModel:
     def give_up_fast(self, reason: str) -> None:
         """Decode by forward passes of the twin from now on."""
         self.fast, self._decodes = None, f"torch, since {reason}"
+
+    def step(self, cache: Sequence[Layer]) -> Step:
+        """A step over this cache, `[slots, kv heads, length, head dim]`, which stays where it is."""
+        if self.fast:
+            return self.fast.step(cache)
+
+        def forward(newest: Sequence[int], positions: Sequence[int]) -> torch.Tensor:
+            places = torch.tensor(positions, device=self.device)
+            tokens = torch.tensor(newest, device=self.device)
+            return self.hidden(tokens[:, None], places[:, None], DecodePass(cache, places))
+
+        return forward
 
     def workers(self, rows: int) -> AbstractContextManager[WorkerPool]:
         """See `RowEngine`. A GPU has one worker."""

@@ -11,11 +11,10 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from backends.packing.attention import RowPass, fold_heads
+from backends.packing.attention import RowPass
 from backends.packing.decode.choice import Step
-from backends.packing.forward_pass import Layer, Reach
+from backends.packing.forward_pass import Layer
 from backends.packing.packed_model import PackedModel
 from backends.packing.prefix_tree import PrefixTree, Row
 
@@ -68,47 +67,13 @@ def prefilled(model: PackedModel, prompts: Sequence[Sequence[int]], budget: int)
         ]
 
 
-class DecodePass:
-    """A `Pass` of one token of every active sequence."""
-
-    picked = None
-    trims = False
-
-    def __init__(self, cache: list[Layer], positions: torch.Tensor) -> None:
-        self._cache, self._positions = cache, positions
-        self.size = len(positions)
-        self._longest = int(positions.max()) + 1
-        self._masks: dict[Reach, torch.Tensor] = {}
-
-    def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float | None, reach: Reach) -> torch.Tensor:
-        """See `Pass`; the batch dimension holds the sequences here, and each has one token."""
-        rows, heads = q.shape[:2]
-        keys, values = (cache[:rows] for cache in self._cache[layer])
-        slots = torch.arange(rows, device=q.device)
-        keys[slots, :, self._positions] = k[:, :, 0]
-        values[slots, :, self._positions] = v[:, :, 0]
-        keys, values = keys[:, :, : self._longest], values[:, :, : self._longest]
-        mask = self._mask(reach, q.dtype)
-        folded = fold_heads(q, keys.shape[1])
-        out = F.scaled_dot_product_attention(folded, keys, values, attn_mask=mask, scale=scale)
-        return out.reshape(rows, 1, heads, -1)
-
-    def _mask(self, reach: Reach, dtype: Any) -> torch.Tensor:
-        if reach not in self._masks:
-            keys = torch.arange(self._longest, device=self._positions.device)
-            seen = reach.sees(self._positions[:, None], keys)
-            mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, float("-inf"))
-            self._masks[reach] = mask[:, None, None]
-        return self._masks[reach]
-
-
 class SlotCache(Generic[S]):
     """`count` slots of `length` tokens, and the active sequences in them: `active[i]` is in slot i."""
 
     def __init__(self, model: PackedModel, count: int, length: int) -> None:
         self._model, self._count, self._length = model, count, length
         self._layers: list[Layer] = []
-        self._fast: Step | None = None
+        self._step: Step | None = None
         self.active: list[S] = []
 
     @property
@@ -120,17 +85,14 @@ class SlotCache(Generic[S]):
         """Copy a prompt into the next slot; the memory of all slots is taken with the first."""
         if not self._layers:
             self._layers = empty_cache(prompt, self._count, self._length)
-            self._fast = self._model.fast.step(self._layers) if self._model.fast else None
+            self._step = self._model.step(self._layers)
         prompt.copy_into(self._layers, len(self.active))
         self.active.append(sequence)
 
     def decode(self, newest: list[int], positions: list[int]) -> torch.Tensor:
         """One step: the hidden states that follow each active sequence's newest token, `[active, width]`."""
-        if self._fast is not None:
-            return self._fast(newest, positions)
-        tokens = torch.tensor(newest, device=self._model.device)[:, None]
-        places = torch.tensor(positions, device=self._model.device)
-        return self._model.hidden(tokens, places[:, None], DecodePass(self._layers, places))
+        assert self._step is not None, "a sequence is added before it decodes"
+        return self._step(newest, positions)
 
     def remove(self, ended: Callable[[S], bool]) -> list[S]:
         """Free the slots of ended sequences and return these; the last active sequence moves into a freed slot."""

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 
 from backends.packing.decode.compiler import CannotCompile, compiler_version, library
+from backends.packing.decode.decode_pass import DecodePass
 from backends.packing.decode.graphs import GraphedStep, fit_of
 from backends.packing.decode.native import NativeDecoder, NativeMatrix, check_native
 from backends.packing.decode.torch_step import fuse
 from backends.packing.decode.weights import DecoderWeights, NotFollowed, described
-from backends.packing.forward_pass import Layer
+from backends.packing.forward_pass import Layer, Reach, running
 
 Step = Callable[[Sequence[int], Sequence[int]], torch.Tensor]
 """The newest token of each active slot and its position → hidden states behind the final norm, `[active, width]`."""
@@ -32,11 +32,13 @@ FALLBACK = "fallback"
 UNCOMPILED = f"{FALLBACK}: torch, since its step was not compiled"
 UNFIT = f"{FALLBACK}: CUDA graphs on hardware that this step is not for"
 ROWS = (1, 16)
-"""Sequences of the products that are measured."""
+"""Sequences of the layer that is measured."""
+SEEN = 64
+"""Tokens that each of them sees."""
 MARGIN = 1.1
-"""How many times faster torch's products must be: the choice should not hang on a moment's noise."""
+"""How many times faster torch must be: the choice should not hang on a moment's noise."""
 TURNS, ENOUGH = (3, 100), 0.1
-"""Products that are timed, at least and at most, and the seconds after which no more are: of tiny ones a moment's delay of a
+"""Calls that are timed, at least and at most, and the seconds after which no more are: of tiny layers a moment's delay of a
 thread is a hundred times their own time.
 """
 
@@ -64,7 +66,7 @@ class Native:
     head: NativeMatrix
     bias: torch.Tensor | None
     seconds: dict[int, tuple[float, float]] = field(default_factory=dict[int, tuple[float, float]])
-    """Rows → the time of one product of this model, compiled and by torch; empty where it was not measured."""
+    """Sequences → the time of the first layer, compiled and by torch; empty where it was not measured."""
     failures: list[str] = field(default_factory=list[str])
 
     def step(self, cache: Sequence[Layer]) -> Step:
@@ -113,10 +115,10 @@ def chosen(decoder: Any, layers: Any, head: Any, wanted: str = "auto") -> tuple[
     bias = None if head.bias is None else head.bias.detach().float()
     native = Native(NativeDecoder(compiled, weights), NativeMatrix(compiled, head.weight), bias)
     if wanted == "auto":
-        down = weights.layers[0].down
-        native.seconds.update(measured(NativeMatrix(compiled, down), down))
+        first = replace(weights, layers=weights.layers[:1])
+        native.seconds.update(measured(NativeDecoder(compiled, first), layers[0]))
         if all(mine > theirs * MARGIN for mine, theirs in native.seconds.values()):
-            return None, "torch, whose products are faster on this processor"
+            return None, "torch, whose layers are faster on this processor"
     return native, f"compiled ({compiler_version()})"
 
 
@@ -133,12 +135,21 @@ def _on_gpu(decoder: Any, layers: Any, head: Any) -> tuple[Fast | None, str]:
 
 
 @torch.inference_mode()
-def measured(product: NativeMatrix, weight: torch.Tensor) -> dict[int, tuple[float, float]]:
-    """Seconds of a product with this matrix for each of ROWS, compiled and by torch as the CPU layers call it."""
-    found: dict[int, tuple[float, float]] = {}
+def measured(compiled: NativeDecoder, layer: Any) -> dict[int, tuple[float, float]]:
+    """Seconds of the model's first layer for each of ROWS sequences: compiled, and as a CPU layer in torch's calls."""
+    weights, found = compiled.weights, dict[int, tuple[float, float]]()
     for rows in ROWS:
-        x = torch.ones(rows, weight.shape[1])
-        found[rows] = (_fastest(partial(product, x)), _fastest(lambda x=x: F.linear(x, weight.float())))
+        shape = rows, weights.layers[0].kv_heads, SEEN, weights.layers[0].head_dim
+        cache = [(torch.zeros(shape), torch.zeros(shape))]
+        places = torch.full((rows,), SEEN - 1)
+        hidden = torch.ones(rows, 1, weights.norm.shape[0])
+        angles = weights.decoder.rotary_emb(hidden, places[:, None])
+        step = compiled.step(cache)
+        with running(DecodePass(cache, places)):
+            found[rows] = (
+                _fastest(partial(step, [0] * rows, places.tolist())),
+                _fastest(lambda x=hidden, at=angles: layer(x, attention_mask=Reach(), position_embeddings=at)),
+            )
     return found
 
 

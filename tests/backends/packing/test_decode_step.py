@@ -218,16 +218,16 @@ def test_what_is_compiled_is_kept_for_the_next_process(monkeypatch, compiling_an
     compiler.library()
 
 
-def test_torch_is_chosen_where_its_products_are_measured_faster(monkeypatch):
+def test_torch_is_chosen_where_its_layers_are_measured_faster(monkeypatch):
     monkeypatch.setattr(choice, "measured", lambda *_: {1: (2.0, 1.0), 16: (3.0, 1.0)})
     packed = PackedModel(tiny("llama"))
     packed.choose_decode("auto")
-    assert packed.decodes == "torch, whose products are faster on this processor"
+    assert packed.decodes == "torch, whose layers are faster on this processor"
     packed.choose_decode("compiled")
     assert packed.decodes.startswith("compiled")
 
 
-def test_the_choice_is_measured_on_the_models_own_matrix():
+def test_the_choice_is_measured_on_the_models_own_layer():
     packed = PackedModel(tiny("llama"))
     packed.choose_decode("auto")
     if packed.fast is not None:

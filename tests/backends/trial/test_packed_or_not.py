@@ -40,7 +40,7 @@ def test_a_fault_of_decoding_alone_is_found(dtype, monkeypatch):
     def sees_all(self, reach, dtype):
         return torch.zeros(self.size, 1, 1, self._longest, dtype=dtype)
 
-    monkeypatch.setattr("backends.packing.slots.DecodePass._mask", sees_all)
+    monkeypatch.setattr("backends.packing.decode.decode_pass.DecodePass._mask", sees_all)
     assert "differs by" in packed_or_not(tiny("llama").to(dtype), eager=False)[1]
 
 
