@@ -186,13 +186,14 @@ def _packed_generation(job: Job) -> Measure:
     backend, encoder = opened(job)
 
     def measure(job: Job, instances: list[Any]) -> dict[str, Any]:
-        def generate() -> list[str]:
+        def generate() -> tuple[list[Any], list[Any], list[str]]:
             requests = [unit.request for unit in _units(encoder, job, instances)]
             done = sorted(backend.generate(requests), key=lambda g: g.index)
-            return [cut_at_stops(backend.tokenizer.decode(g.tokens), requests[g.index].stop) for g in done]
+            texts = [cut_at_stops(backend.tokenizer.decode(g.tokens), requests[g.index].stop) for g in done]
+            return requests, done, texts
 
-        times, texts = _timed(generate, job)
-        return {**times, "answers": texts}
+        times, (requests, done, texts) = _timed(generate, job)
+        return {**times, "answers": texts, "work": _work(requests, done)}
 
     return measure
 
@@ -224,6 +225,23 @@ def _units(encoder: Any, job: Job, instances: list[Any]) -> list[Any]:
 
     made = encoder.encode([Asked(job["task"], i.doc_id, 0, 0, i) for i in instances])
     return [unit for units in made for unit in units]
+
+
+def _work(requests: list[Any], done: list[Any]) -> dict[str, int]:
+    """What generation cannot do without: the prompts' unique tokens once, and each new token behind all before it."""
+    from backends.packing import prefix_tree as packing
+
+    packing.WORTH_SHARING = 1
+    tree = packing.PrefixTree([r.prompt for r in requests], [(0,)] * len(requests))
+    lengths = [(len(requests[g.index].prompt), len(g.tokens)) for g in done]
+    return {
+        "prompts": len(requests),
+        "prompt_tokens": len(tree),
+        "prompt_pairs": int((tree.depths + 1).sum()),
+        "steps": max(new for _, new in lengths),
+        "new_tokens": sum(new for _, new in lengths),
+        "new_pairs": sum(new * prompt + new * (new + 1) // 2 for prompt, new in lengths),
+    }
 
 
 def _ideal(requests: list[Any], tree_type: Any) -> dict[str, int]:
