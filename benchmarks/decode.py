@@ -78,7 +78,7 @@ def _measured(args: argparse.Namespace, model: str, folder: str, dtype: str) -> 
 def _row(
     args: argparse.Namespace, model: str, dtype: str, batch: str, turns: Any, copies: list[float]
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {"model": model, "dtype": dtype, "batch": int(batch), "new": args.new, "sides": {}}
+    row: dict[str, Any] = {"model": Path(model).name, "dtype": dtype, "batch": int(batch), "new": args.new, "sides": {}}
     row["copy_bytes_per_s"] = max(copies)
     tokens: dict[str, Any] = {}
     for side, told in turns.items():

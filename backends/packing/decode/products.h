@@ -76,14 +76,26 @@ static inline void tile(const float *x, int64_t x_step, const W *w, int64_t k, P
         for (int n = 0; n < N; n++) sums[m][n] = vec{};
     int64_t i = 0;
     for (; i + V <= k; i += V) {
-        vec xs[M];
-#pragma GCC unroll 4
-        for (int m = 0; m < M; m++) xs[m] = at(x + m * x_step + i);
+        if constexpr (M > N) {  // the fewer ones are held: 4 × 3 sums leave four of sixteen registers
+            vec ws[N];
 #pragma GCC unroll 8
-        for (int n = 0; n < N; n++) {
-            vec ws = at(w + n * k + i);
+            for (int n = 0; n < N; n++) ws[n] = at(w + n * k + i);
 #pragma GCC unroll 4
-            for (int m = 0; m < M; m++) sums[m][n] = fused(xs[m], ws, sums[m][n]);
+            for (int m = 0; m < M; m++) {
+                vec xs = at(x + m * x_step + i);
+#pragma GCC unroll 8
+                for (int n = 0; n < N; n++) sums[m][n] = fused(xs, ws[n], sums[m][n]);
+            }
+        } else {
+            vec xs[M];
+#pragma GCC unroll 4
+            for (int m = 0; m < M; m++) xs[m] = at(x + m * x_step + i);
+#pragma GCC unroll 8
+            for (int n = 0; n < N; n++) {
+                vec ws = at(w + n * k + i);
+#pragma GCC unroll 4
+                for (int m = 0; m < M; m++) sums[m][n] = fused(xs[m], ws, sums[m][n]);
+            }
         }
         // The rows that follow, in their order: a processor's own prefetching begins anew with each short row.
         const char *next = (const char *)(w + N * k + i * N);
