@@ -7,6 +7,9 @@ which reads every weight once. Sampling, attention's softmax and Python take no 
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +24,7 @@ def least_seconds(folder: Path, work: dict[str, int], threads: int) -> float:
     of `new_tokens` in all, with `new_pairs`; the model of the folder in fp32.
     """
     body, head, pair = sizes(folder)
-    flops, bandwidth = measured_rates(threads)
+    flops, bandwidth = _rates_of_a_process(threads)
     weights = 4 * (body + head)
     prefill = 2.0 * body * work["prompt_tokens"] + 2.0 * head * work["prompts"] + pair * work["prompt_pairs"]
     decode = 2.0 * (body + head) * work["new_tokens"] + pair * work["new_pairs"]
@@ -39,6 +42,13 @@ def sizes(folder: Path) -> tuple[int, int, int]:
     head = config.vocab_size * config.hidden_size
     body = sum(p.numel() for p in model.parameters()) - head * (1 if config.tie_word_embeddings else 2)
     return body, head, 4 * config.num_attention_heads * config.head_dim * config.num_hidden_layers
+
+
+def _rates_of_a_process(threads: int) -> tuple[float, float]:
+    """Measured in a process of its own: what it takes would count as the peak memory of each process that is started later."""
+    done = subprocess.run([sys.executable, __file__, str(threads)], capture_output=True, text=True, check=True)
+    flops, bandwidth = json.loads(done.stdout)
+    return flops, bandwidth
 
 
 def measured_rates(threads: int) -> tuple[float, float]:
@@ -59,3 +69,7 @@ def _best(call: Callable[[], Any]) -> float:
         call()
         times.append(time.perf_counter() - began)
     return min(times)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured_rates(int(sys.argv[1]))))

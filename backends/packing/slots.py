@@ -6,6 +6,7 @@ A slot is one row of the cache, `[slots, kv heads, length, head dim]` for the ke
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -17,8 +18,12 @@ from backends.packing.decode.choice import Step
 from backends.packing.forward_pass import Layer
 from backends.packing.packed_model import PackedModel
 from backends.packing.prefix_tree import PrefixTree, Row
+from backends.packing.scheduler import answered_rows
+from backends.packing.worker_pool import WorkerPool
 
 S = TypeVar("S")
+Computed = tuple["PrefillPass", torch.Tensor]
+"""A row's pass, and the hidden states of its scored tokens."""
 
 
 @dataclass
@@ -49,16 +54,37 @@ class PrefillPass(RowPass):
         self.whole.append((k, v))
 
 
+class _PrefillEngine:
+    """A `RowEngine` that answers a row with its pass, which keeps all keys and values, and its scored states."""
+
+    min_scored_per_head_call = 1
+
+    def __init__(self, model: PackedModel) -> None:
+        self._model = model
+
+    def workers(self, rows: int) -> AbstractContextManager[WorkerPool]:
+        """See `RowEngine`."""
+        return self._model.workers(rows)
+
+    @torch.inference_mode()
+    def run_row(self, row: Row, path: list[Layer] | None) -> tuple[Computed, list[Layer]]:
+        """See `RowEngine`. What torch raises where memory runs out is the caller's."""
+        current = self._model.row_pass(row, path or [], PrefillPass)
+        return (current, self._model.row_hidden(row, current)), current.kept
+
+    def shortened(self, path: list[Layer] | None, length: int) -> list[Layer]:
+        """See `RowEngine`."""
+        return self._model.shortened(path, length)
+
+    def answer(self, rows: Sequence[Row], states: Sequence[Computed]) -> list[Computed]:
+        """See `RowEngine`."""
+        return list(states)
+
+
 def prefilled(model: PackedModel, prompts: Sequence[Sequence[int]], budget: int) -> Iterator[list[Prefilled]]:
-    """Run the rows of the prompts' prefix tree, one for each item taken; yield the prompts that end in each."""
+    """Run the rows of the prompts' prefix tree, as scoring does; yield the prompts that end in each."""
     tree = PrefixTree(prompts, [(0,)] * len(prompts))
-    path: list[Layer] = []
-    start = 0
-    while start < len(tree):
-        row = tree.row(start, tree.cut(start, budget))
-        current = model.row_pass(row, path, PrefillPass)
-        hidden = model.row_hidden(row, current)
-        path, start = current.kept, row.stop
+    for row, (current, hidden) in answered_rows(tree, _PrefillEngine(model), budget):
         yield [
             Prefilled(
                 i, _keys(tree, row, i, model.device), current, hidden[int(np.searchsorted(row.scored, tree.last[i]))]

@@ -47,8 +47,6 @@ def random_checkpoint(ref: ModelRef) -> Checkpoint:
 
 def config_of(model: Model) -> Any:
     """transformers' configuration of a registry model, from its dimensions alone."""
-    import transformers
-
     dims, quantized = model.architecture, model.lineage is not None and model.lineage.quantization is not None
     if not isinstance(dims, Dense):
         raise UnsupportedArchitecture(
@@ -59,10 +57,17 @@ def config_of(model: Model) -> Any:
             f"{model.display} is quantised, and random weights are drawn in 16 or 32 bits.",
             "Take the model that it was made from.",
         )
+    return config_of_dims(dims, model.display)
+
+
+def config_of_dims(dims: Dense, display: str) -> Any:
+    """transformers' configuration of a dense model of these dimensions; messages call it `display`."""
+    import transformers
+
     kind = getattr(transformers, dims.hf_class or "", None)
     if kind is None:
         raise UnsupportedArchitecture(
-            f"transformers has no class for {model.display} ({dims.hf_class}).", "Take another model."
+            f"transformers has no class for {display} ({dims.hf_class}).", "Take another model."
         )
     default = kind.config_class()
     fields: dict[str, Any] = {
