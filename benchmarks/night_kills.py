@@ -1,7 +1,7 @@
 """Nights killed with SIGKILL at random moments, each of which must end in the results of a night that nobody disturbed.
 
     python benchmarks/night_kills.py --kills 20 --out benchmarks/night_kills.json      # examples/nightly-nano.yaml
-    python benchmarks/night_kills.py --kills 20 --plan benchmarks/night_kills.yaml   # the whole family, 40 documents a task
+    python benchmarks/night_kills.py --kills 20 --plan benchmarks/night_kills.yaml   # the whole family, 20 documents a task
 
 One night runs undisturbed. Then nights are begun, killed at moments drawn evenly from the time that a whole one takes, at most
 --most-a-night times each, and begun again by the same command, until there were --kills in all. Compared are jobs, their

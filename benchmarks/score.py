@@ -103,7 +103,7 @@ def _measure(args: argparse.Namespace, shape: str, case: Case, folder: Path) -> 
         "row_budget": args.row_budget, "random": args.weights == "random",
     }  # fmt: skip
     theirs, ours = [], []
-    sizes = BATCHES if case.generates else [args.batch_size]
+    sizes = args.batches if case.generates else [args.batch_size]
     for _ in range(args.repeats):
         theirs += [{**run_engine({**job, "engine": "hflm", "batch_size": size}), "batch": size} for size in sizes]
         ours.append(run_engine({**job, "engine": "packed"}))
@@ -282,6 +282,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--batch-size", type=int, default=1, help="HFLM's; 1 is its default and its fastest on a CPU")
+    parser.add_argument("--batches", type=lambda s: [int(x) for x in s.split(",")], default=BATCHES, help="HFLM's")
     parser.add_argument("--row-budget", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--out", type=Path, help="write the results file")

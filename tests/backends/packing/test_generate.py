@@ -1,6 +1,7 @@
 """Continuous batching: each sequence is what the model makes of its prompt alone, whichever decode beside it."""
 
 import random
+import threading
 
 import pytest
 import torch
@@ -32,8 +33,16 @@ def made(packed, requests, budget=64):
     return sorted(continuous_generations(packed, NoTokenizer(), requests, budget), key=lambda g: g.index)
 
 
-@pytest.mark.parametrize("slots", [1, 3, 32])
-def test_greedy_generations_equal_transformers_generate(model, slots, monkeypatch):
+@pytest.fixture
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("slots", "threads"), [(1, 1), (3, 1), (32, 1), (3, 3)], indirect=["threads"])
+def test_greedy_generations_equal_transformers_generate(model, slots, threads, monkeypatch):
     monkeypatch.setitem(SLOTS, "cpu", slots)
     requests = [GenerateRequest(p, 6 + 3 * i) for i, p in enumerate(PROMPTS)]
     for request, mine in zip(requests, made(PackedModel(model), requests), strict=True):
@@ -55,6 +64,19 @@ def test_samples_of_one_prompt_share_its_prefill_and_keep_their_own_seeds(monkey
     assert sum(computed) == len(SHOTS)
     assert len({g.tokens for g in together}) > 10
     assert made(packed, requests[7:8])[0].tokens == together[7].tokens
+
+
+@pytest.mark.parametrize("threads", [3], indirect=True)
+def test_prompts_are_prefilled_by_as_many_workers_as_there_are_cores(threads, monkeypatch):
+    packed = PackedModel(tiny("llama"))
+    names = set()
+    whole = packed.row_hidden
+    monkeypatch.setattr(packed, "row_hidden", lambda *of: names.add(threading.current_thread().name) or whole(*of))
+    requests = [GenerateRequest((*range(i, i + 90),), 4) for i in range(3, 9)]
+    first, again = made(packed, requests), made(packed, requests)
+    assert len(names) > 1
+    assert threading.main_thread().name not in names
+    assert [g.tokens for g in first] == [g.tokens for g in again]
 
 
 def test_a_finished_sequence_leaves_its_slot_to_the_next(monkeypatch):
