@@ -189,7 +189,8 @@ def _ancestors(pid: int) -> list[int]:
 
 
 def _slurm_version() -> str:
-    return subprocess.run(["sbatch", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    # sbatch asks for a configuration even of its version
+    return subprocess.run(["slurmctld", "-V"], capture_output=True, text=True, check=True).stdout.strip()
 
 
 WAYS: dict[str, Callable[[Path, Path], Told]] = {"ray": ray, "slurm": slurm}

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.store.query import Reader
 from reports.board.build import build_board
 from reports.pages import board, claims, comparisons, gate, models, runs, speed, waiting
+from reports.pages.findings import page as findings
 from reports.pages.single import single_file
 from reports.site.addresses import HOME
 from reports.site.input import SiteInput
@@ -26,6 +27,7 @@ MAKERS: tuple[Callable[[SiteInput], Iterator[tuple[str, str]]], ...] = (
     models.pages,
     claims.pages,
     gate.pages,
+    findings.pages,
     waiting.pages,
     comparisons.pages,
     speed.pages,

@@ -60,6 +60,7 @@ MARKED = {
         "harness/compare/test_lm_eval_folders.py",
         "harness/conformance/test_self_check.py",
         "harness/exports/test_read_by_lm_eval.py",
+        "harness/findings/test_experiment_folder.py",
         "harness/fleet/jobs",
         "harness/fleet/night/test_nightly_command.py",
         "harness/fleet/night/test_run_night.py",
@@ -90,6 +91,7 @@ MARKED = {
         "harness/speed/test_comparison.py",
         "harness/tasks",
         "minizoo/test_bench_command.py",
+        "minizoo/test_claims_reproduce.py",
         "minizoo/test_compare_command.py",
         "minizoo/test_conformance_command.py",
         "minizoo/test_data_command.py",
@@ -112,6 +114,7 @@ MARKED = {
         "zoo/nano/test_nano_students.py",
         "zoo/prune/test_importance_ablation.py",
         "zoo/registry/test_registry_bad_input.py",
+        "zoo/reproduce/test_one_seed.py",
     ],
 }
 """Marker → test files or folders; what has none is in `make fast-test`. Slow is what takes long: real benchmark data,

@@ -47,7 +47,18 @@ STOREYS: dict[str, list[set[str]]] = {
         {"generation_settings"},
         {"contract"},
     ],
-    "zoo": [{"nano"}, {"distill"}, {"prune"}, {"folders"}, {"claims", "checkpoint"}, {"registry"}, {"arch"}, GROUND],
+    "zoo": [
+        {"reproduce"},
+        {"nano"},
+        {"search"},
+        {"distill"},
+        {"prune"},
+        {"folders"},
+        {"claims", "checkpoint"},
+        {"registry"},
+        {"arch"},
+        GROUND,
+    ],
 }
 """Package → its children from the top down: a child imports only those of later storeys."""
 
@@ -67,6 +78,7 @@ HARNESS: dict[str, set[str]] = {
         "records",
         "stats",
     },
+    "findings": {"fleet", "stats"},
     "gates": {"compare", "baselines", "accuracy", "lmeval", "data", "store", "suites", "metrics", "records", "stats"},
     "divergence": {"accuracy", "compare", "lmeval", "suites", "metrics", "records", "stats"},
     "recovery": {"compare", "store", "suites", "metrics", "records", "stats"},

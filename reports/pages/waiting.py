@@ -1,15 +1,13 @@
-"""Pages whose data comes later, history without nights and findings, which say what will stand there; and engines."""
+"""Pages whose data may come later: history, which without nights says what will stand there; and engines."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reports.cells import moment, text
 from reports.engines.outcomes import outcome_grid, outcomes_of, summary
 from reports.models.grid import Cell, Column, Grid, Target, grid, short
-from reports.models.published import findings_in
 from reports.models.subject import subjects
 from reports.pages.history.pictures import Picture
 from reports.pages.history.tables import HistoryPage, history_page
@@ -34,9 +32,8 @@ FROM records GROUP BY ALL ORDER BY backend, hardware, dtype, source, conformance
 
 
 def pages(site: SiteInput) -> Iterator[tuple[str, str]]:
-    """history.html, findings.html and engines.html."""
+    """history.html and engines.html."""
     yield addresses.HISTORY, _history(site)
-    yield addresses.FINDINGS, _findings(site)
     yield addresses.ENGINES, _engines(site)
 
 
@@ -67,46 +64,6 @@ def _nights(site: SiteInput, told: HistoryPage) -> str:
     )
     commands = ("minizoo history", "minizoo nightly --plan nightly.yaml")
     return _page(site, addresses.HISTORY, "History", told.lede, what, commands, told.grids, "", told.pictures)
-
-
-def _findings(site: SiteInput) -> str:
-    lede = (
-        "No finding is written down yet. A finding will be a sentence with the runs that show it and the command that "
-        "repeats them."
-    )
-    what = (
-        "What experiments with these models showed, one finding a page. What is found out today stands elsewhere: sentences "
-        "of cards and papers, recomputed, are the claims; where sources contradict each other is on each model's page."
-    )
-    found = Counter(finding.rule for listed in findings_in(site.registry).values() for finding in listed)
-    rows = [[Cell(DOUBTS.get(rule, rule)), Cell(f"{number:,}")] for rule, number in found.most_common()]
-    columns = (Column("Doubt about the registry's sources"), Column("Found", number=True))
-    drawn = grid("What the registry's linter finds in its sources: doubtful, none of it wrong.", columns, rows)
-    return _page(
-        site,
-        addresses.FINDINGS,
-        "Findings",
-        lede,
-        what,
-        ("minizoo models --lint",),
-        (drawn,),
-        "" if drawn else "The linter found nothing.",
-    )
-
-
-DOUBTS = {
-    "revision": "Two sets of weights under one name",
-    "conflict": "Two values for one protocol",
-    "shots": "One figure under two numbers of shots",
-    "measure": "One name over values that cannot be compared",
-    "statement": "A size or count that differs from the dimensions",
-    "axis": "An axis counted as pruned that did not shrink",
-    "width": "Heads × head size is not the hidden size",
-    "speed": "Speed at batches that were not held equal, or two ratios for one comparison",
-    "selection": "A shape chosen by a task that is scored",
-    "copy": "A source that repeats another",
-}
-"""Rule of the linter → what it finds, in words."""
 
 
 def _engines(site: SiteInput) -> str:

@@ -123,3 +123,7 @@ class NewerResults(EnvironmentIssue):
 
 class NewerSite(EnvironmentIssue):
     """The site in that folder was written by a newer minizoo than this one."""
+
+
+class SeedFailed(EnvironmentIssue):
+    """A seed of an experiment ended before all its arms were done; the last line that it said is shown."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -33,6 +34,14 @@ class Stage:
     """Of its text."""
     mixture: str
     """Of corpus.MIXTURES."""
+
+
+class RowSource(Protocol):
+    """Where a training takes its rows from."""
+
+    def take(self, rows: int, length: int) -> torch.Tensor:
+        """The next rows, of token ids [rows, length]."""
+        ...
 
 
 STAGES = (Stage(1200, 1, "long sums"), Stage(900, 3, "many sums"))
@@ -134,15 +143,18 @@ def _run(
 ) -> dict[str, object]:
     """Train through a stage and round the weights; returns the stage with what it read and its last loss."""
     rows = Rows(_text(stage), tokenizer)
-    loss = _fit(model, rows, recipe, stage.steps)
+    loss = fit(model, rows, recipe, stage.steps)
     with torch.no_grad():
         for weight in model.parameters():
             weight.copy_(weight.to(torch.bfloat16))
     return {**asdict(stage), "documents": rows.documents, "final_loss": round(loss, 4)}
 
 
-def _fit(model: LlamaForCausalLM, rows: Rows, recipe: TrainingRecipe, steps: int) -> float:
-    """Run so many steps; return the mean loss over the last twentieth of them, in nats a token."""
+def fit(model: LlamaForCausalLM, rows: RowSource, recipe: TrainingRecipe, steps: int) -> float:
+    """Train the model in place by so many steps; returns the mean loss over the last twentieth of them, in nats a token.
+
+    Every document of a row begins with BOS, by which documents are masked apart.
+    """
     optimizers = _optimizers(model, recipe)
     schedules = [torch.optim.lr_scheduler.LambdaLR(each, _rate(recipe, steps)) for each in optimizers]
     losses: list[float] = []

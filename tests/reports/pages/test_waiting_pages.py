@@ -18,8 +18,8 @@ def bare():
     return dict(waiting.pages(site(small())))
 
 
-def test_all_three_are_there_without_any_record(bare):
-    assert set(bare) == {addresses.HISTORY, addresses.FINDINGS, addresses.ENGINES}
+def test_both_are_there_without_any_record(bare):
+    assert set(bare) == {addresses.HISTORY, addresses.ENGINES}
     assert "Nothing was run twice in one way yet." in bare[addresses.HISTORY]
     assert "No backend has left a record yet." in bare[addresses.ENGINES]
 
@@ -43,11 +43,3 @@ def test_history_lists_what_was_run_more_than_once(tmp_path):
     html = dict(waiting.pages(site_of(tmp_path)))[addresses.HISTORY]
     assert f"models/{MODEL}.html" in html
     assert '<td class="number">3</td>' in html
-
-
-def test_doubts_have_words_for_every_rule(bare):
-    from reports.models.published import findings_in
-    from zoo.registry.loader import load_registry
-
-    rules = {finding.rule for found in findings_in(load_registry()).values() for finding in found}
-    assert rules <= set(waiting.DOUBTS)
