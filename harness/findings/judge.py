@@ -55,7 +55,8 @@ def judge(finding: AnyFinding, pairs: Pairs) -> Judged:
     1987, 15:657); different where the interval lies beyond it.
     at-least: same where the interval lies above the factor less the margin, different where it lies below the factor.
     """
-    numbers, bounds = pairs.found, {each.bound for each in pairs.found}
+    numbers = pairs.found
+    bounds: set[Bound] = {each.bound for each in numbers}
     if len(numbers) < finding.least_seeds:
         value = _shown(finding, sum(each.value for each in numbers) / len(numbers)) if numbers else None
         return Judged(

@@ -5,6 +5,7 @@ A record is written once, whole, under its final name, and never changed. The da
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import os
@@ -81,7 +82,8 @@ def write_record(
         raise FileExistsError(f"{final} is there already")
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = final.parent / f".{final.name}.{os.getpid()}.part"
-    shutil.rmtree(temporary, ignore_errors=True)
+    for left in final.parent.glob(f".{glob.escape(final.name)}.*.part"):  # of a process that was killed in here
+        shutil.rmtree(left, ignore_errors=True)
     temporary.mkdir()
     try:
         (temporary / "record.json").write_text(record.model_dump_json(indent=1) + "\n", "utf-8")

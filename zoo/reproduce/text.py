@@ -6,7 +6,7 @@ import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from zoo.nano import corpus
 from zoo.nano.corpus import KINDS, LONG_SUMS, Kind
 from zoo.nano.kinds import cloze, code, endings, prose, words
 from zoo.nano.students import TEACHER, WEIGHTS
+from zoo.nano.tokenizer import BOS_ID, EOS_ID
 from zoo.prune.calibration import Calibration, CalibrationText, Sampling, read_calibration
 from zoo.reproduce.arms import ARMS, Text
 from zoo.reproduce.scale import Scale
@@ -77,12 +78,17 @@ class SeedTexts:
             texts.append(next(stream))
             letters += len(texts[-1])
         file.write_text("".join(json.dumps({"text": each}) + "\n" for each in texts))
-        source = CalibrationText(file, self._encode, self._tokenizer.bos_token_id, self._tokenizer.eos_token_id)
+        source = CalibrationText(file, self._encode, *self._ends)
         return read_calibration(source, len(self._tokenizer), Sampling(rows, length, self.seed))
 
     @property
+    def _ends(self) -> tuple[int, int]:
+        """The nano tokenizer's ids of BOS and EOS."""
+        return BOS_ID, EOS_ID
+
+    @property
     def _framing(self) -> Framing:
-        return Framing(self.scale.length, self._tokenizer.bos_token_id, self._tokenizer.eos_token_id)
+        return Framing(self.scale.length, *self._ends)
 
     def _rows(self, text: Text, purpose: str, tokens: int) -> TokenRows:
         order = stream_of(self.seed, f"order of {purpose}")
@@ -102,8 +108,8 @@ class SeedTexts:
         while some := list(itertools.islice(drawn, AT_ONCE)):
             yield from self._encode(some)
 
-    def _encode(self, texts: list[str]) -> list[list[int]]:
-        return self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        return self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]
 
 
 def stream_of(seed: int, purpose: str) -> int:
