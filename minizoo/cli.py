@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Take in rows that others contributed, and results of vllm bench, trtllm-bench, AIPerf, GenAI-Perf or lm-eval.",
     ),
     "prune": ("minizoo.commands.prune:prune", "Cut a checkpoint to a smaller one, streamed."),
+    "search": ("minizoo.commands.search:search", "Find the shape that a parent is best cut to within a budget."),
     "distill": ("minizoo.commands.distill:distill", "Retrain a cut checkpoint on what its parent says."),
     "conformance": (
         "minizoo.commands.conformance:conformance",

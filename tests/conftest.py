@@ -103,6 +103,7 @@ MARKED = {
         "minizoo/test_probe.py",
         "minizoo/test_prune_stopped.py",
         "minizoo/test_run_log.py",
+        "minizoo/test_search_command.py",
         "minizoo/test_several_models.py",
         "minizoo/test_time_estimate.py",
         "reports/test_contributed_rows.py",

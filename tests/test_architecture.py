@@ -17,7 +17,7 @@ STOREYS: dict[str, list[set[str]]] = {
         {"__main__"},
         {"cli"},
         {"commands"},
-        {"evaluations"},
+        {"evaluations", "searching"},
         {"display", "doctor"},
         {"options"},
         {"output"},

@@ -174,10 +174,11 @@ def _tools(
 
     evaluate = _evaluator(request, progress, results, limit, mirror) if request.measures else None
     open_tasks = (lambda: _held_tasks(request, mirror)) if request.overlap else None
-    return Tools(_open_tokenizer, _draw, evaluate, open_tasks)
+    return Tools(open_tokenizer, _draw, evaluate, open_tasks)
 
 
-def _open_tokenizer(folder: Path, vocabulary: int) -> ModelTokenizer:
+def open_tokenizer(folder: Path, vocabulary: int) -> ModelTokenizer:
+    """The tokenizer of a checkpoint's folder, as the zoo takes it."""
     from backends.tokenizer import HfTokenizer
     from zoo.distill.data.tokenizing import TextTokenizer
     from zoo.distill.stages.pair import ModelTokenizer

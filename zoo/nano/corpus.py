@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
+from zoo.files import write_atomically
 from zoo.nano.kinds import cloze, code, endings, prose, sums, words
 from zoo.nano.world import Maker, for_testing, for_training
 
@@ -54,6 +58,12 @@ def documents(seed: int, *, test: bool = False, mixture: Mapping[str, Kind] = KI
     names, weights = list(mixture), [kind.weight for kind in mixture.values()]
     while True:
         yield document(mixture[rng.choices(names, weights)[0]], rng, test=test)
+
+
+def write_documents(file: Path, seed: int, count: int) -> None:
+    """Write so many of them as a line of JSON each, `{"text": …}`, atomically."""
+    texts = itertools.islice(documents(seed), count)
+    write_atomically(file, "".join(json.dumps({"text": text}) + "\n" for text in texts).encode())
 
 
 def document(kind: Kind, rng: Random, *, test: bool = False) -> str:

@@ -84,6 +84,7 @@ def train(
     furnish: Furnish | None = None,
     as_stored: AsStored | None = None,
     work: Work | None = None,
+    until: int | None = None,
 ) -> TrainOutcome:
     """Train the student and leave checkpoints, metrics.jsonl and evaluations.json in the folder `out`.
 
@@ -91,6 +92,7 @@ def train(
     SIGINT, SIGTERM and SIGUSR1 let it finish its step, save and return (while a checkpoint is measured they end it at once:
     the next call measures it). Without a teacher the text's cross-entropy is
     minimised. `evaluate` measures a checkpoint every `eval_every` steps and at the end. The student is changed in place.
+    With `until` the run ends before a later step, with a checkpoint, and stays the same run: another call takes it further.
 
     Raises OtherRun, InvalidTraining, Busy, DiskFull, NotWritable, LossNotFinite, RankLost, PackageMissing,
     UnsupportedArchitecture.
@@ -111,7 +113,8 @@ def train(
         saver = Saver(home, identity, DTYPES[settings.dtype], world, furnish, as_stored)
         run = _Run(
             objective, module, make_optimizer(objective, settings), teacher, rows, settings, out, saver, evaluate, watcher,
-            work or Work(), stack.enter_context(stop_request()),
+            work or Work(), stack.enter_context(stop_request()), min(until or settings.steps, settings.steps),
+            until is not None,
         )  # fmt: skip
         torch.manual_seed(settings.seed + world.rank)  # other random numbers in each rank's dropout
         if found is not None:
@@ -139,6 +142,10 @@ class _Run:
     watcher: Watcher
     work: Work
     request: StopRequest
+    last_step: int
+    """The step that this call ends behind."""
+    is_part: bool
+    """Whether the caller goes on behind that step: then a signal that came with it is told too."""
     progress: Progress = field(default_factory=Progress)
     last: Path | None = None
     evaluations: dict[int, Measured] = field(default_factory=dict[int, Measured])
@@ -149,7 +156,7 @@ class _Run:
 
     @property
     def done(self) -> bool:
-        return self.progress.step >= self.settings.steps
+        return self.progress.step >= self.last_step
 
     def to_the_end(self) -> TrainOutcome:
         """Take all steps that are left."""
@@ -169,7 +176,8 @@ class _Run:
                 self._measure(self.last)
         last = self.last or self._save()
         return TrainOutcome(
-            self.progress.step, self.progress.tokens, self.progress.elapsed, None if self.done else stopped, last,
+            self.progress.step, self.progress.tokens, self.progress.elapsed,
+            None if self.done and not self.is_part else stopped, last,
             self._best(), self.evaluations,
         )  # fmt: skip
 

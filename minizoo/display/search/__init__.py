@@ -1,0 +1,1 @@
+"""What `minizoo search` shows; never searches."""
