@@ -53,7 +53,7 @@ def benched(dims: Dense, load: Load, work: Path, name: str) -> float:
     ]
     command = [sys.executable, "-m", "minizoo", *words, "--results", str(work / "results"), "--json"]
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    metrics = {(each["metric"], each["statistic"]): each["value"] for each in told["points"][0]["statistics"]}
+    metrics = {(each["metric"], each["statistic"]): each["value"] for each in told["records"][0]["speed"]["statistics"]}
     return float(metrics["itl", "p50"])
 
 

@@ -86,16 +86,6 @@ def _spec(judged: Judged, alone: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _edges(judged: Judged) -> list[float]:
-    """Where the verdict changes: the margin, on both sides where the finding is that two do alike."""
-    finding = judged.finding
-    if finding.kind == "at-least":
-        return [finding.factor]
-    if finding.kind == "no-worse":
-        return [-finding.margin]
-    return [finding.margin, -finding.margin] if finding.kind == "equivalent" else [finding.margin]
-
-
 def _scale(drawn: list[float], ratio: bool) -> dict[str, Any]:
     if ratio:
         room = (max(drawn) / min(drawn)) ** SIDES

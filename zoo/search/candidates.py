@@ -47,11 +47,6 @@ def candidates_within(space: Space, costs: Costs) -> list[Candidate]:
     )
 
 
-def recosted(candidate: Candidate, space: Space, costs: Costs) -> Candidate:
-    """The same shape by costs that are known better now."""
-    return _candidate(candidate.shape, space, costs)
-
-
 def spread(candidates: Sequence[Candidate], count: int) -> list[Candidate]:
     """So many of them, far from each other: the one nearest the budget, then always the one whose nearest chosen one is
     farthest, by the logarithms of the dimensions (Gonzalez 1985). Of equals the earlier; nothing is random.

@@ -11,10 +11,10 @@ from typing import cast
 from zoo.arch.dims import Dense
 from zoo.arch.gpus import Gpu
 from zoo.checkpoint.model_ref import resolve
-from zoo.errors import ConflictingOptions, DeviceMissing
+from zoo.errors import ConflictingOptions, DeviceMissing, NoCandidate
 from zoo.files import check_writable, json_object, write_atomically
 from zoo.search.budget import CPU, Budget
-from zoo.search.candidates import Candidate, candidates_within, recosted, spread, table
+from zoo.search.candidates import Candidate, candidates_within, spread, table
 from zoo.search.costs import Costs, costs_of, gpu_of, load_of
 from zoo.search.latency import (
     ANCHORS,
@@ -32,7 +32,7 @@ from zoo.search.space import AXES, Axis, Shape, Space, shape_of, space_of
 
 CANDIDATES, TIMES = "candidates.csv", ".layer-times.json"
 ROUNDS = 8
-"""How often shapes are chosen anew where their measured time takes them out of the budget."""
+"""How often more shapes are timed where their measured time takes some of them out of the budget."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def plan_search(
     within = candidates_within(space, costs)
     tried = spread(within, request.candidates)
     if isinstance(times, MeasuredLayers):
-        within, tried = _measured(request, space, costs, times, within)
+        within, tried = _measured(request, space, costs, times)
         costs = costs_of(request.budget, parent, request.within, times)
     return Planned(space, costs, tuple(within), tuple(tried), axes)
 
@@ -141,18 +141,25 @@ def _anchors(space: Space) -> list[Dense]:
     return [each.shape.of(space.parent) for each in found]
 
 
-def _measured(
-    request: SearchRequest, space: Space, costs: Costs, times: MeasuredLayers, within: list[Candidate]
-) -> tuple[list[Candidate], list[Candidate]]:
-    """Shapes within the budget by what was measured of each that is tried; what measuring takes out goes."""
-    tried = spread(within, request.candidates)
+def _measured(request: SearchRequest, space: Space, costs: Costs, times: MeasuredLayers) -> tuple[list[Candidate], ...]:
+    """Shapes within the budget, and those that are tried: only shapes that were timed themselves and stayed within it.
+
+    In each round as many shapes are timed as are missing. Raises NoCandidate where none that was timed stays.
+    """
     for _ in range(ROUNDS):
-        waiting = [each for each in tried if not times.is_timed(each.shape.of(space.parent))]
-        times.time(each.shape.of(space.parent) for each in waiting)
-        left = [recosted(each, space, costs) for each in within]
-        left = [each for each in left if costs.is_within(each.cost)]
-        within = sorted(left, key=lambda each: each.order) or candidates_within(space, costs)
-        tried = spread(within, request.candidates)
-        if all(times.is_timed(each.shape.of(space.parent)) for each in tried):
+        within = candidates_within(space, costs)
+        timed = [each for each in within if times.is_timed(each.shape.of(space.parent))]
+        missing = request.candidates - len(timed)
+        if missing <= 0 or len(timed) == len(within):
             break
-    return within, [each for each in tried if times.is_timed(each.shape.of(space.parent))]
+        fresh = [each for each in within if each not in timed]
+        times.time(each.shape.of(space.parent) for each in spread(fresh, missing))
+    within = candidates_within(space, costs)
+    timed = [each for each in within if times.is_timed(each.shape.of(space.parent))]
+    if not timed:
+        raise NoCandidate(
+            f"Of {len(times.dims)} widths that were timed none costs {costs.words(costs.wanted)} ±{costs.within:.1%} (a width "
+            f"is predicted from the others to within {times.error:.1%} on average).",
+            "Allow more with --within.",
+        )
+    return within, spread(timed, request.candidates)
