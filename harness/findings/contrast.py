@@ -95,8 +95,10 @@ class Reached:
 def reached(points: Sequence[tuple[int, float]], target: float) -> Reached:
     """Where a curve of (tokens, loss) first comes down to `target`: between two points a line in the logarithm of tokens.
 
-    >>> reached([(100, 3.0), (400, 1.0)], 2.0)
-    Reached(tokens=200.00000000000003, side='')
+    >>> round(reached([(100, 3.0), (400, 1.0)], 2.0).tokens)
+    200
+    >>> reached([(100, 3.0), (400, 2.5)], 2.0)
+    Reached(tokens=400.0, side='later')
     """
     curve = sorted(points)
     if curve[0][1] <= target:
