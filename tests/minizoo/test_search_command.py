@@ -6,12 +6,13 @@ import shutil
 import signal
 
 import pytest
+import yaml
 
 import zoo.search.stages.distilling as distilling
-from minizoo.cli import COMMANDS
 from minizoo.display.search.progress import SearchProgress
 from zoo.errors import LossNotFinite
 from zoo.prune.plan import read_plan
+from zoo.registry.loader import shipped_path
 
 SMALL = [
     "--budget", "params=50%", "--candidates", 3, "--keep", 2, "--tokens", 2048, "--batch", 4, "--length", 128, "--rungs", 3,
@@ -20,11 +21,6 @@ SMALL = [
 
 QUICK = ["--candidates", 1, "--keep", 1, "--rungs", 1, "--confirm", 0]
 """One candidate, trained once and not confirmed."""
-
-
-@pytest.fixture(autouse=True)
-def named(monkeypatch):
-    monkeypatch.setitem(COMMANDS, "search", ("minizoo.commands.search:search", "Find a shape."))
 
 
 @pytest.fixture
@@ -169,6 +165,25 @@ def test_the_published_shape_is_listed_by_its_parents_dimensions_alone(minizoo, 
     shown = minizoo("search", "mistral-nemo-12b", "--budget", budget, "--plan-only").out
     assert any("4096" in line and "11520" in line and line.split()[:2] == ["40", "32"] for line in shown.splitlines())
     assert ("lower bound" in shown) == (budget[0] == "l")
+
+
+@pytest.mark.parametrize("budget", ["memory=18.2GB@8192x1", "latency=4.9ms@H100"])
+def test_a_registry_that_has_never_heard_of_the_child_lists_the_same(minizoo, tmp_path, monkeypatch, budget):
+    """The search names no shape because somebody published it."""
+    words = ("search", "mistral-nemo-12b", "--budget", budget, "--plan-only", "--json")
+    known = minizoo(*words).json()
+    childless = tmp_path / "registry.yaml"
+    childless.write_text(yaml.safe_dump(only("mistral-nemo-12b", shipped_path())))
+    monkeypatch.setattr("zoo.registry.loader.shipped_path", lambda: childless)
+    assert minizoo("show", "mistral-nemo-minitron-8b").code == 2
+    assert minizoo(*words).json() == known
+
+
+def only(name, registry):
+    """The registry's file with one model, and nothing that is about others."""
+    content = yaml.safe_load(registry.read_text("utf-8"))
+    models = {name: content["models"][name]}
+    return {key: value for key, value in content.items() if key != "compared"} | {"models": models}
 
 
 def test_a_plan_with_a_folder_writes_the_candidates_alone(minizoo, tmp_path):
