@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.utils import logging
 
 from zoo.distill.settings import LossSettings, TrainSettings
 from zoo.distill.stages.teaching import load_model
@@ -32,6 +32,7 @@ from zoo.search.request import SearchRequest
 from zoo.search.settings import Training, rung_steps
 from zoo.search.stages.cutting import Importance, cut, importance, plan_of
 from zoo.search.stages.held_out import HeldOut, document_losses
+from zoo.search.stopping import Losses
 
 RANKING, MEASURING = 300, 600
 """Held-out documents: the first rank, by the others the long trainings are measured."""
@@ -44,6 +45,9 @@ class Setting:
     scale: Scale
     budget: str
     candidates: int
+    """Shapes that are cut."""
+    keep: int
+    """Of these, those that are trained: the ones of the lowest loss as cut, as in a search."""
     training: Training
     """A search's; it ends after all of `training.tokens`."""
     long: int
@@ -63,7 +67,8 @@ SETTING = Setting(
         NANO, name="rank", hidden=64, ffn=192, teacher_tokens=600_000, tokens=LONG // 8, held_out=RANKING + MEASURING
     ),
     budget="params=50%",
-    candidates=6,
+    candidates=12,
+    keep=6,
     training=Training(tokens=LONG // 4, batch=8, length=128, micro=8, rate=8e-3, warm_up=6),
     long=LONG,
 )
@@ -72,6 +77,7 @@ SETTING = Setting(
 def run_seed(seed: int, folder: Path, setting: Setting = SETTING) -> int:
     """Compute what is missing of a seed in `folder` on one thread; returns the seed."""
     torch.set_num_threads(1)
+    logging.disable_progress_bar()
     torch.use_deterministic_algorithms(True)
     folder.mkdir(parents=True, exist_ok=True)
     _Seed(seed, folder, setting).run()
@@ -80,11 +86,20 @@ def run_seed(seed: int, folder: Path, setting: Setting = SETTING) -> int:
 
 def found_in(folder: Path, setting: Setting = SETTING) -> list[dict[str, Any]] | None:
     """What a seed left of each candidate; None where it is not whole."""
-    listed = _kept(folder / "candidates.json", setting)
-    if listed is None:
-        return None
-    found = [_kept(folder / f"candidate-{at}.json", setting) for at in range(len(listed["shapes"]))]
+    found = [_kept(folder / f"candidate-{at}.json", setting) for at in range(setting.keep)]
     return None if None in found else [each for each in found if each is not None]
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A candidate, its checkpoint, and its losses on the ranking documents."""
+
+    candidate: Candidate
+    folder: Path
+    nll: Losses
+
+    def told(self) -> dict[str, Any]:
+        return {"shape": self.candidate.shape.words, "parameters": self.candidate.parameters, "cut": self.nll.tolist()}
 
 
 class _Seed:
@@ -96,26 +111,20 @@ class _Seed:
         if found_in(self.folder, self.setting) is not None:
             return
         parent = self._parent()
-        tried = self._candidates(parent)
-        self._write("candidates.json", {"shapes": [each.shape.words for each in tried]})
-        removed = [parent.dims.num_layers - each.shape.layers for each in tried]
-        how = Importance(rows=64, seed=self.seed, device="cpu", dtype="float32")
-        scores = importance(parent, self._rows, removed, how, self.folder / "importance.safetensors", None)
         documents = [tuple(each) for each in self.texts.held_out("own")]
         ranking, measuring = HeldOut(tuple(documents[:RANKING])), HeldOut(tuple(documents[RANKING:]))
-        for at, each in enumerate(tried):
+        for at, each in enumerate(self._kept_candidates(parent, ranking)):
             if _kept(self.folder / f"candidate-{at}.json", self.setting) is None:
-                made = cut(plan_of(parent, each.shape, scores, "bi"), parent, self.folder / f"cut-{at}")
                 found = {
-                    "shape": each.shape.words,
-                    "parameters": each.parameters,
+                    **each.told(),
                     "tokens_of_documents": ranking.tokens.tolist(),
-                    **self._searched(at, made, ranking),
-                    "long": self._trained_for_long(at, made, measuring),
+                    **self._searched(at, each.folder, ranking),
+                    "long": self._trained_for_long(at, each.folder, measuring),
                 }
                 self._write(f"candidate-{at}.json", found)
-                for name in (f"cut-{at}", f"run-{at}", f"long-{at}"):
+                for name in (f"run-{at}", f"long-{at}"):
                     shutil.rmtree(self.folder / name, ignore_errors=True)
+        shutil.rmtree(self.folder / "cuts", ignore_errors=True)
 
     @property
     def _rows(self) -> Any:
@@ -134,21 +143,29 @@ class _Seed:
             self._write("teacher.json", {"parameters": model.num_parameters()})
         return open_parent(place, "teacher")
 
-    def _candidates(self, parent: Parent) -> Sequence[Candidate]:
+    def _kept_candidates(self, parent: Parent, held_out: HeldOut) -> list[_Cut]:
+        """The shapes that lose least as cut, the best first."""
         request = SearchRequest("teacher", parse_budget(self.setting.budget), candidates=self.setting.candidates)
-        return plan_search(request, parent.dims, Timing(), lambda _line: None).tried
+        tried = plan_search(request, parent.dims, Timing(), lambda _line: None).tried
+        removed = [parent.dims.num_layers - each.shape.layers for each in tried]
+        how = Importance(rows=64, seed=self.seed, device="cpu", dtype="float32")
+        scores = importance(parent, self._rows, removed, how, self.folder / "importance.safetensors", None)
+        cuts: list[_Cut] = []
+        for at, each in enumerate(tried):
+            folder = cut(plan_of(parent, each.shape, scores, "bi"), parent, self.folder / "cuts" / str(at))
+            cuts.append(_Cut(each, folder, document_losses(load_model(folder, torch.float32), held_out).round(3)))
+        return sorted(cuts, key=lambda each: float(each.nll.sum()))[: self.setting.keep]
 
     def _searched(self, at: int, made: Path, held_out: HeldOut) -> dict[str, Any]:
-        """Losses at every rung, and as cut."""
+        """Losses at every rung."""
         training = self.setting.training
         settings = training.settings(stream_of(self.seed, "training"))
-        as_cut = document_losses(load_model(made, torch.float32), held_out)
         nll: list[list[float]] = []
         steps = rung_steps(training.steps, self.setting.rungs)
         for step in steps:
             model = self._train(f"run-{at}", made, settings, step)
             nll.append(document_losses(model, held_out).round(3).tolist())
-        return {"cut": as_cut.round(3).tolist(), "steps": list(steps), "nll": nll}
+        return {"steps": list(steps), "nll": nll}
 
     def _trained_for_long(self, at: int, made: Path, held_out: HeldOut) -> float:
         """Nats a token after the whole training, on documents that ranked nothing."""
