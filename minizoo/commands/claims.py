@@ -17,7 +17,7 @@ COUNT = click.IntRange(min=1)
     "--reproduce", "scale", type=click.Choice(["nano", "smoke"]),
     help="Train small models and hold the method's findings against them: nano in an hour, smoke in a minute to see it run.",
 )  # fmt: skip
-@click.option("--seeds", type=COUNT, default=8, show_default=True, help="With --reproduce: seeds, from 1 on.")
+@click.option("--seeds", type=COUNT, default=10, show_default=True, help="With --reproduce: seeds, from 1 on.")
 @click.option(
     "--workers", type=COUNT, default=2, show_default=True, help="With --reproduce: seeds at a time, a core each."
 )

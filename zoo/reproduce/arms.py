@@ -49,9 +49,9 @@ class Arm:
 
 TEACHERS = ("teacher", "corrected")
 """The two models that teach; each is measured on both texts: `teacher`, `teacher shifted`."""
-SHORTER = (0.125, 0.25, 0.5)
+OTHER_LENGTHS = (0.25, 0.5, 2.0, 4.0)
 """Of the distilled student's tokens: each is a whole run with a schedule of its own."""
-FROM_SCRATCH = (0.5, 1.0, 2.0, 4.0, 8.0)
+FROM_SCRATCH = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Of the same tokens: a child from scratch by the teacher's own recipe, the best that is known here."""
 
 ARMS: tuple[Arm, ...] = (
@@ -71,7 +71,7 @@ ARMS: tuple[Arm, ...] = (
     Arm("l2-l2"),
     Arm("l2-mean", text="shifted"),
     Arm("l2-mean", text="shifted", taught_by="corrected"),
-    *(Arm("l2-mean", share=share) for share in SHORTER),
+    *(Arm("l2-mean", share=share) for share in OTHER_LENGTHS),
     *(Arm("scratch", "clm", share, optimizer="muon") for share in FROM_SCRATCH),
 )
 

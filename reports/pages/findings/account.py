@@ -137,7 +137,7 @@ def _design(record: FindingsRecord | None = None) -> tuple[str, ...]:
         f"Children by width keep {scale['child_hidden']} channels and {scale['child_ffn']} neurons a layer, children by depth "
         f"{scale['child_layers']} layers, equal in parameters to a percent. They are cut by `zoo/prune` and trained by "
         "`zoo/distill` with AdamW, as `minizoo prune` and `minizoo distill` do. Cut and drawn weights have peak rates of "
-        "their own (on pilot seeds, which no finding counts, 8e-3 did best of three for the cut). A curve over tokens is made "
+        "their own, the best of three each on pilot seeds, which no finding counts. A curve over tokens is made "
         "of whole runs, each with a schedule of its own.",
         f"A model is measured by its cross-entropy in nats a token over {scale['held_out']} held-out documents, whose items "
         "no training text has (the split of the nano suite). The mean difference over seeds has Student's 95 % interval. "
