@@ -7,7 +7,7 @@ ENGINES := .venv-vllm
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install eval test fast-test test-engines lint format types nano clean
+.PHONY: help install eval test fast-test test-fleet test-engines lint format types nano clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,11 +24,14 @@ eval: install  ## evaluate the nano teacher and write a page
 	$(BIN)/minizoo eval nano-teacher --suite nano
 	$(BIN)/minizoo report --out results/report
 
-test: install lint types  ## lint, types and every test
-	$(PYTEST) --durations=15
+test: install lint types  ## lint, types and every test but those of the two targets below
+	$(PYTEST) -m "not fleet" --durations=30
 
 fast-test: install  ## the tests that need no training, browser or process of their own
 	$(PYTEST) -m "not slow and not training and not browser and not e2e"
+
+test-fleet: install  ## nights on a Ray cluster and on a Slurm of their own, with nodes that are killed
+	$(PYTEST) -m fleet --durations=15
 
 test-engines: install $(ENGINES)/.ready  ## run vLLM's CPU engine: conformance, an evaluation, a bench, killed workers
 	MINIZOO_VLLM_PYTHON=$(CURDIR)/$(ENGINES)/bin/python timeout 900 $(BIN)/python -m pytest -n 2 --dist loadfile tests/engines --durations=15
