@@ -52,14 +52,15 @@ def _spec(judged: Judged, alone: bool) -> dict[str, Any]:
     )
     edges += [finding.factor] if ratio and finding.kind == "at-least" else []
     drawn = [*points, null, *edges, *(end for end in (judged.value, judged.lower, judged.upper) if end is not None)]
-    x = {"type": "quantitative", "scale": _scale(drawn, ratio), "title": _title(judged), "axis": {"tickCount": 6}}
+    x = {"type": "quantitative", "scale": _scale(drawn, ratio), "title": _title(judged)}
+    x["axis"] = {"tickCount": 6, "format": "~g"}
     y = {"field": "row", "type": "nominal", "sort": [SEEDS, MEAN], "title": None}
     colour = "#1f5fa8" if alone else ACCENT
     mean = {
         "row": MEAN,
         "value": judged.value,
-        "lower": judged.lower or judged.value,
-        "upper": judged.upper or judged.value,
+        "lower": judged.value if judged.lower is None else judged.lower,
+        "upper": judged.value if judged.upper is None else judged.upper,
     }
     layers = [
         {"mark": {"type": "rule", "strokeDash": dash, "opacity": 0.6, "color": "currentColor"},

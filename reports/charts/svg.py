@@ -19,6 +19,11 @@ def svg_of(spec: dict[str, Any]) -> str:
     def own(found: re.Match[str]) -> str:
         return f"{found[1]}{name}-{numbers.setdefault(found[2], len(numbers))}"
 
-    drawn = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", drawn)
+    drawn = re.sub(r"<[^>]*>", lambda tag: _shortened(tag[0]), drawn)
     drawn = re.sub(r'(id="|url\(#)(clip\d+)', own, drawn)
     return re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', drawn, count=1)
+
+
+def _shortened(tag: str) -> str:
+    """A tag's coordinates in hundredths of a pixel; what is written between tags keeps every digit."""
+    return re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", tag)

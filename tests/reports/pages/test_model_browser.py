@@ -8,10 +8,11 @@ from support.browser import HOSTILE, opened, scrolls_sideways, violations
 from support.model_site import MODEL, measured_site
 
 from reports.pages import claims, gate, models, waiting
+from reports.pages.findings import page as findings
 from reports.site import addresses
 
 pytestmark = pytest.mark.browser
-MAKERS = (models, claims, gate, waiting)
+MAKERS = (models, claims, gate, waiting, findings)
 SHOWN = """
 [...document.querySelectorAll("tr[data-words]")].filter((row) => row.checkVisibility()).map((row) => row.cells[0].innerText)
 """
