@@ -157,7 +157,8 @@ class _Seed:
         return sorted(cuts, key=lambda each: float(each.nll.sum()))[: self.setting.keep]
 
     def _searched(self, at: int, made: Path, held_out: HeldOut) -> dict[str, Any]:
-        """Losses at every rung."""
+        """Losses at every rung; a training that was broken off begins anew, since its folder may be past a rung."""
+        shutil.rmtree(self.folder / f"run-{at}", ignore_errors=True)
         training = self.setting.training
         settings = training.settings(stream_of(self.seed, "training"))
         nll: list[list[float]] = []

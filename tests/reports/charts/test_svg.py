@@ -9,7 +9,7 @@ SPEC = {
     "data": {"values": [{"x": 0.0012345, "y": 0.00123}, {"x": 0.0187654, "y": 0.00125}]},
     "mark": "point",
     "encoding": {
-        "x": {"field": "x", "type": "quantitative", "axis": {"format": "~g", "values": [0.005, 0.015]}},
+        "x": {"field": "x", "type": "quantitative", "axis": {"format": "~g", "values": [0.005, 0.01, 0.015]}},
         "y": {"field": "y", "type": "nominal"},
     },
 }
