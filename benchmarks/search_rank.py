@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,6 @@ GIVEN_UP, SEEDS_WITHIN, TOKENS = 0.01, 0.9, 0.25
 
 def main() -> int:
     args = _arguments()
-    began = time.monotonic()
     seeds = _trained(args)
     if None in seeds.values():
         return 3
@@ -44,8 +44,7 @@ def main() -> int:
     print(told(judged))
     if args.out:
         setting = {"digest": SETTING.digest, **asdict(SETTING), "rule": asdict(StopRule())}
-        minutes = round((time.monotonic() - began) / 60, 1)
-        document = {"schema": "minizoo.search-rank/1", "setting": setting, "minutes": minutes, **judged}
+        document = {"schema": "minizoo.search-rank/1", "made": date.today().isoformat(), "setting": setting, **judged}
         args.out.write_text(json.dumps(document, indent=1) + "\n")
     return 0 if all(judged["bars"].values()) else 1
 
