@@ -30,7 +30,7 @@ test: install lint types  ## lint, types and every test but those of the two tar
 fast-test: install  ## the tests that need no training, browser or process of their own
 	$(PYTEST) -m "not slow and not training and not browser and not e2e"
 
-test-fleet: install  ## nights on a Ray cluster and on a Slurm of their own, with nodes that are killed
+test-fleet: install  ## nights by Ray, Slurm and the examples of other schedulers, with nodes that are killed
 	$(PYTEST) -m fleet --durations=15
 
 test-engines: install $(ENGINES)/.ready  ## run vLLM's CPU engine: conformance, an evaluation, a bench, killed workers

@@ -30,7 +30,7 @@ MARKED = {
         "reports/test_report_browser.py",
     ],
     "e2e": ["e2e", "engines"],
-    "fleet": ["harness/fleet/ray", "harness/fleet/schedulers/test_slurm_night.py"],
+    "fleet": ["harness/fleet/ray", "harness/fleet/schedulers"],
     "slow": [
         "backends/conformance/test_faults.py",
         "backends/conformance/test_run.py",
