@@ -24,7 +24,7 @@ eval: install  ## evaluate the nano teacher and write a page
 	$(BIN)/minizoo eval nano-teacher --suite nano
 	$(BIN)/minizoo report --out results/report
 
-test: install lint types  ## lint, types and every test but those of the two targets below
+test: install lint types  ## lint, types and every test but those of test-fleet and test-engines
 	$(PYTEST) -m "not fleet" --durations=30
 
 fast-test: install  ## the tests that need no training, browser or process of their own

@@ -51,7 +51,7 @@ class Setting:
     training: Training
     """A search's; it ends after all of `training.tokens`."""
     long: int
-    """As much again and again: the training that a search stands for, its rate falling to 2 % along a cosine."""
+    """Tokens of the training that a search stands for, whose rate falls to 2 % along a cosine."""
     rungs: int = 5
 
     @property
@@ -62,7 +62,7 @@ class Setting:
 
 LONG = 196_608
 SETTING = Setting(
-    # a seed's student text is eight times `tokens`
+    # a seed's student text is as many times `tokens` as its longest arm's: more than a long training reads
     scale=replace(
         NANO, name="rank", hidden=64, ffn=192, teacher_tokens=600_000, tokens=LONG // 8, held_out=RANKING + MEASURING
     ),

@@ -70,11 +70,12 @@ def plan_search(
         times.time(_anchors(space))
     costs = costs_of(request.budget, parent, request.within, times)
     within = candidates_within(space, costs)
-    tried = spread(within, request.candidates)
     if isinstance(times, MeasuredLayers):
-        within, tried = _measured(request, space, costs, times)
+        within, timed = _measured(request, space, costs, times, within)
         costs = costs_of(request.budget, parent, request.within, times)
-    return Planned(space, costs, tuple(within), tuple(tried), axes)
+    else:
+        timed = within
+    return Planned(space, costs, tuple(within), tuple(spread(timed, request.candidates)), axes)
 
 
 def preview(request: SearchRequest, timing: Timing, note: Callable[[str], None] = lambda _line: None) -> Planned:
@@ -141,25 +142,32 @@ def _anchors(space: Space) -> list[Dense]:
     return [each.shape.of(space.parent) for each in found]
 
 
-def _measured(request: SearchRequest, space: Space, costs: Costs, times: MeasuredLayers) -> tuple[list[Candidate], ...]:
-    """Shapes within the budget, and those that are tried: only shapes that were timed themselves and stayed within it.
+def _measured(
+    request: SearchRequest, space: Space, costs: Costs, times: MeasuredLayers, within: list[Candidate]
+) -> tuple[list[Candidate], list[Candidate]]:
+    """Shapes within the budget by times as measured, and of these the ones that were timed themselves.
 
     In each round as many shapes are timed as are missing. Raises NoCandidate where none that was timed stays.
     """
+
+    def is_timed(each: Candidate) -> bool:
+        return times.is_timed(each.shape.of(space.parent))
+
+    def parted(found: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+        return [each for each in found if is_timed(each)], [each for each in found if not is_timed(each)]
+
+    timed, others = parted(within)
     for _ in range(ROUNDS):
-        within = candidates_within(space, costs)
-        timed = [each for each in within if times.is_timed(each.shape.of(space.parent))]
         missing = request.candidates - len(timed)
-        if missing <= 0 or len(timed) == len(within):
+        if missing <= 0 or not others:
             break
-        fresh = [each for each in within if each not in timed]
-        times.time(each.shape.of(space.parent) for each in spread(fresh, missing))
-    within = candidates_within(space, costs)
-    timed = [each for each in within if times.is_timed(each.shape.of(space.parent))]
+        times.time(each.shape.of(space.parent) for each in spread(others, missing))
+        within = candidates_within(space, costs)
+        timed, others = parted(within)
     if not timed:
         raise NoCandidate(
             f"Of {len(times.dims)} widths that were timed none costs {costs.words(costs.wanted)} ±{costs.within:.1%} (a width "
             f"is predicted from the others to within {times.error:.1%} on average).",
             "Allow more with --within.",
         )
-    return within, spread(timed, request.candidates)
+    return within, timed
