@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.fleet.folders import NightFolder, nights_folder
+from harness.fleet.night.files import finished
 from support.night_results import differences, read_results
 
 ORPHAN_SECONDS = 10.0
@@ -45,7 +47,10 @@ def undisturbed(plan: Path, results: Path) -> tuple[int, float]:
 
 
 def killed_night(plan: Path, results: Path, reference: Path, most: int, seconds: float, draw: random.Random) -> Killed:
-    """Kill it `most` times at most, each at a moment drawn evenly from a whole night's `seconds`, then let it end."""
+    """Kill it `most` times at most, each at a moment drawn evenly from a whole night's `seconds`, then let it end.
+
+    One that was killed with everything on disk is over: the same command would begin the next night.
+    """
     night = Killed(results)
     with results.with_suffix(".log").open("ab") as log:
         while True:
@@ -59,10 +64,19 @@ def killed_night(plan: Path, results: Path, reference: Path, most: int, seconds:
                 process.wait()
                 night.moments.append(round(moment or 0, 2))
                 night.orphans += orphans(results)
+                if is_over(results):
+                    night.exit_code = read_results(results).outcome.exit_code
+                    break
     other = read_results(results)
     night.different = differences(other, read_results(reference))
     night.attempts = other.attempts
     return night
+
+
+def is_over(results: Path) -> bool:
+    """Whether a night of the folder has all that it writes."""
+    nights = nights_folder(results)
+    return nights.is_dir() and any(finished(NightFolder(path)) for path in nights.iterdir())
 
 
 def orphans(results: Path) -> list[str]:
