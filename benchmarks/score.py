@@ -72,25 +72,30 @@ def main() -> int:
         del sys.argv[1:3]
         return score_vllm.main()
     args = _arguments()
-    rows = []
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for shape in args.shapes:
             folder = _model(args, shape, Path(scratch) / Path(shape).name)
             for case in CASES:
-                if not args.tasks or case.task in args.tasks:
-                    rows.append(_measure(args, shape, case, folder))
-                    print(_line(rows[-1]), file=sys.stderr, flush=True)
-    together = [_together(shape, [row for row in rows if row["shape"] == shape]) for shape in args.shapes]
-    document = {
+                if args.tasks and case.task not in args.tasks:
+                    continue
+                rows.append(_measure(args, shape, case, folder))
+                print(_line(rows[-1]), file=sys.stderr, flush=True)
+                if args.out:  # after each row: a run of an hour may be broken off
+                    args.out.write_text(json.dumps(_document(args, rows), indent=1) + "\n")
+    document = _document(args, rows)
+    print(json.dumps(document) if args.json else _table(rows + document["all"]))
+    return 0 if all(row["equal"] and row["reached"] and row.get("less_memory") is not False for row in rows) else 1
+
+
+def _document(args: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    shapes = dict.fromkeys(row["shape"] for row in rows)
+    return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         **_provenance(args),
         "rows": rows,
-        "all": together,
+        "all": [_together(shape, [row for row in rows if row["shape"] == shape]) for shape in shapes],
     }
-    if args.out:
-        args.out.write_text(json.dumps(document, indent=1) + "\n")
-    print(json.dumps(document) if args.json else _table(rows + together))
-    return 0 if all(row["equal"] and row["reached"] and row.get("less_memory") is not False for row in rows) else 1
 
 
 def _measure(args: argparse.Namespace, shape: str, case: Case, folder: Path) -> dict[str, Any]:
@@ -229,12 +234,8 @@ def _together(shape: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """All tasks of a shape, scoring and generation."""
     hflm, packed = (sum(min(row[name]) for row in rows) for name in ("hflm_seconds", "packed_seconds"))
     return {
-        "shape": shape,
-        "task": "all",
-        "hflm_seconds": [hflm],
-        "packed_seconds": [packed],
-        "wall_ratio": hflm / packed,
-    }
+        "shape": shape, "task": "all", "hflm_seconds": [hflm], "packed_seconds": [packed], "wall_ratio": hflm / packed,
+    }  # fmt: skip
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
