@@ -11,8 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.fleet.folders import NightFolder, nights_folder
-from harness.fleet.night.files import finished
+from harness.fleet.night.files import finished, nights
 from support.night_results import differences, read_results
 
 ORPHAN_SECONDS = 10.0
@@ -75,8 +74,7 @@ def killed_night(plan: Path, results: Path, reference: Path, most: int, seconds:
 
 def is_over(results: Path) -> bool:
     """Whether a night of the folder has all that it writes."""
-    nights = nights_folder(results)
-    return nights.is_dir() and any(finished(NightFolder(path)) for path in nights.iterdir())
+    return any(finished(folder) for folder, _ in nights(results))
 
 
 def orphans(results: Path) -> list[str]:
