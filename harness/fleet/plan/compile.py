@@ -11,7 +11,7 @@ from harness.fleet.plan.earlier import Earlier
 from harness.fleet.plan.evaluated import Evaluated
 from harness.fleet.plan.held_against import HeldAgainst
 from harness.fleet.plan.loading import PlanFile
-from harness.fleet.plan.lookups import check_lists, check_rest, subject_of
+from harness.fleet.plan.lookups import check_lists, check_rest, check_runs, subject_of
 from harness.fleet.plan.naming import job_ids
 from harness.records.files import new_run_id
 from harness.records.night import Finding, Night
@@ -43,6 +43,7 @@ def compile_night(file: PlanFile, results: Path, now: datetime) -> Night:
             told += left
         else:
             subject = subject_of(file, at)
+            check_runs(file, subject.at_path, subject.ref, file.plan.backends_of(planned))
             evals += evaluations(file, subject, at)
             speeds += speed_tests(file, subject, at, canary)
     evals, without = held.against(each_once(file, evals))

@@ -10,7 +10,7 @@ from itertools import product
 from harness.fleet.plan.checkpoints import find_checkpoints, weights_digest
 from harness.fleet.plan.evaluated import Evaluated, Way
 from harness.fleet.plan.loading import PlanFile
-from harness.fleet.plan.lookups import Subject, interpreter, look_up, parent_of, suite_at, workload_at
+from harness.fleet.plan.lookups import Subject, check_runs, interpreter, look_up, parent_of, suite_at, workload_at
 from harness.fleet.plan.schema import CPU, PlannedBackend, PlannedSuite
 from harness.fleet.plan.words import PinnedCanary, bench_steps, eval_steps
 from harness.records.night import Finding, Job, Role, Step
@@ -93,12 +93,13 @@ def checkpoints(file: PlanFile, at: int, evaluated: Evaluated) -> tuple[list[Dra
 
 
 def pinned_canary(file: PlanFile) -> PinnedCanary | None:
-    """The canary that the plan names, looked up. InvalidNightPlan for a model that there is not."""
+    """The canary that the plan names, looked up. InvalidNightPlan where there is none, or its backend cannot run it."""
     canary = file.plan.canary
     if canary is None:
         return None
-    _, word = look_up(file, ("canary", "model"), canary.model)
+    ref, word = look_up(file, ("canary", "model"), canary.model)
     backend = PlannedBackend(backend=canary.backend, dtype=canary.dtype)
+    check_runs(file, ("canary", "model"), ref, [backend])
     return PinnedCanary(("--model", word), backend, interpreter(file, canary.python), canary.blocks)
 
 

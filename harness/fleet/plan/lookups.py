@@ -8,18 +8,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from backends.opening import backend_names, check_backend
+from backends.split import split_of
 from harness.fleet.plan.loading import PlanFile
 from harness.fleet.plan.schema import CPU, Axis, PlannedBackend, PlannedModel
 from harness.gates.loading import load_policy
 from harness.speed.workloads.workload import Workload, load_workload, workload_names
 from harness.suites.suite import Suite, load_suite, suite_names
 from zoo.arch.gpus import load_gpus
+from zoo.checkpoint.locate import outline
 from zoo.checkpoint.model_ref import ModelRef, resolve
 from zoo.errors import FileMissing, MinizooError, UnknownName
 from zoo.registry.loader import load_registry
 from zoo.yaml_nodes import YamlPath
 
 T = TypeVar("T")
+UNIFORM_ONLY = ("hf", "vllm", "trtllm")
+"""Backends that run neither layers of unlike widths nor a plan without weights of its own."""
 GPUS = "`cpu`, or a name of zoo/arch/gpus.yaml: h100-sxm, a100-80-sxm, l4 …"
 
 
@@ -98,6 +102,20 @@ def check_lists(file: PlanFile, at: int) -> None:
     for path, accelerator in _listed(model, "accelerators", at, plan.accelerators_of(model)):
         if accelerator != CPU and accelerator not in load_gpus():
             raise file.unknown(path, "accelerator", accelerator, [CPU, *load_gpus()], f"It is {GPUS}.")
+
+
+def check_runs(file: PlanFile, path: YamlPath, ref: ModelRef, backends: Sequence[PlannedBackend]) -> None:
+    """InvalidNightPlan for a model at `path` that one of its backends can never run. A folder that is broken, and a model of
+    the hub, are their jobs' matter: they may be whole by then, and they hide no other."""
+    try:
+        why = outline(ref).only_pruned if ref.folder is not None else None
+    except MinizooError:
+        return
+    for planned in backends if why else ():
+        split = split_of(planned.backend)
+        for name in (split.score, split.generate) if split else (planned.backend,):
+            if name in UNIFORM_ONLY:
+                raise file.error(path, f"{name} cannot run {ref.shown}: {why}.", "Have `pruned` run it.")
 
 
 def check_rest(file: PlanFile) -> None:

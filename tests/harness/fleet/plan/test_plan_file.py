@@ -82,6 +82,15 @@ UNKNOWN = {
     PLAN + "canary: {model: nano-teecher}\n": ("5:17", "Did you mean 'nano-teacher'?"),
     PLAN + "canary: {model: nano-teacher, backend: hff}\n": ("5:40", "Did you mean 'hf'?"),
     PLAN.replace("[nano-teacher]", "[{model: nano-teacher, suites: [nanoo]}]"): ("3:41", "Did you mean 'nano'?"),
+    PLAN.replace("nano-teacher", "nano-width-pruned"): (
+        "3:10",
+        "hf cannot run nano-width-pruned: it is a plan without",
+    ),
+    PLAN.replace("[nano-teacher]", "[{model: nano-depth-pruned, backends: ['score=pruned,generate=vllm']}]"): (
+        "3:18",
+        "vllm cannot run nano-depth-pruned: it is a plan without",
+    ),
+    PLAN + "canary: {model: nano-width-pruned}\n": ("5:17", "Have `pruned` run it"),
     PLAN.replace("[nano-teacher]", "[{model: nano-teacher, baseline: nano}]"): (
         "3:42",
         "names no file of `baselines:`",
@@ -93,6 +102,18 @@ UNKNOWN = {
 def test_a_name_that_there_is_not_is_told_with_its_line_and_the_nearest(tmp_path, text):
     told = unknown(tmp_path, text)
     assert all(part in told for part in UNKNOWN[text]), told
+
+
+def test_pruned_runs_what_no_other_backend_can(tmp_path):
+    night = compiled(tmp_path, PLAN.replace("nano-teacher", "nano-width-pruned") + "backends: pruned\n")
+    assert [job.backend for job in night.jobs] == ["pruned"]
+
+
+def test_a_folder_that_is_broken_is_its_jobs_matter(tmp_path):
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut/config.json").write_text("{")
+    night = compiled(tmp_path, PLAN.replace("[nano-teacher]", "[{model: ./cut, name: cut}, nano-teacher]"))
+    assert [job.backend for job in night.jobs] == ["hf", "hf"]
 
 
 def test_a_policy_that_is_broken_names_its_own_line(tmp_path):
