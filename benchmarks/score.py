@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from benchmarks.score_answers import differences  # noqa: E402
 from benchmarks.score_limit import least_seconds, sizes  # noqa: E402
+from benchmarks.score_table import line, table  # noqa: E402
 from benchmarks.shapes import SHAPES, write_configuration, write_shape  # noqa: E402
 
 
@@ -72,20 +73,38 @@ def main() -> int:
         del sys.argv[1:3]
         return score_vllm.main()
     args = _arguments()
-    rows: list[dict[str, Any]] = []
+    rows = _measured_before(args)
     with tempfile.TemporaryDirectory() as scratch:
         for shape in args.shapes:
             folder = _model(args, shape, Path(scratch) / Path(shape).name)
             for case in CASES:
-                if args.tasks and case.task not in args.tasks:
+                if (args.tasks and case.task not in args.tasks) or any(_is_of(row, args, shape, case) for row in rows):
                     continue
                 rows.append(_measure(args, shape, case, folder))
-                print(_line(rows[-1]), file=sys.stderr, flush=True)
+                print(line(rows[-1]), file=sys.stderr, flush=True)
                 if args.out:  # after each row: a run of an hour may be broken off
                     args.out.write_text(json.dumps(_document(args, rows), indent=1) + "\n")
     document = _document(args, rows)
-    print(json.dumps(document) if args.json else _table(rows + document["all"]))
+    print(json.dumps(document) if args.json else table(rows + document["all"]))
     return 0 if all(row["equal"] and row["reached"] and row.get("less_memory") is not False for row in rows) else 1
+
+
+def _measured_before(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The rows that `--out` has of this commit, machine and setting: a run that was broken off goes on behind them."""
+    if not args.out or not args.out.is_file():
+        return []
+    before = json.loads(args.out.read_text())
+    same = all(before.get(name) == value for name, value in _provenance(args).items() if name != "load_average")
+    return before["rows"] if same else []
+
+
+def _is_of(row: dict[str, Any], args: argparse.Namespace, shape: str, case: Case) -> bool:
+    asked = (shape, case.task, case.shots, _documents(args, shape, case))
+    return (row["shape"], row["task"], row["shots"], row["documents"]) == asked
+
+
+def _documents(args: argparse.Namespace, shape: str, case: Case) -> int:
+    return args.documents or (case.documents if shape == "28.7M" else case.documents_large)
 
 
 def _document(args: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -100,7 +119,7 @@ def _document(args: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str,
 
 def _measure(args: argparse.Namespace, shape: str, case: Case, folder: Path) -> dict[str, Any]:
     """Engines take turns, so that both meet the same neighbours; the fastest turn of each counts."""
-    documents = args.documents or (case.documents if shape == "28.7M" else case.documents_large)
+    documents = _documents(args, shape, case)
     job = {
         "model": str(folder), "shape": shape, "data": str(args.data), "task": case.task, "shots": case.shots,
         "documents": documents,
@@ -238,36 +257,6 @@ def _together(shape: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    titles = "model|task|documents|HFLM|minizoo|wall ratio|CPU-time ratio|at least|FLOPs allow|token ratio|"
-    titles += "peak memory|max Δ log p|flips"
-    return "\n".join([f"|{titles}|", "|" + "---|" * len(titles.split("|")), *map(_line, rows)])
-
-
-def _line(row: dict[str, Any]) -> str:
-    missed = "" if row.get("reached", True) else " (missed)"
-    task = f"{row['task']} {row['shots']}-shot" if "shots" in row else row["task"]
-    memory = [f"{row[name] / 2**30:.2f}" for name in ("hflm_peak_bytes", "packed_peak_bytes") if name in row]
-    cells = [
-        row["shape"], task, row.get("documents", ""), f"{min(row['hflm_seconds']):.1f} s",
-        f"{min(row['packed_seconds']):.2f} s", f"{row['wall_ratio']:.1f}×{missed}", _times(row.get("cpu_ratio")),
-        _times(row.get("target")), _times(row.get("flops_ratio")), _times(row.get("token_ratio")),
-        " → ".join(memory) + " GiB" * bool(memory), f"{row['max_difference']:.1g}" if "max_difference" in row else "",
-        _flips(row),
-    ]  # fmt: skip
-    return "| " + " | ".join(map(str, cells)) + " |"
-
-
-def _times(ratio: float | None) -> str:
-    return f"{ratio:.1f}×" if ratio else ""
-
-
-def _flips(row: dict[str, Any]) -> str:
-    if row.get("flips_from_fp32"):
-        return "{hflm} → {packed} from fp32".format(**row["flips_from_fp32"])
-    return str(row["flips"] + row.get("greedy_flips", 0)) if "flips" in row else ""
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="local mirror of hub data sets")
@@ -286,7 +275,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--batches", type=lambda s: [int(x) for x in s.split(",")], default=BATCHES, help="HFLM's")
     parser.add_argument("--row-budget", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="write the results file")
+    parser.add_argument("--out", type=Path, help="results file, written after each row; what it has is kept")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     args = parser.parse_args()
     if args.weights == "random" and not args.model:
