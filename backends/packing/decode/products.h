@@ -70,7 +70,7 @@ static inline void span(int64_t size, int thread, int threads, int64_t grain, in
 template <int M, int N, class W, class Put>
 static inline void tile(const float *x, int64_t x_step, const W *w, int64_t k, Put done) {
     vec sums[M][N];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int m = 0; m < M; m++)
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++) sums[m][n] = vec{};
@@ -80,7 +80,7 @@ static inline void tile(const float *x, int64_t x_step, const W *w, int64_t k, P
             vec ws[N];
 #pragma GCC unroll 8
             for (int n = 0; n < N; n++) ws[n] = at(w + n * k + i);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
             for (int m = 0; m < M; m++) {
                 vec xs = at(x + m * x_step + i);
 #pragma GCC unroll 8
@@ -88,12 +88,12 @@ static inline void tile(const float *x, int64_t x_step, const W *w, int64_t k, P
             }
         } else {
             vec xs[M];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
             for (int m = 0; m < M; m++) xs[m] = at(x + m * x_step + i);
 #pragma GCC unroll 8
             for (int n = 0; n < N; n++) {
                 vec ws = at(w + n * k + i);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
                 for (int m = 0; m < M; m++) sums[m][n] = fused(xs[m], ws, sums[m][n]);
             }
         }
@@ -102,7 +102,7 @@ static inline void tile(const float *x, int64_t x_step, const W *w, int64_t k, P
 #pragma GCC unroll 8
         for (int line = 0; line < int(N * V * sizeof(W)); line += 64) __builtin_prefetch(next + line, 0, 2);
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int m = 0; m < M; m++)
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++) {
@@ -126,6 +126,9 @@ template <class W, class Put>
 static void products(const float *x, int64_t rows, int64_t x_step, const W *w, int64_t k, int64_t from, int64_t to, Put done) {
     for (int64_t n = from; n < to; n += BLOCK) {
         int64_t stop = std::min(to, n + BLOCK), m = 0;
+        if constexpr (V == 16)  // 8 × 3 sums leave eight of thirty-two registers, and w is read half as often
+            for (; m + 8 <= rows; m += 8)
+                rows_of<8, 3>(x + m * x_step, x_step, w, k, n, stop, [&](int i, int64_t j, float s) { done(m + i, j, s); });
         for (; m + 4 <= rows; m += 4)
             rows_of<4, 3>(x + m * x_step, x_step, w, k, n, stop, [&](int i, int64_t j, float s) { done(m + i, j, s); });
         const float *rest = x + m * x_step;
